@@ -1,0 +1,47 @@
+"""The project's commands: Kedro's own, with errors that a person can read."""
+
+import copy
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.validation import DataValidationError
+
+LINES_OF_AN_ERROR = 3
+
+
+@click.group(name="penstroke")
+def cli() -> None:
+    """Commands of this project."""
+
+
+def _in_short(error: Exception) -> str:
+    """Say what is wrong in at most three lines."""
+    if isinstance(error, DataValidationError) and error.failures:
+        found = "; ".join(failure.message if failure.check is None else f"{failure.check}" for failure in error.failures)
+        return f"dataset {error.dataset_name} on {error.mode}: {found}"
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return "\n".join(lines[:LINES_OF_AN_ERROR])
+
+
+def _with_short_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any, verbose: bool, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if verbose:
+                raise
+            click.secho(f"Error: {_in_short(error)}", fg="red", err=True)
+            sys.exit(1)
+
+    return run
+
+
+run = copy.copy(kedro_run)
+run.params = [*kedro_run.params, click.Option(["--verbose"], is_flag=True, help="Show the whole traceback of an error.")]
+run.callback = _with_short_errors(kedro_run.callback)
+cli.add_command(run)

@@ -1,0 +1,74 @@
+"""What happens round a run: parameters are checked before it, a summary is printed after it."""
+
+import os
+from difflib import get_close_matches
+
+import pandas as pd
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.validation.exceptions import ParameterValidationError
+from rich.console import Console
+from rich.table import Table
+
+PREFIX = "params:"
+
+
+class ParameterHooks:
+    """Refuse a group of parameters that no pipeline knows; Kedro itself passes over it in silence."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check every group, from files and from ``--params``, before anything is loaded.
+
+        Raises:
+            ParameterValidationError: no pipeline has such a group, or (by Kedro) a value in a group is wrong.
+        """
+        inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
+        known = {name.removeprefix(PREFIX).partition(".")[0] for name in inputs if name.startswith(PREFIX)}
+        unknown = sorted(set(context.params) - known)
+        if unknown:
+            near = get_close_matches(unknown[0], known, n=1)
+            raise ParameterValidationError(
+                f"{unknown[0]} is not a known group of parameters"
+                + (f"; did you mean {near[0]}?" if near else f"; the known ones are {', '.join(sorted(known))}")
+            )
+
+
+class SummaryHooks:
+    """Print what a person wants to know when a run is over."""
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Show leaderboard, test accuracy and files to open, as far as this run made them."""
+        made = pipeline.all_outputs()
+        console = Console(highlight=False)
+        if "leaderboard" in made:
+            console.print(_ranking(catalog.load("leaderboard")))
+        if "test_scores" in made:
+            console.print(_test_line(catalog.load("test_scores")))
+        for name in sorted(made & {"model_card", "test_scores"}):
+            console.print(f"{name}: {_relative_path(catalog, name)}", soft_wrap=True)
+        figures = sorted(name for name in made if name.endswith("_plot"))
+        if figures:
+            console.print(f"{', '.join(figures)}: see them by `kedro viz`", soft_wrap=True)
+
+
+def _ranking(leaderboard: pd.DataFrame) -> Table:
+    table = Table("contender", "accuracy", "spread", title="Cross-validation on the training rows", title_justify="left")
+    for row in leaderboard.itertuples():
+        table.add_row(str(row.contender), f"{row.accuracy_mean:.2%}", f"± {100 * row.accuracy_sd:.2f}")
+    return table
+
+
+def _test_line(scores: dict[str, float]) -> str:
+    return (
+        f"[bold]Test accuracy {scores['accuracy']:.2%}[/bold] "
+        f"({scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}), {scores['errors']} of {scores['rows']} wrong"
+    )
+
+
+def _relative_path(catalog: DataCatalog, name: str) -> str:
+    return os.path.relpath(catalog.get(name)._describe()["filepath"])
