@@ -1,0 +1,112 @@
+"""Screen the raw digits, bring them to one scale, divide them into train and test."""
+
+import numpy as np
+import pandas as pd
+
+from penstroke.contracts import INK, pixel_columns
+
+from .parameters import Cleaning, Split
+
+
+def screen_digits(raw_digits: pd.DataFrame, cleaning: Cleaning) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    """Part the rows that may be used from those that may not, and bring the former to 0 (paper) to 255 (ink).
+
+    A row is rejected, with its reason, when it is blank (all its pixels are equal), when the same image stands
+    elsewhere with another label (both rows go, since nothing tells which is right), or when it repeats an earlier row.
+
+    Args:
+        raw_digits: rows are digits; ``label``, whole-number pixels from 0 to ``cleaning.full_ink``, maybe ``split``.
+        cleaning: the value of full ink.
+
+    Returns:
+        The accepted rows (pixels uint8, in reading order), the rejected rows (pixels as they came, ``reason``),
+        and the number of rows by fate.
+
+    Raises:
+        ValueError: the darkest pixel is above ``full_ink``, or so far below that the table has another scale.
+    """
+    names = pixel_columns(raw_digits)
+    pixels = raw_digits[names].to_numpy()
+    _refuse_another_scale(pixels, cleaning.full_ink)
+    reasons = _reasons_to_reject(raw_digits.index, raw_digits["label"], pixels)
+    rejected = reasons.ne("")
+
+    others = raw_digits[[name for name in ("label", "split") if name in raw_digits]].astype({"label": np.int8})
+    scaled = (pixels.astype(np.uint32) * INK + cleaning.full_ink // 2) // cleaning.full_ink
+    bytes_ = pd.DataFrame(scaled.astype(np.uint8), raw_digits.index, names)
+    accepted_digits = pd.concat([others, bytes_], axis=1)[~rejected]
+    rejected_digits = pd.concat([others[["label"]].assign(reason=reasons), raw_digits[names]], axis=1)[rejected]
+    fates = reasons.str.split(":").str[0].value_counts()
+    cleaning_scores = {
+        "rows_read": len(raw_digits),
+        "rows_accepted": len(accepted_digits),
+        **{f"rows_rejected_{fate}": int(fates.get(fate, 0)) for fate in ("blank", "conflict", "duplicate")},
+    }
+    return accepted_digits, rejected_digits, cleaning_scores
+
+
+def split_digits(accepted_digits: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Mark each digit as ``train`` or ``test``; a source's own ``split`` column is kept as it is.
+
+    Within each class the rows, in their order, form groups of ``1 / test_fraction``; of each whole group the row
+    whose identifier hashes lowest under the seed is a test row. So the classes have equal shares, and rows that are
+    added below change nothing above: a test row stays one.
+
+    Args:
+        accepted_digits: rows are digits; ``label`` and pixels, maybe ``split``.
+        split: the share of test rows and the seed.
+
+    Returns:
+        ``digits``, the same rows with ``split``; and ``labels``, only their ``label`` and ``split``.
+
+    Raises:
+        ValueError: no row, or every row, of some class would be a test row.
+    """
+    label = accepted_digits["label"]
+    if "split" in accepted_digits:
+        chosen = accepted_digits["split"]
+    else:
+        place = label.groupby(label).cumcount()
+        group = np.floor(place * split.test_fraction)
+        whole = group < np.floor(label.groupby(label).transform("size") * split.test_fraction)
+        draw = pd.Series(
+            pd.util.hash_array(accepted_digits.index.to_numpy(dtype=object), hash_key=f"{split.seed:016d}"), label.index
+        )
+        lowest = draw.groupby([label, group]).transform("min")
+        chosen = pd.Series(np.where(whole & (draw == lowest), "test", "train"), label.index, dtype="str")
+    _refuse_an_empty_side(label, chosen)
+    digits = accepted_digits.drop(columns="split", errors="ignore")
+    digits.insert(1, "split", chosen)
+    return digits, digits[["label", "split"]]
+
+
+def _refuse_another_scale(pixels: np.ndarray, full_ink: int) -> None:
+    darkest = int(pixels.max(initial=0))
+    if not full_ink / 2 < darkest <= full_ink:
+        raise ValueError(
+            f"the darkest pixel of raw_digits is {darkest}, but cleaning.full_ink says that full ink is {full_ink}; "
+            "set cleaning.full_ink to the scale of your source"
+        )
+
+
+def _reasons_to_reject(digit_id: pd.Index, label: pd.Series, pixels: np.ndarray) -> pd.Series:
+    """Give each row its reason, or an empty text where it is accepted."""
+    image = pd.Series([hash_ for hash_ in map(bytes, np.ascontiguousarray(pixels))], digit_id)
+    blank = pd.Series(np.ptp(pixels, axis=1) == 0, digit_id)
+    conflict = label.groupby(image).transform("nunique") > 1
+    first = pd.Series(digit_id, digit_id).groupby(image).transform("first")
+    repeats = first != digit_id
+    reasons = pd.Series("", digit_id, dtype="str")
+    reasons = reasons.mask(repeats, "duplicate: the same image as " + first)
+    reasons = reasons.mask(conflict, "conflict: the same image has another label elsewhere")
+    return reasons.mask(blank, "blank: all pixels are equal")
+
+
+def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:
+    counts = pd.crosstab(label, chosen).reindex(columns=["train", "test"], fill_value=0)
+    empty = counts.index[(counts == 0).any(axis=1)]
+    if len(empty) or not len(counts):
+        raise ValueError(
+            f"class {empty[0] if len(empty) else 'of any kind'} has no row on one side of the split "
+            f"({counts.loc[empty[0]].to_dict() if len(empty) else 'the table is empty'}); add rows or change split.test_fraction"
+        )

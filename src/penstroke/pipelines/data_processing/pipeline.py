@@ -1,0 +1,21 @@
+"""raw_digits -> accepted_digits -> digits, labels."""
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import screen_digits, split_digits
+
+
+def create_pipeline() -> Pipeline:
+    """Assemble the stage."""
+    return Pipeline(
+        [
+            Node(
+                screen_digits,
+                inputs=["raw_digits", "params:cleaning"],
+                outputs=["accepted_digits", "rejected_digits", "cleaning_scores"],
+                name="screen_digits",
+            ),
+            Node(split_digits, inputs=["accepted_digits", "params:split"], outputs=["digits", "labels"], name="split_digits"),
+        ],
+        tags="data_engineering",
+    )
