@@ -1,0 +1,72 @@
+"""From tables of pixels to tables of features, by the functions on images."""
+
+import numpy as np
+import pandas as pd
+
+from penstroke.contracts import INK, to_images
+
+from .images import deform, enlarge, oriented_gradients, straighten
+from .parameters import Augmentation, Features
+
+
+def extract_features(digits: pd.DataFrame, features: Features) -> pd.DataFrame:
+    """Describe each digit by its oriented gradients. Nothing is learned, so it serves training and use alike.
+
+    Args:
+        digits: rows are digits, pixels 0 (paper) to 255 (ink).
+        features: the choices.
+
+    Returns:
+        The same rows; a float32 column ``gradient_<degrees>_<row>_<column>`` for each direction and cell.
+    """
+    described = [describe_images(enlarge_images(chunk, features), features) for chunk in _chunks(to_images(digits), features)]
+    return pd.DataFrame(np.concatenate(described), digits.index, feature_names(features))
+
+
+def extract_copy_features(digits: pd.DataFrame, features: Features, augmentation: Augmentation) -> pd.DataFrame:
+    """Describe deformed copies of the training digits, beside each other in the row of their original.
+
+    So a copy cannot stand on another side of a split, or of a fold, than the digit it was made from.
+
+    Args:
+        digits: rows are digits, with ``split``; only those of ``train`` are copied.
+        features: the choices, the same as for the originals.
+        augmentation: how many copies, and how far they are deformed.
+
+    Returns:
+        The training rows; float32 columns ``copy_<number>_`` + the feature's name, none where there are no copies.
+    """
+    training = digits[digits["split"] == "train"]
+    generator = np.random.default_rng(augmentation.seed)
+    limits = augmentation.model_dump(exclude={"copies", "seed"})
+    described = [
+        np.hstack([describe_images(copy, features) for copy in deform(images, augmentation.copies, **limits, generator=generator)])
+        for images in (enlarge_images(chunk, features) for chunk in _chunks(to_images(training), features))
+        if augmentation.copies
+    ]
+    names = [f"copy_{copy}_{name}" for copy in range(augmentation.copies) for name in feature_names(features)]
+    values = np.concatenate(described) if described else np.empty((len(training), 0), np.float32)
+    return pd.DataFrame(values, training.index, names)
+
+
+def enlarge_images(images: np.ndarray, features: Features) -> np.ndarray:
+    """Bring uint8 images to the size and range, 0 to 1, that the other functions work on."""
+    return enlarge(images / np.float32(INK), features.enlarge)
+
+
+def describe_images(images: np.ndarray, features: Features) -> np.ndarray:
+    """Straighten enlarged images, (n, height, width), and describe them: (n, number of features) float32."""
+    straight = straighten(images, features.deskew, features.centre)
+    described = oriented_gradients(straight, features.directions, features.grid, features.pooling_width)
+    return described.reshape(len(images), -1)
+
+
+def feature_names(features: Features) -> list[str]:
+    """Name the features in the order of :func:`describe_images`: gradient_<degrees>_<row>_<column>."""
+    degrees = [round(360 * direction / features.directions) for direction in range(features.directions)]
+    cells = range(features.grid)
+    return [f"gradient_{angle:03d}_{row}_{column}" for angle in degrees for row in cells for column in cells]
+
+
+def _chunks(images: np.ndarray, features: Features) -> list[np.ndarray]:
+    return [images[start : start + features.chunk_rows] for start in range(0, max(len(images), 1), features.chunk_rows)]
