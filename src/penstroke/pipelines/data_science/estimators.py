@@ -1,0 +1,120 @@
+"""Estimators from configuration, and the one estimator that scikit-learn lacks."""
+
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils.metaestimators import available_if
+
+ALLOWED_PACKAGES = ("sklearn", __name__.partition(".")[0])
+_COPY = re.compile(r"copy_(\d+)_(.+)")
+
+
+def resolve_class(path: str) -> type[BaseEstimator]:
+    """Import an estimator class by its dotted path, from allowed packages only, so that configuration stays data.
+
+    Raises:
+        ValueError: the path lies outside the allowed packages, does not exist, or is no estimator class.
+    """
+    module, _, name = path.rpartition(".")
+    if module.partition(".")[0] not in ALLOWED_PACKAGES:
+        raise ValueError(f"class {path!r} is not allowed; name a class of {' or '.join(ALLOWED_PACKAGES)}")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError):
+        raise ValueError(f"class {path!r} does not exist; check its spelling") from None
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
+        raise ValueError(f"class {path!r} is no estimator; name a class that has fit")
+    return found
+
+
+def build_estimator(block: Any) -> Any:
+    """Build the estimator that ``{class: …, arguments: {…}}`` describes, at any depth; other values stay.
+
+    Raises:
+        ValueError: a class is refused by :func:`resolve_class`, or an argument is not one of its own.
+    """
+    if isinstance(block, Mapping) and "class" in block:
+        kind = resolve_class(block["class"])
+        try:
+            return kind(**{name: build_estimator(value) for name, value in block.get("arguments", {}).items()})
+        except TypeError as error:
+            raise ValueError(f"arguments: {error}") from None
+    if isinstance(block, list):
+        return [build_estimator(value) for value in block]
+    return block
+
+
+def build_pipeline(steps: list[dict[str, Any]], seed: int) -> Pipeline:
+    """Build the unfitted pipeline of these blocks; each ``random_state`` that they leave open is ``seed``."""
+    pipeline = make_pipeline(*map(build_estimator, steps))
+    is_open = {key: seed for key, value in pipeline.get_params().items() if key.endswith("random_state") and value is None}
+    return pipeline.set_params(**is_open)
+
+
+def _classifier_has(method: str) -> Any:
+    return available_if(lambda self: hasattr(getattr(self, "classifier_", self.classifier), method))
+
+
+class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+    """Fit a classifier on rows and on deformed copies of them, which stand beside them as further columns.
+
+    A row and its copies are one row here, so whatever splits rows (folds, calibration) keeps them together,
+    and only the row itself, never a copy, is predicted and scored.
+
+    Args:
+        classifier: what to fit.
+        copies: how many copies to learn from, in the order of their numbers; None for all that there are.
+
+    Source: training on deformed images, Simard, Steinkraus and Platt, "Best practices for convolutional neural
+    networks applied to visual document analysis", ICDAR 2003, section 2.
+    """
+
+    def __init__(self, classifier: BaseEstimator, copies: int | None = None) -> None:
+        self.classifier = classifier
+        self.copies = copies
+
+    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:  # noqa: N803
+        """Fit on ``X``, (n, features x (1 + copies)) with copies in columns ``copy_<number>_<feature>``.
+
+        Raises:
+            ValueError: there are fewer copies than asked for.
+        """
+        own, copied = part_copies(X)
+        if self.copies is not None and self.copies > len(copied):
+            raise ValueError(f"{self.copies} copies are asked for, the rows have {len(copied)}; raise augmentation.copies")
+        used = copied[: self.copies]
+        self.classifier_ = clone(self.classifier).fit(pd.concat([own, *used]), np.tile(y, 1 + len(used)))
+        self.classes_ = self.classifier_.classes_
+        self.feature_names_in_ = np.asarray(own.columns, dtype=object)
+        self.n_features_in_ = own.shape[1]
+        return self
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+        """Predict the class of each row, (n,); columns of copies are passed over."""
+        return self.classifier_.predict(X[self.feature_names_in_])  # type: ignore[no-any-return]
+
+    @_classifier_has("predict_proba")
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+        """Give the probability of each class, (n, classes)."""
+        return self.classifier_.predict_proba(X[self.feature_names_in_])  # type: ignore[no-any-return]
+
+    @_classifier_has("decision_function")
+    def decision_function(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+        """Give the score of each class, (n, classes); (n,) for two classes."""
+        return self.classifier_.decision_function(X[self.feature_names_in_])  # type: ignore[no-any-return]
+
+
+def part_copies(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Part the features of rows from those of their copies, one table a copy, all with the features' own names."""
+    places: dict[int, dict[str, str]] = {}
+    for column in rows.columns:
+        if match := _COPY.fullmatch(column):
+            places.setdefault(int(match[1]), {})[column] = match[2]
+    own = rows[[column for column in rows.columns if not _COPY.fullmatch(column)]]
+    return own, [rows[list(names)].rename(columns=names)[own.columns] for _, names in sorted(places.items())]

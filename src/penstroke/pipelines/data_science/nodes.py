@@ -1,0 +1,175 @@
+"""Search the contenders by cross-validation on training rows, choose the champion, fit it on all of them."""
+
+import json
+import sys
+from difflib import get_close_matches
+from io import BytesIO
+from typing import Any
+
+import pandas as pd
+from joblib import parallel_config
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.callback import ProgressBar
+from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from penstroke import model_files
+
+from .estimators import AugmentedClassifier
+from .parameters import Contender, Contenders, FinalFit, Search
+
+ROWS_OF_A_REHEARSAL = 10  # of each class
+
+
+def assemble_training_rows(digit_features: pd.DataFrame, copy_features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Put label, features and features of copies side by side, for the training rows alone.
+
+    Nothing behind this table can see a test row.
+
+    Args:
+        digit_features: float32 features of all rows.
+        copy_features: float32 features of the copies of the training rows, ``copy_<number>_<feature>``.
+        labels: ``label`` and ``split`` of all rows.
+
+    Returns:
+        The training rows: ``label`` (int8), then the float32 features, then those of the copies.
+    """
+    training = labels.index[labels["split"] == "train"]
+    return pd.concat([labels.loc[training, ["label"]], digit_features.loc[training], copy_features.loc[training]], axis=1)
+
+
+def search_contenders(training_rows: pd.DataFrame, contenders: Contenders, search: Search) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score every contender with every combination of its grid by stratified cross-validation.
+
+    Each step is fitted inside the folds. Before the first fold each contender is rehearsed on a few rows.
+
+    Args:
+        training_rows: ``label`` and float32 features.
+        contenders: the blocks by name.
+        search: who takes part, and how.
+
+    Returns:
+        ``search_results``, a row for each combination and fold (``contender``, ``parameters`` as JSON, ``fold``,
+        ``accuracy`` 0 to 1); and ``timings``, a row for each combination (mean ``fit_s`` and ``score_s``).
+
+    Raises:
+        ValueError: a name has no block, a contender fails on the rows or holds a type that is not trusted.
+    """
+    label, rows = training_rows["label"], training_rows.drop(columns="label")
+    built = {name: _block(name, contenders).build(search.seed) for name in search.contenders}
+    few = label.groupby(label).head(ROWS_OF_A_REHEARSAL).index
+    for name, pipeline in built.items():
+        _rehearse(name, pipeline, rows.loc[few], label.loc[few])
+    grids = {
+        name: {"classifier": [pipeline]} | {f"classifier__{key}": values for key, values in contenders.root[name].grid.items()}
+        for name, pipeline in built.items()
+    }
+    grid_search = GridSearchCV(
+        AugmentedClassifier(next(iter(built.values())), search.copies),
+        list(grids.values()),
+        scoring="accuracy",
+        refit=False,
+        cv=StratifiedKFold(search.folds, shuffle=True, random_state=search.seed),
+        error_score="raise",
+    )
+    if sys.stdout.isatty():
+        grid_search.set_callbacks(ProgressBar(max_propagation_depth=0))
+    with parallel_config(search.backend, n_jobs=search.jobs), threadpool_limits(1):
+        grid_search.fit(rows, label)
+    names = [name for name, grid in grids.items() for _ in ParameterGrid(grid)]
+    return _tabulate(names, grid_search.cv_results_, search.folds)
+
+
+def rank_contenders(search_results: pd.DataFrame) -> pd.DataFrame:
+    """Rank the contenders by the mean accuracy of their best combination over the folds.
+
+    Ties go to the smaller spread over the folds, then to the earlier combination or contender.
+
+    Args:
+        search_results: a row for each combination and fold.
+
+    Returns:
+        A row for each contender, best first: ``contender``, ``accuracy_mean`` and ``accuracy_sd`` over the folds
+        (0 to 1, ``ddof`` 1), ``parameters`` as JSON, ``combinations`` that were tried.
+    """
+    grouped = search_results.groupby(["contender", "parameters"], sort=False)["accuracy"]
+    scored = grouped.agg(accuracy_mean="mean", accuracy_sd="std").reset_index()
+    # rounded, so that the last bit of a mean does not decide
+    order = scored.round(12).sort_values(["accuracy_mean", "accuracy_sd"], ascending=[False, True], kind="stable").index
+    best = scored.loc[order].drop_duplicates("contender")
+    best["combinations"] = best["contender"].map(scored["contender"].value_counts())
+    return best[["contender", "accuracy_mean", "accuracy_sd", "parameters", "combinations"]].reset_index(drop=True)
+
+
+def choose_champion(leaderboard: pd.DataFrame, contenders: Contenders, search: Search) -> dict[str, Any]:
+    """Take the first of the leaderboard, with the values that won.
+
+    Returns:
+        ``contender`` (its name), ``accuracy_mean``, ``parameters`` (the values that won), ``steps`` (its block) and
+        ``seed``: all that a person, or :func:`fit_champion`, needs to build it again.
+    """
+    first = leaderboard.iloc[0]
+    steps = contenders.root[first["contender"]].model_dump(by_alias=True)["steps"]
+    return {
+        "contender": first["contender"],
+        "accuracy_mean": float(first["accuracy_mean"]),
+        "parameters": json.loads(first["parameters"]),
+        "steps": steps,
+        "seed": search.seed,
+    }
+
+
+def fit_champion(training_rows: pd.DataFrame, champion_settings: dict[str, Any], final_fit: FinalFit) -> CalibratedClassifierCV:
+    """Fit the champion on all training rows and their copies, and calibrate its probabilities.
+
+    The calibration learns from the answers that cross-validation gives to rows not fitted on, in folds of rows as
+    they follow each other, since neighbours are the most alike; the model itself is then fitted on all rows.
+
+    Returns:
+        The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``.
+
+    Source: temperature scaling, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
+    ICML 2017, section 4.2.
+    """
+    contender = Contender.model_validate({"steps": champion_settings["steps"], "grid": {}})
+    pipeline = contender.build(champion_settings["seed"]).set_params(**champion_settings["parameters"])
+    model = CalibratedClassifierCV(
+        AugmentedClassifier(pipeline),
+        method=final_fit.calibration,
+        cv=final_fit.folds,
+        ensemble=False,
+    )
+    with threadpool_limits(1):
+        return model.fit(training_rows.drop(columns="label"), training_rows["label"].to_numpy())
+
+
+def _block(name: str, contenders: Contenders) -> Contender:
+    if name not in contenders.root:
+        near = get_close_matches(name, contenders.root, n=1)
+        raise ValueError(f"search.contenders names {name}, which has no block" + (f"; did you mean {near[0]}?" if near else ""))
+    return contenders.root[name]
+
+
+def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series) -> None:
+    """Fit, save and load a contender on a few rows, so that what cannot work is refused before the search."""
+    try:
+        with threadpool_limits(1):
+            model = AugmentedClassifier(pipeline, copies=0).fit(rows, label)
+        file = BytesIO()
+        model_files.dump(model, file)
+        file.seek(0)
+        model_files.load(file)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"contenders.{name} does not pass its rehearsal on {len(rows)} rows: {error}") from error
+
+
+def _tabulate(names: list[str], results: dict[str, Any], folds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    chosen = [
+        json.dumps({key.removeprefix("classifier__"): value for key, value in parameters.items() if key != "classifier"}, sort_keys=True)
+        for parameters in results["params"]
+    ]
+    combinations = pd.DataFrame({"contender": names, "parameters": chosen})
+    by_fold = [combinations.assign(fold=fold, accuracy=results[f"split{fold}_test_score"]) for fold in range(folds)]
+    timings = combinations.assign(fit_s=results["mean_fit_time"], score_s=results["mean_score_time"])
+    return pd.concat(by_fold, ignore_index=True), timings

@@ -1,0 +1,73 @@
+"""The choices of model selection. A contender is described here and built in ``estimators``."""
+
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, RootModel, StringConstraints, model_validator
+from sklearn.pipeline import Pipeline
+
+from penstroke.parameters import OneLineErrors, Parameters
+
+from .estimators import build_estimator, build_pipeline, resolve_class
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Step(Parameters):
+    """One step of a contender: a scikit-learn class, or one of this project, and its arguments.
+
+    An argument may itself be such a block (the members of an ensemble, say).
+    """
+
+    class_: str = Field(alias="class", description="dotted path of the class")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the class")
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        resolve_class(self.class_)
+        build_estimator(self.model_dump(by_alias=True))
+        return self
+
+
+class Contender(Parameters):
+    """A pipeline of steps, each fitted inside the folds, and the values to search."""
+
+    steps: list[Step] = Field(min_length=1)
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
+        description="values to try, by <class name in lower case>__<argument>"
+    )
+
+    @model_validator(mode="after")
+    def _grid_has_known_keys(self) -> Self:
+        known = self.build(seed=0).get_params()
+        for key in self.grid:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                raise ValueError(f"grid.{key} is no argument of these steps" + (f"; did you mean {near[0]}?" if near else ""))
+        return self
+
+    def build(self, seed: int) -> Pipeline:
+        """Build the unfitted pipeline; each ``random_state`` that the block leaves open is ``seed``."""
+        return build_pipeline([step.model_dump(by_alias=True) for step in self.steps], seed)
+
+
+class Contenders(OneLineErrors, RootModel[dict[Name, Contender]]):
+    """All models that may take part, by name (``params:contenders``)."""
+
+
+class Search(Parameters):
+    """How the contenders are compared, on training rows alone (``params:search``)."""
+
+    contenders: list[Name] = Field(min_length=1, description="who takes part; earlier ones win ties")
+    folds: int = Field(ge=2, le=50, description="parts of the stratified cross-validation")
+    copies: int = Field(ge=0, description="deformed copies of each row that the fits of the search learn from")
+    backend: Literal["threading", "loky", "dask"] = Field(description="joblib's backend for the fits")
+    jobs: int = Field(ge=-1, description="fits at once; -1 for as many as there are cores")
+    seed: int = Field(ge=0, description="of the folds, and of every estimator that draws")
+
+
+class FinalFit(Parameters):
+    """How the champion is fitted on all training rows (``params:final_fit``)."""
+
+    calibration: Literal["temperature", "sigmoid", "isotonic"] = Field(description="of the probabilities")
+    folds: int = Field(ge=2, le=50, description="parts of the cross-validation whose answers the calibration learns from")

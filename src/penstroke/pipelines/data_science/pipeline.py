@@ -1,0 +1,39 @@
+"""digit_features, copy_features, labels -> training_rows -> search_results -> leaderboard -> champion_model."""
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import assemble_training_rows, choose_champion, fit_champion, rank_contenders, search_contenders
+
+
+def create_pipeline() -> Pipeline:
+    """Assemble the stage."""
+    return Pipeline(
+        [
+            Node(
+                assemble_training_rows,
+                inputs=["digit_features", "copy_features", "labels"],
+                outputs="training_rows",
+                name="assemble_training_rows",
+            ),
+            Node(
+                search_contenders,
+                inputs=["training_rows", "params:contenders", "params:search"],
+                outputs=["search_results", "timings"],
+                name="search_contenders",
+            ),
+            Node(rank_contenders, inputs="search_results", outputs="leaderboard", name="rank_contenders"),
+            Node(
+                choose_champion,
+                inputs=["leaderboard", "params:contenders", "params:search"],
+                outputs="champion_settings",
+                name="choose_champion",
+            ),
+            Node(
+                fit_champion,
+                inputs=["training_rows", "champion_settings", "params:final_fit"],
+                outputs="champion_model",
+                name="fit_champion",
+            ),
+        ],
+        tags="model_engineering",
+    )
