@@ -1,0 +1,147 @@
+"""Score the test rows, once, and write the model card from what was measured."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import classification_report, log_loss
+
+from .parameters import Scoring
+
+
+def predict_test_rows(champion_model: ClassifierMixin, digit_features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Ask the champion about the test rows.
+
+    Args:
+        champion_model: a fitted classifier with ``predict_proba``.
+        digit_features: float32 features of all rows.
+        labels: ``label`` and ``split`` of all rows.
+
+    Returns:
+        The test rows: ``label``, ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
+        ``probability_<class>`` for each class.
+    """
+    label = labels.loc[labels["split"] == "test", "label"]
+    probabilities = champion_model.predict_proba(digit_features.loc[label.index])
+    predictions = pd.DataFrame(probabilities, label.index, [f"probability_{name}" for name in champion_model.classes_])
+    predictions.insert(0, "confidence", probabilities.max(axis=1))
+    predictions.insert(0, "prediction", champion_model.classes_[probabilities.argmax(axis=1)])
+    predictions.insert(0, "label", label)
+    return predictions
+
+
+def score_test_rows(test_predictions: pd.DataFrame, scoring: Scoring) -> dict[str, float]:
+    """Score the answers of the test rows; all figures but counts and ``log_loss`` lie between 0 and 1.
+
+    Args:
+        test_predictions: ``label``, ``prediction``, ``confidence`` and the probabilities of the test rows.
+        scoring: the level of the interval, the bins of the calibration.
+
+    Returns:
+        ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval), ``macro_f1``, ``rows``,
+        ``errors``, ``confidence_mean``, ``calibration_error`` (see :func:`bin_by_confidence`), ``log_loss``, and
+        ``precision_<class>``, ``recall_<class>`` and ``f1_<class>``.
+
+    Source: the interval, Wilson, "Probable inference, the law of succession, and statistical inference",
+    Journal of the American Statistical Association 22(158), 1927.
+    """
+    label, prediction = test_predictions["label"], test_predictions["prediction"]
+    rows, right = len(label), int((label == prediction).sum())
+    interval = binomtest(right, rows).proportion_ci(scoring.interval, method="wilson")
+    probabilities = test_predictions.filter(regex="^probability_")
+    classes = [int(name.rpartition("_")[2]) for name in probabilities]
+    bins = bin_by_confidence(test_predictions, scoring.calibration_bins)
+    report = classification_report(label, prediction, labels=classes, output_dict=True, zero_division=0.0)
+    return {
+        "accuracy": right / rows,
+        "accuracy_low": float(interval.low),
+        "accuracy_high": float(interval.high),
+        "macro_f1": float(np.mean([report[str(name)]["f1-score"] for name in classes])),
+        "rows": rows,
+        "errors": rows - right,
+        "confidence_mean": float(test_predictions["confidence"].mean()),
+        "calibration_error": float((bins["rows"] * (bins["accuracy"] - bins["confidence"]).abs()).sum() / rows),
+        "log_loss": float(log_loss(label, probabilities.to_numpy(), labels=classes)),
+        **{
+            f"{name}_{class_}": float(report[str(class_)][key])
+            for class_ in classes
+            for name, key in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score"))
+        },
+    }
+
+
+def bin_by_confidence(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
+    """Compare confidence with accuracy in bins of equal width; the weighted mean gap is the calibration error.
+
+    Returns:
+        A row for each bin that is not empty: mean ``confidence``, ``accuracy`` (both 0 to 1) and number of ``rows``.
+
+    Source: the expected calibration error, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
+    networks", ICML 2017, section 2.
+    """
+    right = predictions["label"] == predictions["prediction"]
+    place = np.minimum((predictions["confidence"] * bins).astype(int), bins - 1)
+    answers = pd.DataFrame({"confidence": predictions["confidence"], "accuracy": right.astype(float)})
+    grouped = answers.groupby(place.rename("bin"))
+    return grouped.mean().assign(rows=grouped.size())
+
+
+def write_model_card(
+    champion_settings: dict[str, Any], leaderboard: pd.DataFrame, cleaning_scores: dict[str, int], test_scores: dict[str, float]
+) -> str:
+    """Write what the champion is, how it was chosen, how good it is and where that ends, as Markdown.
+
+    Source: the headings follow Mitchell et al., "Model cards for model reporting", FAT* 2019, section 4.
+    """
+    classes = [key.removeprefix("recall_") for key in test_scores if key.startswith("recall_")]
+    worst = min(classes, key=lambda name: test_scores[f"recall_{name}"])
+    rejected = cleaning_scores["rows_read"] - cleaning_scores["rows_accepted"]
+    steps = [step["class"].rpartition(".")[2] for step in champion_settings["steps"]]
+    chosen = ", ".join(f"{key} = {value}" for key, value in champion_settings["parameters"].items()) or "none searched"
+    ranking = [
+        (row.contender, f"{row.accuracy_mean:.2%}", f"{100 * row.accuracy_sd:.2f}", str(row.combinations))
+        for row in leaderboard.itertuples()
+    ]
+    by_class = [
+        (name, *(f"{test_scores[f'{score}_{name}']:.3f}" for score in ("precision", "recall", "f1"))) for name in classes
+    ]
+    return f"""# Model card: {champion_settings["contender"]}
+
+## Model
+- Steps: {" → ".join(steps)}, fitted on all training rows and their deformed copies, then calibrated.
+- Values that the search chose: {chosen}.
+- Input: the features of the pipeline `feature_engineering`; output: a class, and a probability for each class.
+
+## Intended use
+Isolated handwritten digits, one to an image, framed like the images that it was trained on. It always answers with
+one of its {len(classes)} classes, also where the image shows something else.
+
+## Data
+{cleaning_scores["rows_read"]} rows were read and {rejected} rejected (see `rejected_digits`); {test_scores["rows"]} of the
+{cleaning_scores["rows_accepted"]} accepted rows were held back for the test.
+
+## Selection, on training rows alone
+The contender with the highest mean accuracy over the folds is the champion; ties go to the smaller spread.
+
+{_table(("contender", "mean accuracy", "spread over folds (points)", "combinations"), ranking)}
+
+## Measured on the test rows, once
+- Accuracy **{test_scores["accuracy"]:.2%}**, interval {test_scores["accuracy_low"]:.2%} to {test_scores["accuracy_high"]:.2%}; \
+{test_scores["errors"]} of {test_scores["rows"]} wrong; macro F1 {test_scores["macro_f1"]:.4f}.
+- Mean confidence {test_scores["confidence_mean"]:.2%}; calibration error {test_scores["calibration_error"]:.4f}; \
+log loss {test_scores["log_loss"]:.4f}.
+- The lowest recall is that of class {worst}: {test_scores[f"recall_{worst}"]:.3f}.
+
+{_table(("class", "precision", "recall", "F1"), by_class)}
+
+## Limits
+- The test rows come from the same source, and where it does not say who wrote what, from the same writers, as the
+  training rows: strangers' digits are harder than these figures say.
+- Confidence is calibrated for digits of this source. It does not tell a digit from something that is none.
+"""
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows))

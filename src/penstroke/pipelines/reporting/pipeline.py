@@ -1,0 +1,49 @@
+"""champion_model, test rows -> test_predictions -> test_scores, *_plot, model_card."""
+
+from kedro.pipeline import Node, Pipeline
+
+from .figures import draw_calibration, draw_confusion, draw_evidence, draw_features, draw_leaderboard, draw_mistakes
+from .nodes import predict_test_rows, score_test_rows, write_model_card
+
+
+def create_pipeline() -> Pipeline:
+    """Assemble the stage."""
+    return Pipeline(
+        [
+            Node(
+                predict_test_rows,
+                inputs=["champion_model", "digit_features", "labels"],
+                outputs="test_predictions",
+                name="predict_test_rows",
+            ),
+            Node(score_test_rows, inputs=["test_predictions", "params:scoring"], outputs="test_scores", name="score_test_rows"),
+            Node(draw_confusion, inputs="test_predictions", outputs="confusion_plot", name="draw_confusion"),
+            Node(
+                draw_calibration,
+                inputs=["test_predictions", "params:scoring"],
+                outputs="calibration_plot",
+                name="draw_calibration",
+            ),
+            Node(draw_leaderboard, inputs=["search_results", "leaderboard"], outputs="leaderboard_plot", name="draw_leaderboard"),
+            Node(
+                draw_mistakes,
+                inputs=["test_predictions", "digits", "params:features", "params:pictures"],
+                outputs="mistakes_plot",
+                name="draw_mistakes",
+            ),
+            Node(
+                draw_evidence,
+                inputs=["champion_model", "digits", "params:features", "params:pictures"],
+                outputs="evidence_plot",
+                name="draw_evidence",
+            ),
+            Node(draw_features, inputs=["digits", "params:features"], outputs="features_plot", name="draw_features"),
+            Node(
+                write_model_card,
+                inputs=["champion_settings", "leaderboard", "cleaning_scores", "test_scores"],
+                outputs="model_card",
+                name="write_model_card",
+            ),
+        ],
+        tags="report",
+    )
