@@ -1,6 +1,7 @@
 """The project's commands: Kedro's own, with errors that a person can read."""
 
 import copy
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,8 @@ def _in_short(error: Exception) -> str:
     if isinstance(error, DataValidationError) and error.failures:
         found = "; ".join(failure.message if failure.check is None else f"{failure.check}" for failure in error.failures)
         return f"dataset {error.dataset_name} on {error.mode}: {found}"
-    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))  # Kedro names the group before
+    lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
     return "\n".join(lines[:LINES_OF_AN_ERROR])
 
 

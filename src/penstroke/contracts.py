@@ -45,7 +45,7 @@ def to_images(table: pd.DataFrame) -> np.ndarray:
     """
     names = pixel_columns(table)
     width = 1 + int(names[-1].rpartition("_")[2])
-    return table[names].to_numpy().reshape(len(table), -1, width)
+    return table[names].to_numpy().reshape(len(table), len(names) // width, width)
 
 
 def _pixels_are_whole_numbers(table: pd.DataFrame) -> bool:

@@ -4,7 +4,9 @@ The module has the ``load`` and ``dump`` of ``pickle``, so the catalog names it 
 ``pickle.PickleDataset``; no pickle is written or read.
 """
 
+from io import BytesIO
 from typing import IO, Any
+from zipfile import is_zipfile
 
 import skops.io
 
@@ -45,8 +47,10 @@ def refuse_untrusted(content: bytes) -> None:
     """Refuse the bytes of a model file that hold a type beyond scikit-learn's own and ``TRUSTED_TYPES``.
 
     Raises:
-        ValueError: with the names of those types.
+        ValueError: with the names of those types, or because the bytes are no skops file.
     """
+    if not is_zipfile(BytesIO(content)):
+        raise ValueError("this is no model file: skops files are zip archives; run the pipeline that makes it again")
     foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED_TYPES))
     if foreign:
         raise ValueError(

@@ -60,7 +60,7 @@ def split_digits(accepted_digits: pd.DataFrame, split: Split) -> tuple[pd.DataFr
         ``digits``, the same rows with ``split``; and ``labels``, only their ``label`` and ``split``.
 
     Raises:
-        ValueError: no row, or every row, of some class would be a test row.
+        ValueError: a class has no training row, or there is no test row at all.
     """
     label = accepted_digits["label"]
     if "split" in accepted_digits:
@@ -91,7 +91,7 @@ def _refuse_another_scale(pixels: np.ndarray, full_ink: int) -> None:
 
 def _reasons_to_reject(digit_id: pd.Index, label: pd.Series, pixels: np.ndarray) -> pd.Series:
     """Give each row its reason, or an empty text where it is accepted."""
-    image = pd.Series([hash_ for hash_ in map(bytes, np.ascontiguousarray(pixels))], digit_id)
+    image = pd.Series(list(map(bytes, np.ascontiguousarray(pixels))), digit_id)
     blank = pd.Series(np.ptp(pixels, axis=1) == 0, digit_id)
     conflict = label.groupby(image).transform("nunique") > 1
     first = pd.Series(digit_id, digit_id).groupby(image).transform("first")
@@ -103,10 +103,8 @@ def _reasons_to_reject(digit_id: pd.Index, label: pd.Series, pixels: np.ndarray)
 
 
 def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:
-    counts = pd.crosstab(label, chosen).reindex(columns=["train", "test"], fill_value=0)
-    empty = counts.index[(counts == 0).any(axis=1)]
-    if len(empty) or not len(counts):
-        raise ValueError(
-            f"class {empty[0] if len(empty) else 'of any kind'} has no row on one side of the split "
-            f"({counts.loc[empty[0]].to_dict() if len(empty) else 'the table is empty'}); add rows or change split.test_fraction"
-        )
+    untaught = sorted(set(label) - set(label[chosen == "train"]))
+    if untaught:
+        raise ValueError(f"class {untaught[0]} has no training row; give more rows of it or change the split")
+    if not (chosen == "test").any():
+        raise ValueError(f"no row is a test row among {len(label)}; give more rows or raise split.test_fraction")

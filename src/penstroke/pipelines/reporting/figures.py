@@ -73,14 +73,14 @@ def draw_mistakes(test_predictions: pd.DataFrame, digits: pd.DataFrame, features
         row, column = divmod(place, columns)
         figure.add_annotation(
             x=(column + 0.5) * width,
-            y=2 * row * height + 1,
-            text=f"{answer.label} read as {answer.prediction} ({answer.confidence:.0%})",
+            y=2 * row * height,
+            text=f"{answer.label} → {answer.prediction}, {answer.confidence:.0%}",
             hovertext=str(answer.Index),
             showarrow=False,
             font={"size": 11, "color": "#7a7a7a" if answer.right else "#c00000"},
         )
-    title = f"{int(wrong.sum())} mistakes (red) and the least sure of the other test rows; below each, what the model saw"
-    return _finish(figure, title, "", "").update_layout(height=120 + 190 * rows, width=1100)
+    title = f"{wrong.sum()} mistakes (red), then the least sure test rows: label → answer, confidence; below, what the model saw"
+    return _finish(figure, title, "", "").update_layout(height=140 + 220 * rows, width=900)
 
 
 def draw_evidence(champion_model: ClassifierMixin, digits: pd.DataFrame, features: Features, pictures: Pictures) -> go.Figure:
@@ -119,6 +119,7 @@ def draw_evidence(champion_model: ClassifierMixin, digits: pd.DataFrame, feature
             contours={"start": INK / 2, "end": INK / 2, "size": 1, "coloring": "none"},
             line={"color": "white", "width": 2},
             showscale=False,
+            showlegend=False,
             hoverinfo="skip",
             row=-(-len(groups) // 5) - row,
             col=facet + 1,

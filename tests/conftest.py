@@ -1,0 +1,89 @@
+"""What the tests share: a few real digits, a copy of the project to run in, the project's own test run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from kedro.framework.startup import bootstrap_project
+
+from penstroke.pipelines.feature_engineering.parameters import Features
+
+ROOT = Path(__file__).parents[1]
+Kedro = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def base_parameters(pipeline: str) -> dict:
+    """Return the parameters of a pipeline as ``conf/base`` gives them."""
+    return yaml.safe_load((ROOT / f"conf/base/parameters_{pipeline}.yml").read_text())
+
+
+def run_kedro(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Kedro's command line as a user does."""
+    command = [sys.executable, "-m", "kedro", *arguments]
+    return subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=300)
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy what a run needs to a folder of its own, so that it cannot touch the project."""
+    for name in ("conf", "src", "data/01_raw"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("local", "__pycache__"))
+    (folder / "conf/local").mkdir()
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A fresh copy of the project."""
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture
+def kedro(project: Path) -> Kedro:
+    """Kedro's command line, in a fresh copy of the project."""
+    return lambda *arguments, **environment: run_kedro(*arguments, cwd=project, **environment)
+
+
+@pytest.fixture(scope="session")
+def test_run() -> Path:
+    """The folder of data that ``kedro run --env=test`` has made in the project itself."""
+    result = run_kedro("run", "--env=test", cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    return ROOT / "build/test/data"
+
+
+@pytest.fixture(scope="session")
+def bootstrapped() -> Path:
+    """The project, made known to Kedro in this process."""
+    bootstrap_project(ROOT)
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def raw_digits() -> pd.DataFrame:
+    """The first 200 digits that ship with the project."""
+    return pd.read_parquet(ROOT / "data/01_raw/digits.parquet").head(200)
+
+
+@pytest.fixture
+def features() -> Features:
+    """The choices of ``conf/base``."""
+    return Features.model_validate(base_parameters("feature_engineering")["features"])
+
+
+def table_of(images: np.ndarray, labels: list[int] | None = None) -> pd.DataFrame:
+    """Lay (n, height, width) images out as a table of digits named a, b, c, …"""
+    count, height, width = images.shape
+    names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+    index = pd.Index([chr(ord("a") + place) for place in range(count)], name="digit_id", dtype="str")
+    table = pd.DataFrame(images.reshape(count, -1), index, names)
+    table.insert(0, "label", np.array(labels or [0] * count, dtype=np.int8))
+    return table

@@ -1,0 +1,126 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from penstroke.contracts import to_images
+from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
+from penstroke.pipelines.data_processing.parameters import Cleaning, Split
+
+from ...conftest import table_of
+
+SIXTEEN = Cleaning(full_ink=16)
+SPLIT = Split(test_fraction=0.2, seed=7)
+
+
+def test_the_pixels_of_the_source_are_spread_over_the_whole_range():
+    accepted, _, _ = screen_digits(table_of(np.array([[[0, 1, 8, 16]]])), SIXTEEN)
+
+    np.testing.assert_array_equal(to_images(accepted), [[[0, 16, 128, 255]]])
+    assert to_images(accepted).dtype == np.uint8
+
+
+def test_pixels_that_are_bytes_already_stay_as_they_are():
+    image = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+
+    accepted, _, _ = screen_digits(table_of(image), Cleaning(full_ink=255))
+
+    np.testing.assert_array_equal(to_images(accepted), image)
+
+
+@pytest.mark.parametrize("scale", [255, 1])
+def test_a_table_on_another_scale_is_refused(scale):
+    with pytest.raises(ValueError, match=f"darkest pixel of raw_digits is {scale}, but cleaning.full_ink says .* 16"):
+        screen_digits(table_of(np.array([[[0, scale]]])), SIXTEEN)
+
+
+def test_nothing_is_dropped_without_a_reason():
+    ink, other = [[0, 16], [16, 0]], [[16, 0], [0, 3]]
+    images = np.array([ink, [[0, 0], [0, 0]], ink, other, other, [[16, 16], [16, 16]], [[1, 2], [3, 16]]])
+
+    accepted, rejected, scores = screen_digits(table_of(images, [3, 3, 3, 5, 6, 1, 2]), SIXTEEN)
+
+    assert list(accepted.index) == ["a", "g"]
+    assert rejected["reason"].to_dict() == {
+        "b": "blank: all pixels are equal",
+        "c": "duplicate: the same image as a",
+        "d": "conflict: the same image has another label elsewhere",
+        "e": "conflict: the same image has another label elsewhere",
+        "f": "blank: all pixels are equal",
+    }
+    assert scores == {
+        "rows_read": 7,
+        "rows_accepted": 2,
+        "rows_rejected_blank": 2,
+        "rows_rejected_conflict": 2,
+        "rows_rejected_duplicate": 1,
+    }
+
+
+def test_rejected_rows_keep_the_pixels_that_the_source_gave():
+    _, rejected, _ = screen_digits(table_of(np.array([[[0, 16]], [[7, 7]]])), SIXTEEN)
+
+    np.testing.assert_array_equal(to_images(rejected), [[[7, 7]]])
+
+
+def test_columns_in_another_order_make_the_same_digits(raw_digits):
+    shuffled = raw_digits[raw_digits.columns[::-1]]
+
+    pd.testing.assert_frame_equal(screen_digits(shuffled, SIXTEEN)[0], screen_digits(raw_digits, SIXTEEN)[0])
+
+
+def _accepted(raw_digits):
+    return screen_digits(raw_digits, SIXTEEN)[0]
+
+
+def test_every_class_gives_the_same_share_of_test_rows(raw_digits):
+    _, labels = split_digits(_accepted(raw_digits), SPLIT)
+
+    counts = pd.crosstab(labels["label"], labels["split"])
+    assert (counts["test"] == np.floor(0.2 * counts.sum(axis=1))).all()
+
+
+def test_a_seed_gives_one_split_and_another_seed_another(raw_digits):
+    accepted = _accepted(raw_digits)
+    first, again = (split_digits(accepted, SPLIT)[1]["split"] for _ in range(2))
+    other = split_digits(accepted, Split(test_fraction=0.2, seed=8))[1]["split"]
+
+    assert first.equals(again)
+    assert 0.2 < (first != other).mean() < 0.4  # two independent fifths differ in 2 x .2 x .8 of the rows
+
+
+def test_a_test_row_stays_one_when_rows_are_added_below(raw_digits):
+    accepted = _accepted(raw_digits)
+    before = split_digits(accepted.head(120), SPLIT)[1]["split"]
+    after = split_digits(accepted, SPLIT)[1]["split"]
+
+    assert (before == "test").sum() > 10
+    assert set(before.index[before == "test"]) <= set(after.index[after == "test"])
+
+
+def test_the_split_of_the_source_goes_before_our_own(raw_digits):
+    own = np.where(np.arange(len(raw_digits)) < 150, "train", "test")
+    accepted = _accepted(raw_digits.assign(split=own))
+
+    digits, labels = split_digits(accepted, SPLIT)
+
+    assert list(labels["split"]) == list(own)
+    assert list(digits.columns[:2]) == ["label", "split"]
+    assert digits.columns.is_unique
+
+
+def test_labels_are_the_digits_without_pixels(raw_digits):
+    digits, labels = split_digits(_accepted(raw_digits), SPLIT)
+
+    pd.testing.assert_frame_equal(labels, digits[["label", "split"]])
+
+
+def test_a_class_without_training_rows_is_refused(raw_digits):
+    accepted = _accepted(raw_digits.assign(split=np.where(raw_digits["label"] == 4, "test", "train")))
+
+    with pytest.raises(ValueError, match="class 4 has no training row"):
+        split_digits(accepted, SPLIT)
+
+
+def test_a_split_without_test_rows_is_refused(raw_digits):
+    with pytest.raises(ValueError, match="no row is a test row.*split.test_fraction"):
+        split_digits(_accepted(raw_digits), Split(test_fraction=0.001, seed=7))

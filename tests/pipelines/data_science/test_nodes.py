@@ -1,0 +1,221 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from penstroke.pipelines.data_science.nodes import (
+    assemble_training_rows,
+    choose_champion,
+    fit_champion,
+    rank_contenders,
+    search_contenders,
+)
+from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
+
+CONTENDERS = Contenders.model_validate(
+    {
+        "knn": {
+            "steps": [{"class": "sklearn.preprocessing.StandardScaler"}, {"class": "sklearn.neighbors.KNeighborsClassifier", "arguments": {"algorithm": "brute"}}],
+            "grid": {"kneighborsclassifier__n_neighbors": [1, 3]},
+        },
+        "svm": {"steps": [{"class": "sklearn.svm.SVC"}], "grid": {"svc__C": [0.001, 1], "svc__gamma": ["scale"]}},
+        "guess": {"steps": [{"class": "sklearn.dummy.DummyClassifier"}], "grid": {}},
+    }
+)
+SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, copies=0, backend="threading", jobs=1, seed=7)
+FINAL_FIT = FinalFit(calibration="temperature", folds=3)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """Three classes in a plane, 40 rows each, every fifth a test row."""
+    generator = np.random.default_rng(0)
+    index = pd.Index([f"row-{place:03d}" for place in range(120)], name="digit_id", dtype="str")
+    label = pd.Series(np.arange(120) % 3, index, dtype=np.int8)
+    points = np.eye(3)[label, :2] * 3 + generator.normal(size=(120, 2))
+    features = pd.DataFrame(points.astype(np.float32), index, ["x", "y"])
+    labels = pd.DataFrame({"label": label, "split": np.where(np.arange(120) % 5 == 0, "test", "train")})
+    training = labels.index[labels["split"] == "train"]
+    copies = (features.loc[training] + np.float32(0.1)).add_prefix("copy_0_")
+    return features, copies, labels
+
+
+@pytest.fixture(scope="module")
+def training_rows(tables):
+    return assemble_training_rows(*tables)
+
+
+@pytest.fixture(scope="module")
+def search_results(training_rows):
+    return search_contenders(training_rows, CONTENDERS, SEARCH)[0]
+
+
+def test_training_rows_hold_no_test_row(tables, training_rows):
+    labels = tables[2]
+
+    assert set(labels.loc[training_rows.index, "split"]) == {"train"}
+    assert len(training_rows) == 96
+    assert list(training_rows.columns) == ["label", "x", "y", "copy_0_x", "copy_0_y"]
+
+
+def test_every_combination_is_scored_in_every_fold(search_results):
+    tried = search_results.groupby("contender")["parameters"].unique().map(list).to_dict()
+
+    assert tried == {
+        "guess": ["{}"],
+        "knn": ['{"kneighborsclassifier__n_neighbors": 1}', '{"kneighborsclassifier__n_neighbors": 3}'],
+        "svm": ['{"svc__C": 0.001, "svc__gamma": "scale"}', '{"svc__C": 1, "svc__gamma": "scale"}'],
+    }
+    assert (search_results.groupby(["contender", "parameters"])["fold"].unique().map(list).map(sorted).map(tuple) == (0, 1, 2)).all()
+    guess = search_results.query("contender == 'guess'")["accuracy"]
+    np.testing.assert_allclose(guess, 1 / 3, atol=0.03)
+    assert search_results.query("contender == 'svm' and parameters.str.contains('1, ')")["accuracy"].mean() > 0.8
+
+
+def test_what_the_clock_says_stands_apart(training_rows, search_results):
+    _, timings = search_contenders(training_rows, CONTENDERS, SEARCH)
+
+    assert len(timings) == 5
+    assert (timings[["fit_s", "score_s"]] > 0).all(axis=None)
+    assert not any(column.endswith("_s") for column in search_results.columns)
+
+
+def test_the_search_can_learn_from_copies(training_rows):
+    with_copies, _ = search_contenders(training_rows, CONTENDERS, SEARCH.model_copy(update={"copies": 1}))
+
+    assert len(with_copies) == 15
+
+
+def test_a_name_without_a_block_is_refused(training_rows):
+    search = SEARCH.model_copy(update={"contenders": ["svn"]})
+
+    with pytest.raises(ValueError, match="search.contenders names svn, which has no block; did you mean svm?"):
+        search_contenders(training_rows, CONTENDERS, search)
+
+
+def test_a_contender_that_cannot_work_is_refused_before_the_search(training_rows):
+    pca = {"steps": [{"class": "sklearn.decomposition.PCA", "arguments": {"n_components": 5}}, {"class": "sklearn.svm.SVC"}], "grid": {}}
+    contenders = Contenders.model_validate({"knn": CONTENDERS.root["knn"].model_dump(by_alias=True), "wide": pca})
+    search = SEARCH.model_copy(update={"contenders": ["knn", "wide"]})
+
+    with pytest.raises(ValueError, match="contenders.wide does not pass its rehearsal on 30 rows: n_components=5"):
+        search_contenders(training_rows, contenders, search)
+
+
+def test_a_value_that_the_class_refuses_stops_the_search(training_rows):
+    bad = Contenders.model_validate({"svm": {"steps": [{"class": "sklearn.svm.SVC"}], "grid": {"svc__C": [1, -1]}}})
+
+    with pytest.raises(ValueError, match="'C' parameter of SVC must be"):
+        search_contenders(training_rows, bad, SEARCH.model_copy(update={"contenders": ["svm"]}))
+
+
+class Foreign(ClassifierMixin, BaseEstimator):
+    """An estimator of the project whose file would hold a type that nobody has read."""
+
+    def fit(self, rows, labels):
+        self.classes_ = np.unique(labels)
+        self.helper_ = Helper()
+        return self
+
+    def predict(self, rows):
+        return np.zeros(len(rows))
+
+
+class Helper:
+    def __init__(self):
+        self.value = 1
+
+
+def test_a_contender_whose_file_would_be_refused_does_not_take_part(training_rows, monkeypatch):
+    monkeypatch.setattr("penstroke.pipelines.data_science.estimators.ALLOWED_PACKAGES", ("sklearn", "tests"))
+    foreign = Contenders.model_validate({"foreign": {"steps": [{"class": f"{__name__}.Foreign"}], "grid": {}}})
+
+    with pytest.raises(ValueError, match="contenders.foreign does not pass .* does not trust"):
+        search_contenders(training_rows, foreign, SEARCH.model_copy(update={"contenders": ["foreign"]}))
+
+
+def _results(**accuracies):
+    rows = [
+        {"contender": name, "parameters": "{}", "fold": fold, "accuracy": accuracy}
+        for name, values in accuracies.items()
+        for fold, accuracy in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_highest_mean_wins():
+    leaderboard = rank_contenders(_results(low=[0.8, 0.8], high=[0.7, 1.0]))
+
+    assert list(leaderboard["contender"]) == ["high", "low"]
+    assert leaderboard.loc[0, "accuracy_mean"] == pytest.approx(0.85)
+    assert leaderboard.loc[0, "accuracy_sd"] == pytest.approx(np.std([0.7, 1.0], ddof=1))
+
+
+def test_ties_go_to_the_smaller_spread_and_then_to_the_earlier_name():
+    leaderboard = rank_contenders(_results(wide=[0.8, 1.0], first=[0.9, 0.9], second=[0.9, 0.9]))
+
+    assert list(leaderboard["contender"]) == ["first", "second", "wide"]
+
+
+def test_a_contender_stands_on_the_leaderboard_once_with_its_best_combination(search_results):
+    leaderboard = rank_contenders(search_results)
+
+    assert sorted(leaderboard["contender"]) == ["guess", "knn", "svm"]
+    assert leaderboard["accuracy_mean"].is_monotonic_decreasing
+    assert dict(zip(leaderboard["contender"], leaderboard["combinations"], strict=True)) == {"guess": 1, "knn": 2, "svm": 2}
+    assert json.loads(leaderboard.set_index("contender").loc["svm", "parameters"])["svc__C"] == 1
+
+
+def test_the_champion_is_the_first_with_all_that_builds_it_again(search_results):
+    leaderboard = rank_contenders(search_results).query("contender == 'knn'")
+
+    settings = choose_champion(leaderboard, CONTENDERS, SEARCH)
+
+    assert settings["contender"] == "knn"
+    assert settings["seed"] == 7
+    assert [step["class"] for step in settings["steps"]] == [
+        "sklearn.preprocessing.StandardScaler",
+        "sklearn.neighbors.KNeighborsClassifier",
+    ]
+    assert settings == json.loads(json.dumps(settings))
+
+
+@pytest.fixture(scope="module")
+def champion_settings(search_results):
+    leaderboard = rank_contenders(search_results).query("contender == 'svm'")
+    return choose_champion(leaderboard, CONTENDERS, SEARCH)
+
+
+def test_the_champion_learns_from_all_training_rows_and_copies(training_rows, champion_settings):
+    model = fit_champion(training_rows, champion_settings, FINAL_FIT)
+
+    inner = model.calibrated_classifiers_[0].estimator
+    assert inner.classifier_.named_steps["svc"].shape_fit_ == (192, 2)
+    assert inner.classifier_.named_steps["svc"].C == 1
+    assert list(model.classes_) == [0, 1, 2]
+
+
+def test_the_champion_answers_with_probabilities_that_hold(tables, training_rows, champion_settings):
+    features, _, labels = tables
+    test = labels.index[labels["split"] == "test"]
+
+    probabilities = fit_champion(training_rows, champion_settings, FINAL_FIT).predict_proba(features.loc[test])
+
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    right = probabilities.argmax(axis=1) == labels.loc[test, "label"]
+    assert right.mean() > 0.75
+    assert abs(probabilities.max(axis=1).mean() - right.mean()) < 0.15
+
+
+def test_the_calibration_does_not_look_at_rows_that_were_fitted_on(training_rows, champion_settings):
+    """Labels that mean nothing can be learned by heart, but a calibrated model knows that it knows nothing."""
+    random_labels = training_rows.assign(label=np.random.default_rng(1).permutation(training_rows["label"].to_numpy()))
+    by_heart = champion_settings | {"parameters": {"svc__C": 1e6, "svc__gamma": 1e3}}
+
+    model = fit_champion(random_labels, by_heart, FINAL_FIT)
+
+    rows = random_labels.drop(columns="label")
+    assert (model.predict(rows) == random_labels["label"]).mean() > 0.95
+    assert model.predict_proba(rows).max(axis=1).mean() < 0.6

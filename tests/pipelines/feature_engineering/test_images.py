@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from penstroke.pipelines.feature_engineering.images import deform, enlarge, oriented_gradients, straighten
+
+STILL = {"rotation_degrees": 0.0, "scaling": 0.0, "slant": 0.0, "shift": 0.0}
+
+
+def _generator():
+    return np.random.default_rng(0)
+
+
+def _stroke(lean=0.0, side=21):
+    """An upright stroke, three columns wide, that leans ``lean`` columns per row."""
+    rows, columns = np.indices((side, side)) - side // 2
+    return np.clip(2 - np.abs(columns - lean * rows), 0, 1)[None] * (np.abs(rows) <= 6)
+
+
+def test_an_image_enlarged_by_one_is_the_image():
+    image = np.arange(6, dtype=np.uint8).reshape(1, 2, 3)
+
+    np.testing.assert_array_equal(enlarge(image, 1), image)
+
+
+def test_an_enlarged_image_lies_between_its_pixels():
+    column = np.repeat([[0], [4], [8]], 3, axis=1)[None]
+
+    enlarged = enlarge(column, 2)
+
+    # beyond the edge lies paper, so the outermost half pixels fade
+    np.testing.assert_allclose(enlarged[0, :, 2], [0, 1, 3, 5, 7, 6])
+    assert enlarged.shape == (1, 6, 6)
+
+
+def test_enlarging_keeps_the_centre_of_mass():
+    image = _generator().integers(0, 256, (1, 8, 8))
+    image[:, [0, -1]] = image[:, :, [0, -1]] = 0
+
+    small, large = ndimage.center_of_mass(image[0]), ndimage.center_of_mass(enlarge(image, 3)[0])
+
+    np.testing.assert_allclose((np.array(large) + 0.5) / 3, np.array(small) + 0.5, atol=1e-4)
+
+
+def test_a_copy_that_is_not_deformed_is_the_image():
+    images = _generator().uniform(0, 1, (4, 6, 5)).astype(np.float32)
+
+    copies = deform(images, 2, **STILL, generator=_generator())
+
+    np.testing.assert_allclose(copies, np.stack([images, images]), atol=1e-5)
+
+
+def test_copies_differ_from_each_other_and_a_seed_gives_the_same_ones():
+    images = np.repeat(_stroke(), 3, axis=0)
+    limits = STILL | {"rotation_degrees": 20.0}
+
+    copies, again = (deform(images, 2, **limits, generator=_generator()) for _ in range(2))
+
+    np.testing.assert_array_equal(copies, again)
+    assert len({copy.tobytes() for copy in copies.reshape(6, -1)}) == 6
+
+
+def test_a_shifted_copy_stays_within_the_limit():
+    image = np.zeros((50, 21, 21))
+    image[:, 10, 10] = 1
+
+    copies = deform(image, 1, **(STILL | {"shift": 0.1}), generator=_generator())[0]
+
+    centres = np.array([ndimage.center_of_mass(copy) for copy in copies])
+    assert np.abs(centres - 10).max() <= 2.1 + 1e-4
+    assert np.abs(centres - 10).max() > 1.5
+
+
+@pytest.mark.parametrize("lean", [-0.5, -0.2, 0.3, 0.6])
+def test_a_slanted_stroke_is_set_upright(lean):
+    rows = np.indices((21, 21))[0] - 10
+
+    upright = straighten(_stroke(lean), deskew=1, centre=False)[0]
+
+    column_of_row = [row @ np.arange(21) / row.sum() for row in upright if row.sum() > 0.5]
+    assert np.ptp(column_of_row) < 0.1
+    assert np.abs(rows).max() == 10
+
+
+def test_deskewing_takes_out_the_share_that_is_asked_for():
+    half = straighten(_stroke(0.5), deskew=0.5, centre=False)[0]
+
+    column_of_row = [row @ np.arange(21) / row.sum() for row in half if row.sum() > 0.5]
+    assert np.mean(np.diff(column_of_row)) == pytest.approx(0.25, abs=0.01)
+
+
+def test_straightening_can_be_switched_off():
+    image = _stroke(0.4).astype(np.float32)
+
+    np.testing.assert_array_equal(straighten(image, deskew=0, centre=False), image)
+
+
+def test_a_digit_is_centred_wherever_it_was_written():
+    image = np.zeros((1, 9, 9))
+    image[0, 1:3, 2:5] = 255
+    moved = np.roll(image, (3, 2), axis=(1, 2))
+
+    centred = straighten(moved, deskew=0, centre=True)
+
+    np.testing.assert_allclose(ndimage.center_of_mass(centred[0]), (4, 4), atol=1e-4)
+    np.testing.assert_allclose(centred, straighten(image, deskew=0, centre=True), atol=1e-4)
+
+
+def test_a_blank_image_stays_blank():
+    blank = np.zeros((2, 8, 8), np.uint8)
+
+    np.testing.assert_array_equal(straighten(blank, deskew=1, centre=True), blank)
+    np.testing.assert_array_equal(oriented_gradients(blank, 8, 4, 0.5), 0)
+
+
+@pytest.mark.parametrize(("turns", "direction"), [(0, 0), (3, 2), (2, 4), (1, 6)])
+def test_an_edge_is_found_in_its_own_direction(turns, direction):
+    ink_on_the_right = np.zeros((1, 20, 20))
+    ink_on_the_right[:, :, 10:] = 1
+    image = np.rot90(ink_on_the_right, turns, axes=(1, 2))
+
+    inner = oriented_gradients(image, 8, 5, 0.5)[0][:, 2, 2]  # the border of the ink makes edges of its own
+
+    assert inner.argmax() == direction
+    assert np.delete(inner, direction).max() < 0.2 * inner[direction]
+
+
+def test_an_edge_between_two_directions_is_shared():
+    rows, columns = np.indices((21, 21)) - 10
+    angle = np.deg2rad(22.5)
+    image = np.clip(columns * np.cos(angle) + rows * np.sin(angle), -3, 3)[None] + 3.0
+
+    described = oriented_gradients(image, 8, 3, 0.5)[0, :, 1, 1]
+
+    assert described[0] == pytest.approx(described[1], rel=0.02)
+    assert described[2:].max() < 0.2 * described[0]
+
+
+def test_turning_an_image_by_a_quarter_turns_its_description():
+    image = _generator().uniform(0, 1, (3, 12, 12))
+
+    described = oriented_gradients(np.rot90(image, -1, axes=(1, 2)), 8, 4, 0.5)
+
+    expected = np.roll(np.rot90(oriented_gradients(image, 8, 4, 0.5), -1, axes=(2, 3)), 2, axis=1)
+    np.testing.assert_allclose(described, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [8, 28])
+def test_a_description_is_finite_and_of_the_stated_shape(side):
+    described = oriented_gradients(_generator().integers(0, 256, (3, side, side), np.uint8), 8, 5, 0.5)
+
+    assert described.shape == (3, 8, 5, 5)
+    assert described.dtype == np.float32
+    assert np.isfinite(described).all()
+    assert described.min() >= 0

@@ -1,0 +1,103 @@
+import numpy as np
+import pandas as pd
+import pytest
+from pandera.errors import SchemaError
+
+from penstroke import contracts
+from penstroke.contracts import pixel_columns, to_images
+
+from .conftest import table_of
+
+IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+
+
+def test_images_come_out_of_a_table_as_they_went_in():
+    np.testing.assert_array_equal(to_images(table_of(IMAGES)), IMAGES)
+
+
+def test_the_order_of_the_columns_does_not_matter():
+    table = table_of(IMAGES)
+
+    np.testing.assert_array_equal(to_images(table[table.columns[::-1]]), IMAGES)
+
+
+def test_a_missing_pixel_column_is_named():
+    with pytest.raises(ValueError, match="1 of 12 pixels of a 3 x 4 image have no column, the first is pixel_1_2"):
+        pixel_columns(table_of(IMAGES).drop(columns="pixel_1_2"))
+
+
+def test_a_table_without_pixels_is_refused():
+    with pytest.raises(ValueError, match="no pixel columns"):
+        pixel_columns(pd.DataFrame({"label": [1]}))
+
+
+def test_a_good_raw_table_is_accepted_whichever_whole_number_type_it_has(raw_digits):
+    for kind in (np.uint8, np.int64, np.uint16):
+        assert len(contracts.RAW_DIGITS.validate(raw_digits.astype(kind))) == 200
+
+
+def test_a_raw_table_may_carry_its_identifiers_as_a_column(raw_digits):
+    pd.testing.assert_frame_equal(contracts.RAW_DIGITS.validate(raw_digits.reset_index()), raw_digits)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda table: table.head(0), "no rows"),
+        (lambda table: table.reset_index(drop=True), "digit_id"),
+        (lambda table: table.set_axis(["same"] * len(table)).rename_axis("digit_id"), "duplicate"),
+        (lambda table: table.assign(label=10), "isin"),
+        (lambda table: table.assign(label=np.nan), "label"),
+        (lambda table: table.drop(columns="label"), "label"),
+        (lambda table: table.assign(split="validation"), "isin"),
+        (lambda table: table.drop(columns="pixel_7_7"), "63|pixel_7_7"),
+        (lambda table: table.astype({"pixel_0_0": int}).assign(pixel_0_0=-1), "the lowest is -1"),
+        (lambda table: table.assign(pixel_3_3=0.5), "whole numbers"),
+        (lambda table: table.assign(pixel_3_3=np.nan), "whole numbers"),
+        (lambda table: table.assign(pixel_3_3="ink"), "whole numbers"),
+    ],
+)
+def test_a_spoilt_raw_table_is_refused(raw_digits, spoil, message):
+    with pytest.raises(SchemaError, match=message):
+        contracts.RAW_DIGITS.validate(spoil(raw_digits))
+
+
+def test_digits_must_be_bytes_and_have_a_split(raw_digits):
+    digits = raw_digits.assign(split="train")
+    contracts.DIGITS.validate(digits)
+
+    with pytest.raises(SchemaError, match="uint8"):
+        contracts.DIGITS.validate(digits.astype({"pixel_0_0": np.int16}))
+    with pytest.raises(SchemaError, match="split"):
+        contracts.DIGITS.validate(raw_digits)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [([[1.0, np.nan]], "1 values are not"), ([[1.0, np.inf]], "finite")],
+)
+def test_features_must_be_finite(values, message):
+    features = pd.DataFrame(np.float32(values), pd.Index(["a"], name="digit_id", dtype="str"), ["x", "y"])
+
+    with pytest.raises(SchemaError, match=message):
+        contracts.FEATURES.validate(features)
+
+
+def test_features_must_be_float32():
+    features = pd.DataFrame({"x": [1.0]}, pd.Index(["a"], name="digit_id", dtype="str"))
+
+    with pytest.raises(SchemaError, match="x is float64"):
+        contracts.FEATURES.validate(features)
+
+
+def test_the_probabilities_of_an_answer_must_sum_to_one():
+    answers = pd.DataFrame(
+        {"label": np.int8([1]), "prediction": np.int8([1]), "confidence": [0.9], "probability_0": [0.1], "probability_1": [0.9]},
+        pd.Index(["a"], name="digit_id", dtype="str"),
+    )
+    contracts.TEST_PREDICTIONS.validate(answers)
+
+    with pytest.raises(SchemaError, match="sum to 1"):
+        contracts.TEST_PREDICTIONS.validate(answers.assign(probability_0=0.2))
+    with pytest.raises(SchemaError, match="each class"):
+        contracts.TEST_PREDICTIONS.validate(answers.drop(columns=["probability_0", "probability_1"]))
