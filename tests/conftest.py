@@ -73,9 +73,9 @@ def raw_digits() -> pd.DataFrame:
     return pd.read_parquet(ROOT / "data/01_raw/digits.parquet").head(200)
 
 
-@pytest.fixture
-def features() -> Features:
-    """The choices of ``conf/base``."""
+@pytest.fixture(scope="session")
+def features_of_base() -> Features:
+    """What a model sees, as ``conf/base`` chooses it."""
     return Features.model_validate(base_parameters("feature_engineering")["features"])
 
 

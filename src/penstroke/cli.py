@@ -9,6 +9,7 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.validation import DataValidationError
+from kedro.validation.exceptions import CheckFailure
 
 LINES_OF_AN_ERROR = 3
 
@@ -21,11 +22,23 @@ def cli() -> None:
 def _in_short(error: Exception) -> str:
     """Say what is wrong in at most three lines."""
     if isinstance(error, DataValidationError) and error.failures:
-        found = "; ".join(failure.message if failure.check is None else f"{failure.check}" for failure in error.failures)
-        return f"dataset {error.dataset_name} on {error.mode}: {found}"
+        faults = [_fault(failure) for failure in error.failures]
+        more = f"; and {len(faults) - 2} more" if len(faults) > 2 else ""
+        return f"dataset {error.dataset_name} on {error.mode}: {'; '.join(faults[:2])}{more}"
     text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))  # Kedro names the group before
     lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
     return "\n".join(lines[:LINES_OF_AN_ERROR])
+
+
+def _fault(failure: CheckFailure) -> str:
+    found = str(failure.failure_examples[0]) if failure.failure_examples else ""
+    raised = re.fullmatch(r"ValueError\((?P<quote>['\"])(.*)(?P=quote)\)", found)
+    if raised:  # a check of ours says it all
+        return raised[2]
+    if failure.check == "column_in_dataframe":
+        return f"column {found} is missing"
+    place = f"{failure.column} " if failure.column else ""
+    return f"{place}{failure.check or failure.message}" + (f", found {found}" if failure.column else "")
 
 
 def _with_short_errors(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -103,11 +103,13 @@ def _seconds() -> Column:
     return Column(float, Check.ge(0))
 
 
-_label, _class, _split = Column(np.int8, Check.isin(CLASSES)), Column(np.int8), Column(str, Check.isin(SPLITS))
+_is_class = Check.isin(CLASSES, error="must be a class, 0 to 9")
+_is_split = Check.isin(SPLITS, error="must be train or test")
+_label, _class, _split = Column(np.int8, _is_class), Column(np.int8), Column(str, _is_split)
 _combination = {"contender": Column(str), "parameters": Column(str)}
 
 RAW_DIGITS = _digit_rows(
-    {"label": Column(checks=Check.isin(CLASSES)), "split": Column(str, Check.isin(SPLITS), required=False)},
+    {"label": Column(checks=_is_class), "split": Column(str, _is_split, required=False)},
     Check(_has_rows, error="the table has no rows"),
     Check(_pixels_are_whole_numbers),
     parser=Parser(_digit_id_to_index),

@@ -46,7 +46,7 @@ class SummaryHooks:
         made = pipeline.all_outputs()
         console = Console(highlight=False)
         if "leaderboard" in made:
-            console.print(_ranking(catalog.load("leaderboard")))
+            console.print("Cross-validation on the training rows", _ranking(catalog.load("leaderboard")), sep="\n")
         if "test_scores" in made:
             console.print(_test_line(catalog.load("test_scores")))
         for name in sorted(made & {"model_card", "test_scores"}):
@@ -57,7 +57,7 @@ class SummaryHooks:
 
 
 def _ranking(leaderboard: pd.DataFrame) -> Table:
-    table = Table("contender", "accuracy", "spread", title="Cross-validation on the training rows", title_justify="left")
+    table = Table("contender", "accuracy", "spread")
     for row in leaderboard.itertuples():
         table.add_row(str(row.contender), f"{row.accuracy_mean:.2%}", f"± {100 * row.accuracy_sd:.2f}")
     return table

@@ -71,7 +71,7 @@ def test_every_combination_is_scored_in_every_fold(search_results):
     assert (search_results.groupby(["contender", "parameters"])["fold"].unique().map(list).map(sorted).map(tuple) == (0, 1, 2)).all()
     guess = search_results.query("contender == 'guess'")["accuracy"]
     np.testing.assert_allclose(guess, 1 / 3, atol=0.03)
-    assert search_results.query("contender == 'svm' and parameters.str.contains('1, ')")["accuracy"].mean() > 0.8
+    assert search_results.query("contender == 'knn'")["accuracy"].mean() > 0.8
 
 
 def test_what_the_clock_says_stands_apart(training_rows, search_results):

@@ -21,42 +21,42 @@ def augmentation():
     return Augmentation.model_validate(base_parameters("feature_engineering")["augmentation"])
 
 
-def test_each_digit_has_a_row_and_each_direction_and_cell_a_column(digits, features):
-    table = extract_features(digits, features)
+def test_each_digit_has_a_row_and_each_direction_and_cell_a_column(digits, features_of_base):
+    table = extract_features(digits, features_of_base)
 
     assert list(table.index) == list(digits.index)
     assert list(table.columns[[0, 1, -1]]) == ["gradient_000_0_0", "gradient_000_0_1", "gradient_315_4_4"]
-    assert table.shape[1] == features.directions * features.grid**2
+    assert table.shape[1] == features_of_base.directions * features_of_base.grid**2
     assert set(table.dtypes) == {np.dtype("float32")}
 
 
-def test_a_digit_is_described_alike_alone_and_among_others(digits, features):
-    whole = extract_features(digits, features)
-    alone = extract_features(digits.iloc[[5]], features)
-    in_chunks = extract_features(digits, features.model_copy(update={"chunk_rows": 7}))
+def test_a_digit_is_described_alike_alone_and_among_others(digits, features_of_base):
+    whole = extract_features(digits, features_of_base)
+    alone = extract_features(digits.iloc[[5]], features_of_base)
+    in_chunks = extract_features(digits, features_of_base.model_copy(update={"chunk_rows": 7}))
 
     np.testing.assert_allclose(alone, whole.iloc[[5]], atol=1e-4)
     np.testing.assert_allclose(in_chunks, whole, atol=1e-4)
 
 
-def test_a_table_without_rows_has_the_same_columns(digits, features):
-    empty = extract_features(digits.head(0), features)
+def test_a_table_without_rows_has_the_same_columns(digits, features_of_base):
+    empty = extract_features(digits.head(0), features_of_base)
 
     assert empty.shape == (0, 200)
 
 
-def test_only_training_digits_are_copied(digits, features, augmentation):
-    copies = extract_copy_features(digits, features, augmentation)
+def test_only_training_digits_are_copied(digits, features_of_base, augmentation):
+    copies = extract_copy_features(digits, features_of_base, augmentation)
 
     assert list(copies.index) == list(digits.index[digits["split"] == "train"])
     assert copies.shape[1] == 3 * 200
 
 
-def test_copies_that_are_not_deformed_have_the_features_of_their_original(digits, features, augmentation):
+def test_copies_that_are_not_deformed_have_the_features_of_their_original(digits, features_of_base, augmentation):
     still = augmentation.model_copy(update={"rotation_degrees": 0, "scaling": 0, "slant": 0, "shift": 0, "copies": 2})
-    originals = extract_features(digits, features)
+    originals = extract_features(digits, features_of_base)
 
-    made = extract_copy_features(digits, features, still)
+    made = extract_copy_features(digits, features_of_base, still)
     _, copies = part_copies(pd.concat([originals.loc[made.index], made], axis=1))
 
     assert len(copies) == 2
@@ -65,13 +65,13 @@ def test_copies_that_are_not_deformed_have_the_features_of_their_original(digits
         assert list(copy.columns) == list(originals.columns)
 
 
-def test_no_copies_make_a_table_without_columns(digits, features, augmentation):
-    none = extract_copy_features(digits, features, augmentation.model_copy(update={"copies": 0}))
+def test_no_copies_make_a_table_without_columns(digits, features_of_base, augmentation):
+    none = extract_copy_features(digits, features_of_base, augmentation.model_copy(update={"copies": 0}))
 
     assert none.shape == ((digits["split"] == "train").sum(), 0)
 
 
-def test_a_seed_gives_the_same_copies(digits, features, augmentation):
-    first, again = (extract_copy_features(digits, features, augmentation) for _ in range(2))
+def test_a_seed_gives_the_same_copies(digits, features_of_base, augmentation):
+    first, again = (extract_copy_features(digits, features_of_base, augmentation) for _ in range(2))
 
     pd.testing.assert_frame_equal(first, again)

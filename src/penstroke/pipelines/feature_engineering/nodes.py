@@ -58,7 +58,7 @@ def describe_images(images: np.ndarray, features: Features) -> np.ndarray:
     """Straighten enlarged images, (n, height, width), and describe them: (n, number of features) float32."""
     straight = straighten(images, features.deskew, features.centre)
     described = oriented_gradients(straight, features.directions, features.grid, features.pooling_width)
-    return described.reshape(len(images), -1)
+    return described.reshape(len(images), features.directions * features.grid**2)
 
 
 def feature_names(features: Features) -> list[str]:

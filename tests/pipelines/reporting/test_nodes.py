@@ -1,0 +1,97 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from penstroke.pipelines.reporting.nodes import bin_by_confidence, predict_test_rows, score_test_rows, write_model_card
+from penstroke.pipelines.reporting.parameters import Scoring
+
+SCORING = Scoring(interval=0.95, calibration_bins=10)
+
+
+def _answers(label, probabilities):
+    """Answers of a model with classes 0, 1, …, one row of probabilities each."""
+    probabilities = np.array(probabilities)
+    index = pd.Index([f"row-{place}" for place in range(len(label))], name="digit_id", dtype="str")
+    answers = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in range(probabilities.shape[1])])
+    answers.insert(0, "confidence", probabilities.max(axis=1))
+    answers.insert(0, "prediction", probabilities.argmax(axis=1).astype(np.int8))
+    answers.insert(0, "label", np.array(label, dtype=np.int8))
+    return answers
+
+
+FOUR = _answers([0, 0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.8, 0.2]])
+
+
+def test_only_test_rows_are_predicted():
+    index = pd.Index(list("abcd"), name="digit_id", dtype="str")
+    labels = pd.DataFrame({"label": np.int8([0, 0, 1, 0]), "split": ["train", "test", "train", "test"]}, index)
+    features = pd.DataFrame({"x": np.float32([1, 2, 3, 4])}, index)
+    model = DummyClassifier().fit(features, [0, 0, 1, 0])
+
+    answers = predict_test_rows(model, features, labels)
+
+    assert list(answers.index) == ["b", "d"]
+    assert list(answers.columns) == ["label", "prediction", "confidence", "probability_0", "probability_1"]
+    np.testing.assert_allclose(answers["confidence"], 0.75)
+    assert list(answers["prediction"]) == [0, 0]
+
+
+def test_the_scores_are_those_that_one_counts_by_hand():
+    scores = score_test_rows(FOUR, SCORING)
+
+    assert (scores["rows"], scores["errors"], scores["accuracy"]) == (4, 1, 0.75)
+    assert scores["precision_0"] == pytest.approx(2 / 3)
+    assert scores["recall_0"] == 1
+    assert scores["f1_1"] == pytest.approx(2 / 3)
+    assert scores["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert scores["log_loss"] == pytest.approx(-np.log([0.9, 0.6, 0.7, 0.2]).mean())
+    assert scores["confidence_mean"] == pytest.approx(0.75)
+    assert scores["calibration_error"] == pytest.approx((0.1 + 0.4 + 0.3 + 0.8) / 4)
+
+
+def test_the_interval_is_wilsons():
+    """Wilson's interval of 9 in 10 at 95 % is 0.596 to 0.982."""
+    scores = score_test_rows(_answers([0] * 10, [[0.9, 0.1]] * 9 + [[0.1, 0.9]]), SCORING)
+
+    assert (scores["accuracy_low"], scores["accuracy_high"]) == pytest.approx((0.596, 0.982), abs=5e-4)
+
+
+def test_a_class_that_never_occurs_does_not_break_the_scores():
+    scores = score_test_rows(_answers([0, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), SCORING)
+
+    assert scores["accuracy"] == 1
+    assert scores["recall_2"] == 0
+
+
+def test_a_model_that_is_right_as_often_as_it_says_has_no_calibration_error():
+    answers = _answers([0, 0, 0, 1], [[0.75, 0.25]] * 4)
+
+    assert score_test_rows(answers, SCORING)["calibration_error"] == pytest.approx(0)
+
+
+def test_full_confidence_falls_in_the_last_bin():
+    bins = bin_by_confidence(_answers([0, 0], [[1.0, 0.0], [0.95, 0.05]]), 10)
+
+    assert list(bins.index) == [9]
+    assert bins["rows"].sum() == 2
+
+
+def test_the_model_card_says_what_was_measured():
+    settings = {
+        "contender": "svm",
+        "parameters": {"svc__C": 5},
+        "steps": [{"class": "sklearn.decomposition.PCA"}, {"class": "sklearn.svm.SVC"}],
+    }
+    leaderboard = pd.DataFrame({"contender": ["svm", "knn"], "accuracy_mean": [0.99, 0.5], "accuracy_sd": [0.01, 0.2], "combinations": [9, 3]})
+
+    card = write_model_card(settings, leaderboard, {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, SCORING))
+
+    assert "# Model card: svm" in card
+    assert "PCA → SVC" in card
+    assert "svc__C = 5" in card
+    assert "10 rows were read and 2 rejected" in card
+    assert "Accuracy **75.00%**, interval 30.06% to 95.44%; 1 of 4 wrong" in card
+    assert "| svm | 99.00% | 1.00 | 9 |" in card
+    assert "The lowest recall is that of class 1: 0.500" in card
+    assert "| 0 | 0.667 | 1.000 | 0.800 |" in card

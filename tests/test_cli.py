@@ -1,0 +1,126 @@
+"""What the command line says when something is wrong, and that it costs nothing that was stored."""
+
+import hashlib
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+
+from penstroke import cli
+
+from .conftest import Kedro
+
+
+@pytest.fixture
+def run(project, monkeypatch):
+    """``kedro run --env=test …`` in this process, in a fresh copy of the project."""
+    metadata = bootstrap_project(project)
+    monkeypatch.chdir(project)
+    yield lambda *arguments: CliRunner().invoke(cli.run, ["--env=test", *arguments], obj=metadata)
+    pipelines.set_requested(None)
+
+
+def _stored(project):
+    files = sorted(path for path in (project / "build").rglob("*") if path.is_file())
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--params=split.seed=soon"], "Parameter 'split': seed should be a valid integer, found 'soon'"),
+        (["--params=split.sed=3"], "Parameter 'split': sed is not a known key; did you mean seed?"),
+        (["--params=splitt.seed=3"], "splitt is not a known group of parameters; did you mean split?"),
+        (["--params=split.test_fraction=2"], "test_fraction should be less than 1, found 2"),
+        (["--params=cleaning.full_ink=255"], "darkest pixel of raw_digits is 16, but cleaning.full_ink says .* 255"),
+        (["--params=final_fit.calibration=platt"], "calibration should be 'temperature', 'sigmoid' or 'isotonic'"),
+        (["--pipelines=reporting", "--params=split.seed=soon"], "seed should be a valid integer"),
+        (["--pipelines=data_sciense"], "data_science"),
+        (["--nodes=split"], "does not contain nodes named"),
+        (["--env=nowhere"], "nowhere"),
+        (["--pipelines=data_science"], "digit_features|copy_features|labels"),
+    ],
+)
+def test_a_mistake_on_the_command_line_ends_in_three_lines_at_most(run, arguments, message):
+    result = run(*arguments)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert pd.Series([result.stderr]).str.contains(message).all(), result.stderr
+    assert len(result.stderr.splitlines()) <= 3, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("parameters_split.yml", "split: {seed: soon}", "seed should be a valid integer, found 'soon'"),
+        ("parameters_split.yml", "spilt: {seed: 3}", "spilt is not a known group of parameters; did you mean split?"),
+        ("parameters_split.yml", "split: {seed: 3", "YAML"),
+        ("parameters_more.yml", "contenders: {svm: {steps: [{class: os.system}]}}", "svm.steps.0: class 'os.system' is not allowed"),
+        ("catalog.yml", "labels: {type: pandas.ParketDataset, filepath: labels.parquet}", "ParketDataset"),
+    ],
+)
+def test_a_mistake_in_a_file_ends_in_three_lines_at_most(run, project, file, text, message):
+    (project / "conf/test" / file).write_text(text)
+
+    result = run()
+
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) <= 3, result.stderr
+
+
+def test_a_contender_that_has_no_block_is_named(run):
+    result = run("--params=search.contenders=[svn]")
+
+    assert result.exit_code == 1
+    assert "svn" in result.stderr
+    assert len(result.stderr.splitlines()) <= 3, result.stderr
+
+
+def test_a_spoilt_table_is_refused_in_three_lines_and_costs_nothing_that_is_stored(run, project):
+    assert run("--pipelines=data_processing").exit_code == 0
+    before = _stored(project)
+    raw = project / "data/01_raw/digits.parquet"
+    pd.read_parquet(raw).drop(columns="pixel_7_7").to_parquet(raw)
+
+    result = run("--pipelines=data_processing")
+
+    assert result.exit_code == 1
+    assert "dataset raw_digits on load: " in result.stderr
+    assert "1 of 64 pixels of a 8 x 8 image have no column, the first is pixel_7_7" in result.stderr
+    assert len(result.stderr.splitlines()) <= 3
+    assert _stored(project) == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda table: table.assign(label=12), "label must be a class, 0 to 9, found 12"),
+        (lambda table: table.drop(columns="label"), "column label is missing"),
+        (lambda table: table.head(0), "the table has no rows"),
+        (lambda table: table.assign(pixel_0_0=0.5), "pixels must be whole numbers without gaps; found float64"),
+    ],
+)
+def test_a_table_that_breaks_its_contract_is_told_so_in_words(run, project, spoil, message):
+    raw = project / "data/01_raw/digits.parquet"
+    spoil(pd.read_parquet(raw)).to_parquet(raw)
+
+    assert run().stderr == f"Error: dataset raw_digits on load: {message}\n"
+
+
+def test_the_whole_traceback_is_there_for_who_asks(run):
+    result = run("--verbose", "--params=split.seed=soon")
+
+    assert result.exit_code == 1
+    assert "ParameterValidationError" in repr(result.exception)
+
+
+def test_the_command_line_itself_exits_with_one_and_without_a_traceback(kedro: Kedro):
+    result = kedro("run", "--env=test", "--params=split.sed=3")
+
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr == "Error: Parameter validation failed:\n- Parameter 'split': sed is not a known key; did you mean seed?\n"

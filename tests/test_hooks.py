@@ -1,0 +1,33 @@
+import pytest
+
+from .conftest import Kedro, copy_project, run_kedro
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    project = copy_project(tmp_path_factory.mktemp("hooks") / "project")
+    return run_kedro("run", "--env=test", cwd=project, COLUMNS="100")
+
+
+def test_a_run_ends_with_leaderboard_accuracy_and_what_to_open(result):
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+
+    assert "Cross-validation on the training rows" in lines[0]
+    assert [name for name in ("svm", "logistic") if any(name in line for line in lines)] == ["svm", "logistic"]
+    assert any(line.startswith("Test accuracy 9") and "of 355 wrong" in line for line in lines)
+    assert "model_card: build/test/data/08_reporting/model_card.md" in lines
+    assert "test_scores: build/test/data/08_reporting/test_scores.json" in lines
+    assert any("mistakes_plot" in line and "kedro viz" in line for line in lines)
+
+
+def test_a_run_says_nothing_else(result):
+    assert result.stderr == ""
+    assert len(result.stdout.splitlines()) < 15
+    assert "\r" not in result.stdout  # no progress bar where there is no terminal
+
+
+def test_a_part_of_the_run_sums_up_what_it_made(kedro: Kedro):
+    result = kedro("run", "--env=test", "--pipelines=data_processing")
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -1,0 +1,117 @@
+"""Catalog, parameters, pipelines and README agree with each other."""
+
+import re
+from fnmatch import fnmatch
+
+import pytest
+import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import pipelines, settings
+
+from penstroke.pipelines.data_science.parameters import Search
+
+from .conftest import ROOT
+
+BASE = ROOT / "conf/base"
+
+
+@pytest.fixture(scope="module")
+def registered(bootstrapped):
+    return dict(pipelines)
+
+
+def _entries(path):
+    return {name for name in yaml.safe_load(path.read_text()) if not name.startswith("_")}
+
+
+def _declared():
+    return {name for path in BASE.glob("catalog*.yml") for name in _entries(path)}
+
+
+def _matches(name, entry):
+    return fnmatch(name, re.sub(r"{\w+}", "*", entry))
+
+
+def _is_parameter(name):
+    return name == "parameters" or name.startswith("params:")
+
+
+def _datasets(pipeline):
+    return {name for name in pipeline.datasets() if not _is_parameter(name)}
+
+
+def test_every_dataset_of_every_pipeline_is_declared(registered):
+    used = {name for pipeline in registered.values() for name in _datasets(pipeline)}
+
+    assert {name for name in used if not any(_matches(name, entry) for entry in _declared())} == set()
+
+
+def test_every_declaration_is_used(registered):
+    used = {name for pipeline in registered.values() for name in _datasets(pipeline)}
+
+    assert {entry for entry in _declared() if not any(_matches(name, entry) for name in used)} == set()
+
+
+def test_no_pattern_catches_everything():
+    assert not [entry for entry in _declared() if entry.startswith("{") and re.fullmatch(r"{\w+}", entry)]
+
+
+def test_each_catalog_file_declares_what_its_pipeline_makes_and_nothing_else(registered):
+    for path in BASE.glob("catalog_*.yml"):
+        made = registered[path.stem.removeprefix("catalog_")].all_outputs()
+        assert {entry for entry in _entries(path) if not any(_matches(name, entry) for name in made)} == set(), path.name
+
+
+def test_every_group_of_parameters_is_used_by_the_pipeline_whose_file_gives_it(registered):
+    for path in BASE.glob("parameters_*.yml"):
+        inputs = registered[path.stem.removeprefix("parameters_")].inputs()
+        used = {name.removeprefix("params:") for name in inputs if _is_parameter(name)}
+        assert _entries(path) - used == set(), path.name
+
+
+def test_every_dataset_has_a_layer_and_lies_below_a_folder_that_an_environment_can_move():
+    for path in BASE.glob("catalog*.yml"):
+        for name, entry in yaml.safe_load(path.read_text()).items():
+            assert entry["metadata"]["kedro-viz"]["layer"], name
+            assert entry["filepath"].startswith(("${globals:raw}/", "${globals:data}/")), name
+
+
+def test_every_table_has_a_contract():
+    for path in BASE.glob("catalog*.yml"):
+        for name, entry in yaml.safe_load(path.read_text()).items():
+            if entry["type"].startswith("pandas."):
+                assert entry["validator"].startswith("penstroke.contracts."), name
+
+
+def test_every_node_is_named_after_its_function(registered):
+    for pipeline in registered.values():
+        assert [node.name for node in pipeline.nodes] == [node.func.__name__ for node in pipeline.nodes]
+
+
+def test_a_node_asks_for_four_inputs_at_the_most(registered):
+    assert {node.name for pipeline in registered.values() for node in pipeline.nodes if len(node.inputs) > 4} == set()
+
+
+def test_the_main_job_starts_from_raw_data_alone(registered):
+    main = registered["__default__"]
+
+    assert {name for name in main.inputs() if not _is_parameter(name)} == {"raw_digits"}
+
+
+def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):
+    base, test = (
+        OmegaConfigLoader(conf_source=str(ROOT / "conf"), env=name, **settings.CONFIG_LOADER_ARGS)["parameters"]
+        for name in ("base", "test")
+    )
+
+    assert test["search"]["folds"] == 3
+    assert test["search"]["seed"] == base["search"]["seed"]
+    assert test["contenders"]["svm"]["steps"] == base["contenders"]["svm"]["steps"]
+    assert test["split"] == base["split"]
+    assert Search.model_validate(test["search"]).contenders == ["logistic", "svm"]
+
+
+def test_the_readme_has_a_row_for_every_pipeline(registered):
+    readme = (ROOT / "README.md").read_text()
+
+    assert {name for name in registered if f"| `{name}` |" not in readme} == {"__default__"}

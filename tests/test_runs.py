@@ -1,0 +1,178 @@
+"""Whole runs, as a user starts them: in parts, again, by other runners, on labels that mean nothing."""
+
+import hashlib
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from penstroke import model_files
+
+from .conftest import ROOT, Kedro, copy_project, run_kedro
+
+DATA = "build/test/data"
+
+
+def _run(project: Path, *arguments: str, **environment: str) -> Path:
+    result = run_kedro("run", "--env=test", *arguments, cwd=project, **environment)
+    assert result.returncode == 0, result.stderr
+    return project / DATA
+
+
+def _contents(data: Path) -> dict[str, str]:
+    files = sorted(path for path in data.rglob("*") if path.is_file())
+    return {str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _comparable(data: Path) -> dict[str, str]:
+    return {name: sum_ for name, sum_ in _contents(data).items() if "timings" not in name and "champion_model" not in name}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A copy of the project after one run; its data are only to be read."""
+    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
+    _run(project)
+    return project
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["--runner=SequentialRunner"], {"PYTHONHASHSEED": "1"}),
+        (["--runner=ThreadRunner"], {"PYTHONHASHSEED": "2"}),
+        (["--runner=ParallelRunner"], {"PYTHONHASHSEED": "3"}),
+    ],
+)
+def test_another_run_makes_the_same_bytes(finished, project, arguments, environment):
+    again = _run(project, *arguments, **environment)
+
+    assert _comparable(again) == _comparable(finished / DATA)
+    assert len(_comparable(again)) == 20
+    with (finished / DATA / "06_models/champion_model.skops").open("rb") as one, (again / "06_models/champion_model.skops").open("rb") as two:
+        first, second = model_files.load(one), model_files.load(two)
+    features = pd.read_parquet(again / "04_feature/digit_features.parquet")
+    np.testing.assert_array_equal(first.predict_proba(features), second.predict_proba(features))
+
+
+def test_each_pipeline_runs_alone_on_what_the_one_before_has_stored(finished, project):
+    for name in ("data_processing", "feature_engineering", "data_science", "reporting"):
+        _run(project, f"--pipelines={name}")
+
+    assert _comparable(project / DATA) == _comparable(finished / DATA)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "made"),
+    [
+        (["--nodes=split_digits"], {"digits", "labels"}),
+        (["--tags=report", "--to-nodes=score_test_rows"], {"test_predictions", "test_scores"}),
+        (["--from-nodes=draw_confusion"], {"confusion_plot"}),
+        (["--from-nodes=rank_contenders", "--to-outputs=champion_settings"], {"leaderboard", "champion_settings"}),
+        (["--tags=data_engineering", "--from-inputs=digits"], {"digit_features", "copy_features"}),
+    ],
+)
+def test_a_part_of_the_story_can_be_told_again(finished, project, arguments, made):
+    copied = project / DATA
+    copied.parent.mkdir(parents=True)
+    subprocess.run(["cp", "-r", finished / DATA, copied], check=True)
+    old = {path: path.stat().st_mtime_ns for path in copied.rglob("*") if path.is_file()}
+
+    _run(project, *arguments)
+
+    assert {path.stem for path, time in old.items() if path.stat().st_mtime_ns != time} == made
+    assert _comparable(copied) == _comparable(finished / DATA)
+
+
+def test_the_scores_stand_where_people_look_for_them(finished):
+    scores = json.loads((finished / DATA / "08_reporting/test_scores.json").read_text())
+
+    assert 0.97 < scores["accuracy_low"] < scores["accuracy"] <= scores["accuracy_high"] <= 1
+    assert 0.97 < scores["macro_f1"] <= 1
+    assert list(scores) == sorted(scores)
+
+
+def test_another_seed_makes_another_split(finished, project):
+    data = _run(project, "--pipelines=data_processing", "--params=split.seed=3")
+
+    ours, theirs = (pd.read_parquet(folder / "03_primary/labels.parquet")["split"] for folder in (data, finished / DATA))
+    assert 0.2 < (ours != theirs).mean() < 0.4
+
+
+def test_labels_that_mean_nothing_cannot_be_learned(project):
+    """Training labels are shuffled, the test rows keep theirs: any better answer than chance would be a leak."""
+    raw = project / "data/01_raw/digits.parquet"
+    table = pd.read_parquet(raw)
+    generator = np.random.default_rng(0)
+    labels = pd.read_parquet(_run(project, "--pipelines=data_processing") / "03_primary/labels.parquet")
+    train = labels["split"] == "train"
+    shuffled = table["label"].mask(train, pd.Series(generator.permutation(table["label"][train]), table.index[train]))
+    table.assign(label=shuffled.astype(np.int8), split=labels["split"]).to_parquet(raw)
+
+    data = _run(project)
+
+    scores = json.loads((data / "08_reporting/test_scores.json").read_text())
+    leaderboard = pd.read_parquet(data / "06_models/leaderboard.parquet")
+    chance = 0.1 + 4 * np.sqrt(0.1 * 0.9 / scores["rows"])
+    assert scores["accuracy"] < chance
+    assert leaderboard["accuracy_mean"].max() < 0.1 + 4 * np.sqrt(0.1 * 0.9 / train.sum())
+    assert scores["confidence_mean"] < 0.3
+
+
+def test_a_test_run_leaves_the_working_tree_as_it_was(test_run):
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout of git")
+    before = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    _run(ROOT)
+
+    after = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert after == before
+    assert test_run.is_dir()
+
+
+def test_a_terminal_shows_the_progress_of_the_search(finished, project):
+    subprocess.run(["cp", "-r", finished / "build", project], check=True)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "kedro", "run", "--env=test", "--nodes=search_contenders"]
+    with subprocess.Popen(command, cwd=project, stdout=theirs, stderr=subprocess.PIPE, env=os.environ | {"TERM": "xterm"}) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert b"GridSearchCV" in shown
+    assert b"100%" in shown
+
+
+def test_the_project_runs_as_a_package(project, tmp_path):
+    """The module is run as an installed package runs, from a folder that is no project."""
+    result = subprocess.run(
+        [sys.executable, "-m", "penstroke", "--env=test", "--pipelines=data_processing", f"--conf-source={project / 'conf'}"],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert (project / DATA / "03_primary/digits.parquet").exists()
+
+
+def test_kedro_itself_sees_the_project(kedro: Kedro):
+    assert "data_science" in kedro("registry", "list").stdout
