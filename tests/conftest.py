@@ -27,7 +27,8 @@ def base_parameters(pipeline: str) -> dict:
 def run_kedro(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Kedro's command line as a user does."""
     command = [sys.executable, "-m", "kedro", *arguments]
-    return subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=300)
+    environment = os.environ | environment
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def copy_project(folder: Path) -> Path:

@@ -34,8 +34,14 @@ def _stored(project):
         (["--params=split.sed=3"], "Parameter 'split': sed is not a known key; did you mean seed?"),
         (["--params=splitt.seed=3"], "splitt is not a known group of parameters; did you mean split?"),
         (["--params=split.test_fraction=2"], "test_fraction should be less than 1, found 2"),
-        (["--params=cleaning.full_ink=255"], "darkest pixel of raw_digits is 16, but cleaning.full_ink says .* 255"),
-        (["--params=final_fit.calibration=platt"], "calibration should be 'temperature', 'sigmoid' or 'isotonic'"),
+        (
+            ["--params=cleaning.full_ink=255"],
+            "darkest pixel of raw_digits is 16, but cleaning.full_ink says .* 255",
+        ),
+        (
+            ["--params=final_fit.calibration=platt"],
+            "calibration should be 'temperature', 'sigmoid' or 'isotonic'",
+        ),
         (["--pipelines=reporting", "--params=split.seed=soon"], "seed should be a valid integer"),
         (["--pipelines=data_sciense"], "data_science"),
         (["--nodes=split"], "does not contain nodes named"),
@@ -56,9 +62,17 @@ def test_a_mistake_on_the_command_line_ends_in_three_lines_at_most(run, argument
     ("file", "text", "message"),
     [
         ("parameters_split.yml", "split: {seed: soon}", "seed should be a valid integer, found 'soon'"),
-        ("parameters_split.yml", "spilt: {seed: 3}", "spilt is not a known group of parameters; did you mean split?"),
+        (
+            "parameters_split.yml",
+            "spilt: {seed: 3}",
+            "spilt is not a known group of parameters; did you mean split?",
+        ),
         ("parameters_split.yml", "split: {seed: 3", "YAML"),
-        ("parameters_more.yml", "contenders: {svm: {steps: [{class: os.system}]}}", "svm.steps.0: class 'os.system' is not allowed"),
+        (
+            "parameters_more.yml",
+            "contenders: {svm: {steps: [{class: os.system}]}}",
+            "svm.steps.0: class 'os.system' is not allowed",
+        ),
         ("catalog.yml", "labels: {type: pandas.ParketDataset, filepath: labels.parquet}", "ParketDataset"),
     ],
 )
@@ -101,7 +115,10 @@ def test_a_spoilt_table_is_refused_in_three_lines_and_costs_nothing_that_is_stor
         (lambda table: table.assign(label=12), "label must be a class, 0 to 9, found 12"),
         (lambda table: table.drop(columns="label"), "column label is missing"),
         (lambda table: table.head(0), "the table has no rows"),
-        (lambda table: table.assign(pixel_0_0=0.5), "pixels must be whole numbers without gaps; found float64"),
+        (
+            lambda table: table.assign(pixel_0_0=0.5),
+            "pixels must be whole numbers without gaps; found float64",
+        ),
     ],
 )
 def test_a_table_that_breaks_its_contract_is_told_so_in_words(run, project, spoil, message):
@@ -123,4 +140,7 @@ def test_the_command_line_itself_exits_with_one_and_without_a_traceback(kedro: K
 
     assert result.returncode == 1
     assert result.stdout == ""
-    assert result.stderr == "Error: Parameter validation failed:\n- Parameter 'split': sed is not a known key; did you mean seed?\n"
+    assert (
+        result.stderr
+        == "Error: Parameter validation failed:\n- Parameter 'split': sed is not a known key; did you mean seed?\n"
+    )

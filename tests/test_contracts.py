@@ -4,31 +4,6 @@ import pytest
 from pandera.errors import SchemaError
 
 from penstroke import contracts
-from penstroke.contracts import pixel_columns, to_images
-
-from .conftest import table_of
-
-IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-
-
-def test_images_come_out_of_a_table_as_they_went_in():
-    np.testing.assert_array_equal(to_images(table_of(IMAGES)), IMAGES)
-
-
-def test_the_order_of_the_columns_does_not_matter():
-    table = table_of(IMAGES)
-
-    np.testing.assert_array_equal(to_images(table[table.columns[::-1]]), IMAGES)
-
-
-def test_a_missing_pixel_column_is_named():
-    with pytest.raises(ValueError, match="1 of 12 pixels of a 3 x 4 image have no column, the first is pixel_1_2"):
-        pixel_columns(table_of(IMAGES).drop(columns="pixel_1_2"))
-
-
-def test_a_table_without_pixels_is_refused():
-    with pytest.raises(ValueError, match="no pixel columns"):
-        pixel_columns(pd.DataFrame({"label": [1]}))
 
 
 def test_a_good_raw_table_is_accepted_whichever_whole_number_type_it_has(raw_digits):
@@ -92,7 +67,13 @@ def test_features_must_be_float32():
 
 def test_the_probabilities_of_an_answer_must_sum_to_one():
     answers = pd.DataFrame(
-        {"label": np.int8([1]), "prediction": np.int8([1]), "confidence": [0.9], "probability_0": [0.1], "probability_1": [0.9]},
+        {
+            "label": np.int8([1]),
+            "prediction": np.int8([1]),
+            "confidence": [0.9],
+            "probability_0": [0.1],
+            "probability_1": [0.9],
+        },
         pd.Index(["a"], name="digit_id", dtype="str"),
     )
     contracts.TEST_PREDICTIONS.validate(answers)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
 
-from penstroke.contracts import to_images
+from penstroke.pixels import to_images
 
 from .conftest import ROOT
 

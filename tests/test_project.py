@@ -59,7 +59,9 @@ def test_no_pattern_catches_everything():
 def test_each_catalog_file_declares_what_its_pipeline_makes_and_nothing_else(registered):
     for path in BASE.glob("catalog_*.yml"):
         made = registered[path.stem.removeprefix("catalog_")].all_outputs()
-        assert {entry for entry in _entries(path) if not any(_matches(name, entry) for name in made)} == set(), path.name
+        assert {entry for entry in _entries(path) if not any(_matches(name, entry) for name in made)} == set(), (
+            path.name
+        )
 
 
 def test_every_group_of_parameters_is_used_by_the_pipeline_whose_file_gives_it(registered):

@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     package_name = Path(__file__).parent.name
     configure_project(package_name)
     run = find_run_command(package_name)
-    return run(arguments, prog_name=package_name)  # type: ignore[operator]
+    return run(arguments, prog_name=package_name)
 
 
 if __name__ == "__main__":

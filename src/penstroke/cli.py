@@ -4,7 +4,7 @@ import copy
 import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import click
 from kedro.framework.cli.project import run as kedro_run
@@ -57,6 +57,9 @@ def _with_short_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 run = copy.copy(kedro_run)
-run.params = [*kedro_run.params, click.Option(["--verbose"], is_flag=True, help="Show the whole traceback of an error.")]
-run.callback = _with_short_errors(kedro_run.callback)
+run.params = [
+    *kedro_run.params,
+    click.Option(["--verbose"], is_flag=True, help="Show the whole traceback of an error."),
+]
+run.callback = _with_short_errors(cast("Callable[..., Any]", kedro_run.callback))
 cli.add_command(run)

@@ -3,49 +3,14 @@
 Pixels and features are checked as one matrix, not column by column: the same verdict in a fraction of the time.
 """
 
-import re
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from pandera.pandas import Check, Column, DataFrameSchema, Index, Parser
 
+from penstroke.pixels import to_images
+
 CLASSES = tuple(range(10))
 SPLITS = ("train", "test")
-INK = 255
-_PIXEL = re.compile(r"pixel_(\d+)_(\d+)")
-
-
-def pixel_columns(table: pd.DataFrame) -> list[str]:
-    """Return the names of the pixel columns in reading order, row by row.
-
-    Raises:
-        ValueError: there are none, or they are not a whole rectangle counted from ``pixel_0_0``.
-    """
-    found = [(name, _PIXEL.fullmatch(str(name))) for name in table.columns]
-    places = {(int(match[1]), int(match[2])): name for name, match in found if match}
-    if not places:
-        raise ValueError("no pixel columns; name them pixel_<row>_<column>, counted from pixel_0_0")
-    height, width = (1 + max(place[axis] for place in places) for axis in (0, 1))
-    whole = [(row, column) for row in range(height) for column in range(width)]
-    missing = [place for place in whole if place not in places]
-    if missing:
-        raise ValueError(
-            f"{len(missing)} of {len(whole)} pixels of a {height} x {width} image have no column, the first is "
-            f"pixel_{missing[0][0]}_{missing[0][1]}; give each pixel its column"
-        )
-    return [places[place] for place in whole]
-
-
-def to_images(table: pd.DataFrame) -> np.ndarray:
-    """Stack the pixel columns of a table into images, (n, height, width), of the columns' own dtype.
-
-    Raises:
-        ValueError: the pixel columns are not a whole rectangle counted from ``pixel_0_0``.
-    """
-    names = pixel_columns(table)
-    width = 1 + int(names[-1].rpartition("_")[2])
-    return table[names].to_numpy().reshape(len(table), len(names) // width, width)
 
 
 def _pixels_are_whole_numbers(table: pd.DataFrame) -> bool:
@@ -126,6 +91,11 @@ TEST_PREDICTIONS = _digit_rows(
 SEARCH_RESULTS = DataFrameSchema(_combination | {"fold": Column(int, Check.ge(0)), "accuracy": _share()})
 TIMINGS = DataFrameSchema(_combination | {"fit_s": _seconds(), "score_s": _seconds()})
 LEADERBOARD = DataFrameSchema(
-    _combination | {"accuracy_mean": _share(), "accuracy_sd": Column(float, Check.ge(0)), "combinations": Column(int, Check.ge(1))},
+    _combination
+    | {
+        "accuracy_mean": _share(),
+        "accuracy_sd": Column(float, Check.ge(0)),
+        "combinations": Column(int, Check.ge(1)),
+    },
     unique=["contender"],
 )

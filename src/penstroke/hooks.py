@@ -58,8 +58,8 @@ class SummaryHooks:
 
 def _ranking(leaderboard: pd.DataFrame) -> Table:
     table = Table("contender", "accuracy", "spread")
-    for row in leaderboard.itertuples():
-        table.add_row(str(row.contender), f"{row.accuracy_mean:.2%}", f"± {100 * row.accuracy_sd:.2f}")
+    for name, mean, spread in leaderboard[["contender", "accuracy_mean", "accuracy_sd"]].to_numpy():
+        table.add_row(name, f"{mean:.2%}", f"± {100 * spread:.2f}")
     return table
 
 
@@ -71,4 +71,4 @@ def _test_line(scores: dict[str, float]) -> str:
 
 
 def _relative_path(catalog: DataCatalog, name: str) -> str:
-    return os.path.relpath(catalog.get(name)._describe()["filepath"])
+    return os.path.relpath(catalog[name]._describe()["filepath"])

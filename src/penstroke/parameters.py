@@ -19,7 +19,9 @@ class OneLineErrors(BaseModel):
         try:
             return super().model_validate(obj, **options)
         except ValidationError as error:
-            clauses = [_clause(fault["loc"], fault["type"], fault["msg"], fault["input"], cls) for fault in error.errors()]
+            clauses = [
+                _clause(fault["loc"], fault["type"], fault["msg"], fault["input"], cls) for fault in error.errors()
+            ]
             raise ValueError("; ".join(clauses)) from None
 
 

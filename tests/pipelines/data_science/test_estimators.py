@@ -19,7 +19,9 @@ from penstroke.pipelines.data_science.estimators import (
 def _rows(copies=2, count=30):
     generator = np.random.default_rng(0)
     own = {f"f{place}": generator.normal(size=count) for place in range(3)}
-    copied = {f"copy_{copy}_{name}": values + 100 * (copy + 1) for copy in range(copies) for name, values in own.items()}
+    copied = {
+        f"copy_{copy}_{name}": values + 100 * (copy + 1) for copy in range(copies) for name, values in own.items()
+    }
     return pd.DataFrame(own | copied), pd.Series(np.arange(count) % 3)
 
 
@@ -51,7 +53,9 @@ def test_anything_else_is_refused(path, message):
 
 def test_blocks_may_stand_within_blocks_and_lists():
     member = {"class": "sklearn.svm.SVC", "arguments": {"C": 3}}
-    vote = build_estimator({"class": "sklearn.ensemble.VotingClassifier", "arguments": {"estimators": [["one", member]]}})
+    vote = build_estimator(
+        {"class": "sklearn.ensemble.VotingClassifier", "arguments": {"estimators": [["one", member]]}}
+    )
 
     assert vote.get_params()["one__C"] == 3
 

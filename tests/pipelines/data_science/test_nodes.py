@@ -17,10 +17,16 @@ from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Se
 CONTENDERS = Contenders.model_validate(
     {
         "knn": {
-            "steps": [{"class": "sklearn.preprocessing.StandardScaler"}, {"class": "sklearn.neighbors.KNeighborsClassifier", "arguments": {"algorithm": "brute"}}],
+            "steps": [
+                {"class": "sklearn.preprocessing.StandardScaler"},
+                {"class": "sklearn.neighbors.KNeighborsClassifier", "arguments": {"algorithm": "brute"}},
+            ],
             "grid": {"kneighborsclassifier__n_neighbors": [1, 3]},
         },
-        "svm": {"steps": [{"class": "sklearn.svm.SVC"}], "grid": {"svc__C": [0.001, 1], "svc__gamma": ["scale"]}},
+        "svm": {
+            "steps": [{"class": "sklearn.svm.SVC"}],
+            "grid": {"svc__C": [0.001, 1], "svc__gamma": ["scale"]},
+        },
         "guess": {"steps": [{"class": "sklearn.dummy.DummyClassifier"}], "grid": {}},
     }
 )
@@ -68,7 +74,10 @@ def test_every_combination_is_scored_in_every_fold(search_results):
         "knn": ['{"kneighborsclassifier__n_neighbors": 1}', '{"kneighborsclassifier__n_neighbors": 3}'],
         "svm": ['{"svc__C": 0.001, "svc__gamma": "scale"}', '{"svc__C": 1, "svc__gamma": "scale"}'],
     }
-    assert (search_results.groupby(["contender", "parameters"])["fold"].unique().map(list).map(sorted).map(tuple) == (0, 1, 2)).all()
+    assert (
+        search_results.groupby(["contender", "parameters"])["fold"].unique().map(list).map(sorted).map(tuple)
+        == (0, 1, 2)
+    ).all()
     guess = search_results.query("contender == 'guess'")["accuracy"]
     np.testing.assert_allclose(guess, 1 / 3, atol=0.03)
     assert search_results.query("contender == 'knn'")["accuracy"].mean() > 0.8
@@ -96,7 +105,13 @@ def test_a_name_without_a_block_is_refused(training_rows):
 
 
 def test_a_contender_that_cannot_work_is_refused_before_the_search(training_rows):
-    pca = {"steps": [{"class": "sklearn.decomposition.PCA", "arguments": {"n_components": 5}}, {"class": "sklearn.svm.SVC"}], "grid": {}}
+    pca = {
+        "steps": [
+            {"class": "sklearn.decomposition.PCA", "arguments": {"n_components": 5}},
+            {"class": "sklearn.svm.SVC"},
+        ],
+        "grid": {},
+    }
     contenders = Contenders.model_validate({"knn": CONTENDERS.root["knn"].model_dump(by_alias=True), "wide": pca})
     search = SEARCH.model_copy(update={"contenders": ["knn", "wide"]})
 
@@ -164,7 +179,11 @@ def test_a_contender_stands_on_the_leaderboard_once_with_its_best_combination(se
 
     assert sorted(leaderboard["contender"]) == ["guess", "knn", "svm"]
     assert leaderboard["accuracy_mean"].is_monotonic_decreasing
-    assert dict(zip(leaderboard["contender"], leaderboard["combinations"], strict=True)) == {"guess": 1, "knn": 2, "svm": 2}
+    assert dict(zip(leaderboard["contender"], leaderboard["combinations"], strict=True)) == {
+        "guess": 1,
+        "knn": 2,
+        "svm": 2,
+    }
     assert json.loads(leaderboard.set_index("contender").loc["svm", "parameters"])["svc__C"] == 1
 
 

@@ -10,21 +10,35 @@ SVC = {"class": "sklearn.svm.SVC"}
 def test_the_contenders_of_base_are_the_ones_that_the_search_names():
     parameters = base_parameters("data_science")
 
-    assert list(Contenders.model_validate(parameters["contenders"]).root) == Search.model_validate(parameters["search"]).contenders
+    assert (
+        list(Contenders.model_validate(parameters["contenders"]).root)
+        == Search.model_validate(parameters["search"]).contenders
+    )
 
 
 @pytest.mark.parametrize(
     ("block", "message"),
     [
         ({"steps": [{"class": "os.system"}], "grid": {}}, "svm.steps.0: class 'os.system' is not allowed"),
-        ({"steps": [SVC], "grid": {"svc__D": [1]}}, "svm: grid.svc__D is no argument of these steps; did you mean svc__"),
+        (
+            {"steps": [SVC], "grid": {"svc__D": [1]}},
+            "svm: grid.svc__D is no argument of these steps; did you mean svc__",
+        ),
         ({"steps": [SVC], "grid": {"svc__C": []}}, "svm.grid.svc__C .*at least 1 item"),
         ({"steps": [], "grid": {}}, "svm.steps .*at least 1 item"),
         ({"steps": [SVC]}, "svm.grid is missing"),
         ({"steps": [SVC | {"argument": {}}], "grid": {}}, "svm.steps.0.argument is not a known key"),
         ({"steps": [SVC | {"arguments": {"CC": 1}}], "grid": {}}, "svm.steps.0: arguments: .*'CC'"),
         (
-            {"steps": [{"class": "sklearn.multiclass.OneVsRestClassifier", "arguments": {"estimator": {"class": "os.system"}}}], "grid": {}},
+            {
+                "steps": [
+                    {
+                        "class": "sklearn.multiclass.OneVsRestClassifier",
+                        "arguments": {"estimator": {"class": "os.system"}},
+                    }
+                ],
+                "grid": {},
+            },
             "'os.system' is not allowed",
         ),
     ],

@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.contracts import to_images
 from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split
 from penstroke.pipelines.feature_engineering.nodes import extract_features
@@ -17,6 +16,7 @@ from penstroke.pipelines.reporting.figures import (
 )
 from penstroke.pipelines.reporting.nodes import predict_test_rows
 from penstroke.pipelines.reporting.parameters import Pictures, Scoring
+from penstroke.pixels import to_images
 
 PICTURES = Pictures(gallery=6, occluded_per_class=2, patch=0.25, positions=3)
 
@@ -56,7 +56,12 @@ def test_the_calibration_shows_every_test_row_in_a_bin(stage):
 
 def test_the_leaderboard_shows_the_folds_of_the_best_combination_alone():
     results = pd.DataFrame(
-        {"contender": "svm", "parameters": ["a", "a", "b", "b"], "fold": [0, 1, 0, 1], "accuracy": [0.1, 0.2, 0.8, 0.9]}
+        {
+            "contender": "svm",
+            "parameters": ["a", "a", "b", "b"],
+            "fold": [0, 1, 0, 1],
+            "accuracy": [0.1, 0.2, 0.8, 0.9],
+        }
     )
     board = pd.DataFrame({"contender": ["svm"], "parameters": ["b"], "accuracy_mean": [0.85], "accuracy_sd": [0.07]})
 
@@ -70,7 +75,9 @@ def test_the_gallery_shows_mistakes_first_and_then_the_least_sure(stage, feature
     digits, _, answers = stage
     wrong = answers[answers["label"] != answers["prediction"]]
 
-    notes = draw_mistakes(answers, digits, features_of_base, PICTURES.model_copy(update={"gallery": len(wrong) + 3})).layout.annotations
+    notes = draw_mistakes(
+        answers, digits, features_of_base, PICTURES.model_copy(update={"gallery": len(wrong) + 3})
+    ).layout.annotations
 
     assert {note.hovertext for note in notes[: len(wrong)]} == set(wrong.index)
     assert len(notes) == len(wrong) + 3
@@ -94,7 +101,9 @@ def test_evidence_lies_where_hiding_changes_the_answer(features_of_base):
     images[:20, 10:13, 2:14] = 255
     names = [f"pixel_{row}_{column}" for row in range(16) for column in range(16)]
     index = pd.Index([f"row-{place}" for place in range(40)], name="digit_id", dtype="str")
-    digits = pd.DataFrame(images.reshape(40, -1), index, names).assign(label=np.int8([3] * 20 + [7] * 20), split="train")
+    digits = pd.DataFrame(images.reshape(40, -1), index, names).assign(
+        label=np.int8([3] * 20 + [7] * 20), split="train"
+    )
     plain = features_of_base.model_copy(update={"deskew": 0.0, "enlarge": 1})
     model = KNeighborsClassifier(1).fit(extract_features(digits, plain), digits["label"])
 

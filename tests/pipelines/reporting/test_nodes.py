@@ -3,7 +3,12 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from penstroke.pipelines.reporting.nodes import bin_by_confidence, predict_test_rows, score_test_rows, write_model_card
+from penstroke.pipelines.reporting.nodes import (
+    bin_by_confidence,
+    predict_test_rows,
+    score_test_rows,
+    write_model_card,
+)
 from penstroke.pipelines.reporting.parameters import Scoring
 
 SCORING = Scoring(interval=0.95, calibration_bins=10)
@@ -83,9 +88,18 @@ def test_the_model_card_says_what_was_measured():
         "parameters": {"svc__C": 5},
         "steps": [{"class": "sklearn.decomposition.PCA"}, {"class": "sklearn.svm.SVC"}],
     }
-    leaderboard = pd.DataFrame({"contender": ["svm", "knn"], "accuracy_mean": [0.99, 0.5], "accuracy_sd": [0.01, 0.2], "combinations": [9, 3]})
+    leaderboard = pd.DataFrame(
+        {
+            "contender": ["svm", "knn"],
+            "accuracy_mean": [0.99, 0.5],
+            "accuracy_sd": [0.01, 0.2],
+            "combinations": [9, 3],
+        }
+    )
 
-    card = write_model_card(settings, leaderboard, {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, SCORING))
+    card = write_model_card(
+        settings, leaderboard, {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, SCORING)
+    )
 
     assert "# Model card: svm" in card
     assert "PCA → SVC" in card

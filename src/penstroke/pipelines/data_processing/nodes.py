@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from penstroke.contracts import INK, pixel_columns
+from penstroke.pixels import INK, pixel_columns
 
 from .parameters import Cleaning, Split
 
@@ -70,7 +70,8 @@ def split_digits(accepted_digits: pd.DataFrame, split: Split) -> tuple[pd.DataFr
         group = np.floor(place * split.test_fraction)
         whole = group < np.floor(label.groupby(label).transform("size") * split.test_fraction)
         draw = pd.Series(
-            pd.util.hash_array(accepted_digits.index.to_numpy(dtype=object), hash_key=f"{split.seed:016d}"), label.index
+            pd.util.hash_array(accepted_digits.index.to_numpy(dtype=object), hash_key=f"{split.seed:016d}"),
+            label.index,
         )
         lowest = draw.groupby([label, group]).transform("min")
         chosen = pd.Series(np.where(whole & (draw == lowest), "test", "train"), label.index, dtype="str")

@@ -15,7 +15,12 @@ def create_pipeline() -> Pipeline:
                 outputs=["accepted_digits", "rejected_digits", "cleaning_scores"],
                 name="screen_digits",
             ),
-            Node(split_digits, inputs=["accepted_digits", "params:split"], outputs=["digits", "labels"], name="split_digits"),
+            Node(
+                split_digits,
+                inputs=["accepted_digits", "params:split"],
+                outputs=["digits", "labels"],
+                name="split_digits",
+            ),
         ],
         tags="data_engineering",
     )

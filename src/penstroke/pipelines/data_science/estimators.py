@@ -1,7 +1,7 @@
 """Estimators from configuration, and the one estimator that scikit-learn lacks."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Self
 
@@ -53,11 +53,13 @@ def build_estimator(block: Any) -> Any:
 def build_pipeline(steps: list[dict[str, Any]], seed: int) -> Pipeline:
     """Build the unfitted pipeline of these blocks; each ``random_state`` that they leave open is ``seed``."""
     pipeline = make_pipeline(*map(build_estimator, steps))
-    is_open = {key: seed for key, value in pipeline.get_params().items() if key.endswith("random_state") and value is None}
+    is_open = {
+        key: seed for key, value in pipeline.get_params().items() if key.endswith("random_state") and value is None
+    }
     return pipeline.set_params(**is_open)
 
 
-def _classifier_has(method: str) -> Any:
+def _classifier_has(method: str) -> Callable[[Callable[..., np.ndarray]], Callable[..., np.ndarray]]:
     return available_if(lambda self: hasattr(getattr(self, "classifier_", self.classifier), method))
 
 
@@ -87,7 +89,9 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         """
         own, copied = part_copies(X)
         if self.copies is not None and self.copies > len(copied):
-            raise ValueError(f"{self.copies} copies are asked for, the rows have {len(copied)}; raise augmentation.copies")
+            raise ValueError(
+                f"{self.copies} copies are asked for, the rows have {len(copied)}; raise augmentation.copies"
+            )
         used = copied[: self.copies]
         self.classifier_ = clone(self.classifier).fit(pd.concat([own, *used]), np.tile(y, 1 + len(used)))
         self.classes_ = self.classifier_.classes_
@@ -97,17 +101,17 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
         """Predict the class of each row, (n,); columns of copies are passed over."""
-        return self.classifier_.predict(X[self.feature_names_in_])  # type: ignore[no-any-return]
+        return self.classifier_.predict(X[self.feature_names_in_])
 
     @_classifier_has("predict_proba")
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
         """Give the probability of each class, (n, classes)."""
-        return self.classifier_.predict_proba(X[self.feature_names_in_])  # type: ignore[no-any-return]
+        return self.classifier_.predict_proba(X[self.feature_names_in_])
 
     @_classifier_has("decision_function")
     def decision_function(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
         """Give the score of each class, (n, classes); (n,) for two classes."""
-        return self.classifier_.decision_function(X[self.feature_names_in_])  # type: ignore[no-any-return]
+        return self.classifier_.decision_function(X[self.feature_names_in_])
 
 
 def part_copies(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:

@@ -22,7 +22,9 @@ from .parameters import Contender, Contenders, FinalFit, Search
 ROWS_OF_A_REHEARSAL = 10  # of each class
 
 
-def assemble_training_rows(digit_features: pd.DataFrame, copy_features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+def assemble_training_rows(
+    digit_features: pd.DataFrame, copy_features: pd.DataFrame, labels: pd.DataFrame
+) -> pd.DataFrame:
     """Put label, features and features of copies side by side, for the training rows alone.
 
     Nothing behind this table can see a test row.
@@ -36,10 +38,14 @@ def assemble_training_rows(digit_features: pd.DataFrame, copy_features: pd.DataF
         The training rows: ``label`` (int8), then the float32 features, then those of the copies.
     """
     training = labels.index[labels["split"] == "train"]
-    return pd.concat([labels.loc[training, ["label"]], digit_features.loc[training], copy_features.loc[training]], axis=1)
+    return pd.concat(
+        [labels.loc[training, ["label"]], digit_features.loc[training], copy_features.loc[training]], axis=1
+    )
 
 
-def search_contenders(training_rows: pd.DataFrame, contenders: Contenders, search: Search) -> tuple[pd.DataFrame, pd.DataFrame]:
+def search_contenders(
+    training_rows: pd.DataFrame, contenders: Contenders, search: Search
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score every contender with every combination of its grid by stratified cross-validation.
 
     Each step is fitted inside the folds. Before the first fold each contender is rehearsed on a few rows.
@@ -62,7 +68,8 @@ def search_contenders(training_rows: pd.DataFrame, contenders: Contenders, searc
     for name, pipeline in built.items():
         _rehearse(name, pipeline, rows.loc[few], label.loc[few])
     grids = {
-        name: {"classifier": [pipeline]} | {f"classifier__{key}": values for key, values in contenders.root[name].grid.items()}
+        name: {"classifier": [pipeline]}
+        | {f"classifier__{key}": values for key, values in contenders.root[name].grid.items()}
         for name, pipeline in built.items()
     }
     grid_search = GridSearchCV(
@@ -120,7 +127,9 @@ def choose_champion(leaderboard: pd.DataFrame, contenders: Contenders, search: S
     }
 
 
-def fit_champion(training_rows: pd.DataFrame, champion_settings: dict[str, Any], final_fit: FinalFit) -> CalibratedClassifierCV:
+def fit_champion(
+    training_rows: pd.DataFrame, champion_settings: dict[str, Any], final_fit: FinalFit
+) -> CalibratedClassifierCV:
     """Fit the champion on all training rows and their copies, and calibrate its probabilities.
 
     The calibration learns from the answers that cross-validation gives to rows not fitted on, in folds of rows as
@@ -147,7 +156,9 @@ def fit_champion(training_rows: pd.DataFrame, champion_settings: dict[str, Any],
 def _block(name: str, contenders: Contenders) -> Contender:
     if name not in contenders.root:
         near = get_close_matches(name, contenders.root, n=1)
-        raise ValueError(f"search.contenders names {name}, which has no block" + (f"; did you mean {near[0]}?" if near else ""))
+        raise ValueError(
+            f"search.contenders names {name}, which has no block" + (f"; did you mean {near[0]}?" if near else "")
+        )
     return contenders.root[name]
 
 
@@ -166,7 +177,10 @@ def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Serie
 
 def _tabulate(names: list[str], results: dict[str, Any], folds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     chosen = [
-        json.dumps({key.removeprefix("classifier__"): value for key, value in parameters.items() if key != "classifier"}, sort_keys=True)
+        json.dumps(
+            {key.removeprefix("classifier__"): value for key, value in parameters.items() if key != "classifier"},
+            sort_keys=True,
+        )
         for parameters in results["params"]
     ]
     combinations = pd.DataFrame({"contender": names, "parameters": chosen})

@@ -43,7 +43,9 @@ class Contender(Parameters):
         for key in self.grid:
             if key not in known:
                 near = get_close_matches(key, known, n=1)
-                raise ValueError(f"grid.{key} is no argument of these steps" + (f"; did you mean {near[0]}?" if near else ""))
+                raise ValueError(
+                    f"grid.{key} is no argument of these steps" + (f"; did you mean {near[0]}?" if near else "")
+                )
         return self
 
     def build(self, seed: int) -> Pipeline:
@@ -70,4 +72,6 @@ class FinalFit(Parameters):
     """How the champion is fitted on all training rows (``params:final_fit``)."""
 
     calibration: Literal["temperature", "sigmoid", "isotonic"] = Field(description="of the probabilities")
-    folds: int = Field(ge=2, le=50, description="parts of the cross-validation whose answers the calibration learns from")
+    folds: int = Field(
+        ge=2, le=50, description="parts of the cross-validation whose answers the calibration learns from"
+    )

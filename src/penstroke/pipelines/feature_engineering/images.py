@@ -53,7 +53,12 @@ def deform(
     def upto(limit: float, *shape: int) -> np.ndarray:
         return generator.uniform(-limit, limit, (copies * count, *shape))
 
-    turn, stretch, lean, move = upto(np.deg2rad(rotation_degrees)), 1 + upto(scaling, 2), upto(slant), upto(shift, 2) * sides
+    turn, stretch, lean, move = (
+        upto(np.deg2rad(rotation_degrees)),
+        1 + upto(scaling, 2),
+        upto(slant),
+        upto(shift, 2) * sides,
+    )
     rows, columns = np.indices((height, width)) - (sides[:, None, None] - 1) / 2
     cosine, sine, lean = (amount[:, None, None] for amount in (np.cos(turn), np.sin(turn), lean))
     from_rows = (cosine * rows + sine * columns) * stretch[:, 0, None, None] + move[:, 0, None, None]
@@ -156,5 +161,8 @@ def _shift_rows(images: np.ndarray, moves: np.ndarray) -> np.ndarray:
     part = (moves - whole).astype(np.float32)[..., None]
     start = whole.astype(np.intp)[..., None] + np.arange(width + 1)
     inside = (start >= 0) & (start < width)
-    taken = np.take_along_axis(images, np.broadcast_to(np.clip(start, 0, width - 1), (*images.shape[:2], width + 1)), 2) * inside
+    taken = (
+        np.take_along_axis(images, np.broadcast_to(np.clip(start, 0, width - 1), (*images.shape[:2], width + 1)), 2)
+        * inside
+    )
     return taken[..., :-1] * (1 - part) + taken[..., 1:] * part

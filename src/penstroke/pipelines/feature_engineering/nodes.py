@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from penstroke.contracts import INK, to_images
+from penstroke.pixels import INK, to_images
 
 from .images import deform, enlarge, oriented_gradients, straighten
 from .parameters import Augmentation, Features
@@ -19,7 +19,9 @@ def extract_features(digits: pd.DataFrame, features: Features) -> pd.DataFrame:
     Returns:
         The same rows; a float32 column ``gradient_<degrees>_<row>_<column>`` for each direction and cell.
     """
-    described = [describe_images(enlarge_images(chunk, features), features) for chunk in _chunks(to_images(digits), features)]
+    described = [
+        describe_images(enlarge_images(chunk, features), features) for chunk in _chunks(to_images(digits), features)
+    ]
     return pd.DataFrame(np.concatenate(described), digits.index, feature_names(features))
 
 
@@ -40,7 +42,12 @@ def extract_copy_features(digits: pd.DataFrame, features: Features, augmentation
     generator = np.random.default_rng(augmentation.seed)
     limits = augmentation.model_dump(exclude={"copies", "seed"})
     described = [
-        np.hstack([describe_images(copy, features) for copy in deform(images, augmentation.copies, **limits, generator=generator)])
+        np.hstack(
+            [
+                describe_images(copy, features)
+                for copy in deform(images, augmentation.copies, **limits, generator=generator)
+            ]
+        )
         for images in (enlarge_images(chunk, features) for chunk in _chunks(to_images(training), features))
         if augmentation.copies
     ]

@@ -9,7 +9,12 @@ def create_pipeline() -> Pipeline:
     """Assemble the stage."""
     return Pipeline(
         [
-            Node(extract_features, inputs=["digits", "params:features"], outputs="digit_features", name="extract_features"),
+            Node(
+                extract_features,
+                inputs=["digits", "params:features"],
+                outputs="digit_features",
+                name="extract_features",
+            ),
             Node(
                 extract_copy_features,
                 inputs=["digits", "params:features", "params:augmentation"],

@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import confusion_matrix
 
-from penstroke.contracts import INK, to_images
 from penstroke.pipelines.feature_engineering.images import oriented_gradients, straighten
 from penstroke.pipelines.feature_engineering.nodes import describe_images, enlarge_images, feature_names
 from penstroke.pipelines.feature_engineering.parameters import Features
+from penstroke.pixels import INK, to_images
 
 from .nodes import bin_by_confidence
 from .parameters import Pictures, Scoring
@@ -24,9 +24,18 @@ def draw_confusion(test_predictions: pd.DataFrame) -> go.Figure:
     counts = confusion_matrix(test_predictions["label"], test_predictions["prediction"], labels=classes)
     mistakes = np.where(np.eye(len(classes), dtype=bool), 0, counts)
     figure = px.imshow(
-        mistakes, x=list(map(str, classes)), y=list(map(str, classes)), color_continuous_scale="Reds", zmin=0, zmax=max(1, mistakes.max())
+        mistakes,
+        x=list(map(str, classes)),
+        y=list(map(str, classes)),
+        color_continuous_scale="Reds",
+        zmin=0,
+        zmax=max(1, mistakes.max()),
     )
-    figure.update_traces(text=counts, texttemplate="%{text}", hovertemplate="label %{y}, answer %{x}: %{text} rows<extra></extra>")
+    figure.update_traces(
+        text=counts,
+        texttemplate="%{text}",
+        hovertemplate="label %{y}, answer %{x}: %{text} rows<extra></extra>",
+    )
     return _finish(figure, "Labels and answers of the test rows", "answer", "label").update_coloraxes(showscale=False)
 
 
@@ -37,7 +46,12 @@ def draw_calibration(test_predictions: pd.DataFrame, scoring: Scoring) -> go.Fig
     figure.update_traces(textposition="bottom center")
     figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "color": "grey"})
     figure.update_xaxes(range=[0, 1.05]).update_yaxes(range=[0, 1.1])
-    return _finish(figure, "Confidence and accuracy of the test rows", "mean confidence of the bin", "share that is right")
+    return _finish(
+        figure,
+        "Confidence and accuracy of the test rows",
+        "mean confidence of the bin",
+        "share that is right",
+    )
 
 
 def draw_leaderboard(search_results: pd.DataFrame, leaderboard: pd.DataFrame) -> go.Figure:
@@ -52,10 +66,17 @@ def draw_leaderboard(search_results: pd.DataFrame, leaderboard: pd.DataFrame) ->
         hovertemplate="mean %{x:.4f}<extra></extra>",
     )
     figure.update_layout(showlegend=False).update_yaxes(autorange="reversed").update_xaxes(tickformat=".1%")
-    return _finish(figure, "Contenders in cross-validation: folds (dots) and mean (bar)", "accuracy on the left-out fold", "")
+    return _finish(
+        figure,
+        "Contenders in cross-validation: folds (dots) and mean (bar)",
+        "accuracy on the left-out fold",
+        "",
+    )
 
 
-def draw_mistakes(test_predictions: pd.DataFrame, digits: pd.DataFrame, features: Features, pictures: Pictures) -> go.Figure:
+def draw_mistakes(
+    test_predictions: pd.DataFrame, digits: pd.DataFrame, features: Features, pictures: Pictures
+) -> go.Figure:
     """Show the wrong test rows, then the least sure right ones: above the digit, below what the model saw of it."""
     wrong = test_predictions["label"] != test_predictions["prediction"]
     order = test_predictions.assign(right=~wrong).sort_values(["right", "confidence"], kind="stable")
@@ -66,7 +87,9 @@ def draw_mistakes(test_predictions: pd.DataFrame, digits: pd.DataFrame, features
     missing = -len(shown) % columns
     pairs = np.pad(pairs, ((0, 0), (0, missing), (0, 0), (0, 0)))
     rows = pairs.shape[1] // columns
-    by_row = pairs.reshape(2, rows, columns, *pairs.shape[2:]).swapaxes(0, 1).reshape(2 * rows, columns, *pairs.shape[2:])
+    by_row = (
+        pairs.reshape(2, rows, columns, *pairs.shape[2:]).swapaxes(0, 1).reshape(2 * rows, columns, *pairs.shape[2:])
+    )
     figure = _mosaic(by_row)
     height, width = pairs.shape[2] + GAP, pairs.shape[3] + GAP
     for place, answer in enumerate(shown.itertuples()):
@@ -79,11 +102,13 @@ def draw_mistakes(test_predictions: pd.DataFrame, digits: pd.DataFrame, features
             showarrow=False,
             font={"size": 11, "color": "#7a7a7a" if answer.right else "#c00000"},
         )
-    title = f"{wrong.sum()} mistakes (red), then the least sure test rows: label → answer, confidence; below, what the model saw"
+    title = f"{wrong.sum()} mistakes (red), then the least sure: label → answer, confidence; below, what the model saw"
     return _finish(figure, title, "", "").update_layout(height=140 + 220 * rows, width=900)
 
 
-def draw_evidence(champion_model: ClassifierMixin, digits: pd.DataFrame, features: Features, pictures: Pictures) -> go.Figure:
+def draw_evidence(
+    champion_model: ClassifierMixin, digits: pd.DataFrame, features: Features, pictures: Pictures
+) -> go.Figure:
     """Hide one part of training digits after the other and draw how far the right class's probability falls.
 
     Bright is where the evidence lies; the line goes round the ink of the mean digit of that class.
@@ -96,7 +121,10 @@ def draw_evidence(champion_model: ClassifierMixin, digits: pd.DataFrame, feature
     images = to_images(shown)
     height, width = images.shape[1:]
     patch = [max(1, round(pictures.patch * side)) for side in (height, width)]
-    starts = [np.linspace(0, side - long, pictures.positions).round().astype(int) for side, long in zip((height, width), patch, strict=True)]
+    starts = [
+        np.linspace(0, side - long, pictures.positions).round().astype(int)
+        for side, long in zip((height, width), patch, strict=True)
+    ]
     places = [(top, left) for top in starts[0] for left in starts[1]]
     hidden = np.repeat(images[:, None], len(places), axis=1)
     for place, (top, left) in enumerate(places):
@@ -109,7 +137,13 @@ def draw_evidence(champion_model: ClassifierMixin, digits: pd.DataFrame, feature
     maps = np.stack([fall[group].mean(axis=0) for group in groups])
     centres = [start + (long - 1) / 2 for start, long in zip(starts, patch, strict=True)]
     figure = px.imshow(
-        maps, x=centres[1], y=centres[0], facet_col=0, facet_col_wrap=5, color_continuous_scale="Viridis", facet_row_spacing=0.12
+        maps,
+        x=centres[1],
+        y=centres[0],
+        facet_col=0,
+        facet_col_wrap=5,
+        color_continuous_scale="Viridis",
+        facet_row_spacing=0.12,
     )
     for place, group in enumerate(groups):
         outline = images[group].mean(axis=0)
@@ -124,7 +158,9 @@ def draw_evidence(champion_model: ClassifierMixin, digits: pd.DataFrame, feature
             row=-(-len(groups) // 5) - row,
             col=facet + 1,
         )
-    figure.for_each_annotation(lambda note: note.update(text=f"class {champion_model.classes_[int(note.text.partition('=')[2])]}"))
+    figure.for_each_annotation(
+        lambda note: note.update(text=f"class {champion_model.classes_[int(note.text.partition('=')[2])]}")
+    )
     figure.update_layout(coloraxis_colorbar_title="fall of the<br>probability")
     title = "Where the evidence lies: fall of the right class's probability when the patch there is hidden"
     return _finish(figure, title, None, None).update_layout(height=560, width=1100)
@@ -136,14 +172,26 @@ def draw_features(digits: pd.DataFrame, features: Features) -> go.Figure:
     enlarged = enlarge_images(to_images(first), features)
     straight = straighten(enlarged, features.deskew, features.centre)
     gradients = oriented_gradients(straight, features.directions, features.grid, features.pooling_width)
-    fine = np.kron(gradients / gradients.max(), np.ones((1, 1, -(-straight.shape[1] // features.grid), -(-straight.shape[2] // features.grid))))
+    fine = np.kron(
+        gradients / gradients.max(),
+        np.ones((1, 1, -(-straight.shape[1] // features.grid), -(-straight.shape[2] // features.grid))),
+    )
     maps = fine[:, :, : straight.shape[1], : straight.shape[2]]
     figure = _mosaic(np.concatenate([enlarged[:, None], straight[:, None], maps], axis=1))
     height, width = straight.shape[1] + GAP, straight.shape[2] + GAP
     degrees = [f"{round(360 * direction / features.directions)}°" for direction in range(features.directions)]
     names = ["digit", "seen", *degrees]
-    figure.update_xaxes(visible=True, tickvals=[(place + 0.5) * width for place in range(len(names))], ticktext=names, side="top")
-    figure.update_yaxes(visible=True, tickvals=[(place + 0.5) * height for place in range(len(first))], ticktext=first["label"].astype(str))
+    figure.update_xaxes(
+        visible=True,
+        tickvals=[(place + 0.5) * width for place in range(len(names))],
+        ticktext=names,
+        side="top",
+    )
+    figure.update_yaxes(
+        visible=True,
+        tickvals=[(place + 0.5) * height for place in range(len(first))],
+        ticktext=first["label"].astype(str),
+    )
     title = "A digit of each class, what the model sees of it, and how much edge of each direction lies in each cell"
     return _finish(figure, title, None, "label").update_layout(height=900, width=1000, margin_t=100)
 

@@ -1,8 +1,8 @@
 """Score the test rows, once, and write the model card from what was measured."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 from sklearn.base import ClassifierMixin
@@ -11,7 +11,9 @@ from sklearn.metrics import classification_report, log_loss
 from .parameters import Scoring
 
 
-def predict_test_rows(champion_model: ClassifierMixin, digit_features: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+def predict_test_rows(
+    champion_model: ClassifierMixin, digit_features: pd.DataFrame, labels: pd.DataFrame
+) -> pd.DataFrame:
     """Ask the champion about the test rows.
 
     Args:
@@ -51,14 +53,14 @@ def score_test_rows(test_predictions: pd.DataFrame, scoring: Scoring) -> dict[st
     rows, right = len(label), int((label == prediction).sum())
     interval = binomtest(right, rows).proportion_ci(scoring.interval, method="wilson")
     probabilities = test_predictions.filter(regex="^probability_")
-    classes = [int(name.rpartition("_")[2]) for name in probabilities]
+    classes = [int(str(name).rpartition("_")[2]) for name in probabilities]
     bins = bin_by_confidence(test_predictions, scoring.calibration_bins)
     report = classification_report(label, prediction, labels=classes, output_dict=True, zero_division=0.0)
     return {
         "accuracy": right / rows,
         "accuracy_low": float(interval.low),
         "accuracy_high": float(interval.high),
-        "macro_f1": float(np.mean([report[str(name)]["f1-score"] for name in classes])),
+        "macro_f1": float(report["macro avg"]["f1-score"]),
         "rows": rows,
         "errors": rows - right,
         "confidence_mean": float(test_predictions["confidence"].mean()),
@@ -82,14 +84,17 @@ def bin_by_confidence(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
     networks", ICML 2017, section 2.
     """
     right = predictions["label"] == predictions["prediction"]
-    place = np.minimum((predictions["confidence"] * bins).astype(int), bins - 1)
+    place = (predictions["confidence"] * bins).astype(int).clip(upper=bins - 1)
     answers = pd.DataFrame({"confidence": predictions["confidence"], "accuracy": right.astype(float)})
     grouped = answers.groupby(place.rename("bin"))
     return grouped.mean().assign(rows=grouped.size())
 
 
 def write_model_card(
-    champion_settings: dict[str, Any], leaderboard: pd.DataFrame, cleaning_scores: dict[str, int], test_scores: dict[str, float]
+    champion_settings: dict[str, Any],
+    leaderboard: pd.DataFrame,
+    cleaning_scores: dict[str, int],
+    test_scores: dict[str, float],
 ) -> str:
     """Write what the champion is, how it was chosen, how good it is and where that ends, as Markdown.
 
@@ -100,12 +105,14 @@ def write_model_card(
     rejected = cleaning_scores["rows_read"] - cleaning_scores["rows_accepted"]
     steps = [step["class"].rpartition(".")[2] for step in champion_settings["steps"]]
     chosen = ", ".join(f"{key} = {value}" for key, value in champion_settings["parameters"].items()) or "none searched"
+    columns = ["contender", "accuracy_mean", "accuracy_sd", "combinations"]
     ranking = [
-        (row.contender, f"{row.accuracy_mean:.2%}", f"{100 * row.accuracy_sd:.2f}", str(row.combinations))
-        for row in leaderboard.itertuples()
+        (name, f"{mean:.2%}", f"{100 * spread:.2f}", str(combinations))
+        for name, mean, spread, combinations in leaderboard[columns].to_numpy()
     ]
     by_class = [
-        (name, *(f"{test_scores[f'{score}_{name}']:.3f}" for score in ("precision", "recall", "f1"))) for name in classes
+        (name, *(f"{test_scores[f'{score}_{name}']:.3f}" for score in ("precision", "recall", "f1")))
+        for name in classes
     ]
     return f"""# Model card: {champion_settings["contender"]}
 
@@ -119,8 +126,8 @@ Isolated handwritten digits, one to an image, framed like the images that it was
 one of its {len(classes)} classes, also where the image shows something else.
 
 ## Data
-{cleaning_scores["rows_read"]} rows were read and {rejected} rejected (see `rejected_digits`); {test_scores["rows"]} of the
-{cleaning_scores["rows_accepted"]} accepted rows were held back for the test.
+{cleaning_scores["rows_read"]} rows were read and {rejected} rejected (see `rejected_digits`);
+{test_scores["rows"]} of the {cleaning_scores["rows_accepted"]} accepted rows were held back for the test.
 
 ## Selection, on training rows alone
 The contender with the highest mean accuracy over the folds is the champion; ties go to the smaller spread.
@@ -128,7 +135,8 @@ The contender with the highest mean accuracy over the folds is the champion; tie
 {_table(("contender", "mean accuracy", "spread over folds (points)", "combinations"), ranking)}
 
 ## Measured on the test rows, once
-- Accuracy **{test_scores["accuracy"]:.2%}**, interval {test_scores["accuracy_low"]:.2%} to {test_scores["accuracy_high"]:.2%}; \
+- Accuracy **{test_scores["accuracy"]:.2%}**, \
+interval {test_scores["accuracy_low"]:.2%} to {test_scores["accuracy_high"]:.2%}; \
 {test_scores["errors"]} of {test_scores["rows"]} wrong; macro F1 {test_scores["macro_f1"]:.4f}.
 - Mean confidence {test_scores["confidence_mean"]:.2%}; calibration error {test_scores["calibration_error"]:.4f}; \
 log loss {test_scores["log_loss"]:.4f}.
@@ -143,5 +151,5 @@ log loss {test_scores["log_loss"]:.4f}.
 """
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows))

@@ -2,7 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .figures import draw_calibration, draw_confusion, draw_evidence, draw_features, draw_leaderboard, draw_mistakes
+from .figures import (
+    draw_calibration,
+    draw_confusion,
+    draw_evidence,
+    draw_features,
+    draw_leaderboard,
+    draw_mistakes,
+)
 from .nodes import predict_test_rows, score_test_rows, write_model_card
 
 
@@ -16,7 +23,12 @@ def create_pipeline() -> Pipeline:
                 outputs="test_predictions",
                 name="predict_test_rows",
             ),
-            Node(score_test_rows, inputs=["test_predictions", "params:scoring"], outputs="test_scores", name="score_test_rows"),
+            Node(
+                score_test_rows,
+                inputs=["test_predictions", "params:scoring"],
+                outputs="test_scores",
+                name="score_test_rows",
+            ),
             Node(draw_confusion, inputs="test_predictions", outputs="confusion_plot", name="draw_confusion"),
             Node(
                 draw_calibration,
@@ -24,7 +36,12 @@ def create_pipeline() -> Pipeline:
                 outputs="calibration_plot",
                 name="draw_calibration",
             ),
-            Node(draw_leaderboard, inputs=["search_results", "leaderboard"], outputs="leaderboard_plot", name="draw_leaderboard"),
+            Node(
+                draw_leaderboard,
+                inputs=["search_results", "leaderboard"],
+                outputs="leaderboard_plot",
+                name="draw_leaderboard",
+            ),
             Node(
                 draw_mistakes,
                 inputs=["test_predictions", "digits", "params:features", "params:pictures"],
@@ -37,7 +54,12 @@ def create_pipeline() -> Pipeline:
                 outputs="evidence_plot",
                 name="draw_evidence",
             ),
-            Node(draw_features, inputs=["digits", "params:features"], outputs="features_plot", name="draw_features"),
+            Node(
+                draw_features,
+                inputs=["digits", "params:features"],
+                outputs="features_plot",
+                name="draw_features",
+            ),
             Node(
                 write_model_card,
                 inputs=["champion_settings", "leaderboard", "cleaning_scores", "test_scores"],

@@ -1,0 +1,29 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from penstroke.pixels import pixel_columns, to_images
+
+from .conftest import table_of
+
+IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+
+
+def test_images_come_out_of_a_table_as_they_went_in():
+    np.testing.assert_array_equal(to_images(table_of(IMAGES)), IMAGES)
+
+
+def test_the_order_of_the_columns_does_not_matter():
+    table = table_of(IMAGES)
+
+    np.testing.assert_array_equal(to_images(table[table.columns[::-1]]), IMAGES)
+
+
+def test_a_missing_pixel_column_is_named():
+    with pytest.raises(ValueError, match="1 of 12 pixels of a 3 x 4 image have no column, the first is pixel_1_2"):
+        pixel_columns(table_of(IMAGES).drop(columns="pixel_1_2"))
+
+
+def test_a_table_without_pixels_is_refused():
+    with pytest.raises(ValueError, match="no pixel columns"):
+        pixel_columns(pd.DataFrame({"label": [1]}))
