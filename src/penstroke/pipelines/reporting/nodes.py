@@ -26,7 +26,8 @@ def predict_test_rows(
         ``probability_<class>`` for each class.
     """
     label = labels.loc[labels["split"] == "test", "label"]
-    probabilities = champion_model.predict_proba(digit_features.loc[label.index])
+    probabilities = champion_model.predict_proba(digit_features.loc[label.index]).astype(float)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # of float32 features they sum to 1 only nearly
     predictions = pd.DataFrame(probabilities, label.index, [f"probability_{name}" for name in champion_model.classes_])
     predictions.insert(0, "confidence", probabilities.max(axis=1))
     predictions.insert(0, "prediction", champion_model.classes_[probabilities.argmax(axis=1)])

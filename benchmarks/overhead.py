@@ -1,0 +1,58 @@
+"""What do Kedro, contracts and checks cost? ``python -m benchmarks.overhead [--pairs 5]``.
+
+The whole ``kedro run`` and a plain script that does the same work with the same functions run in turn, each in a
+process and a folder of its own. CPU seconds are those of the process and its children, user and system together;
+the ratio is taken pair by pair, since the speed of a machine drifts.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from .project import ROOT, keep
+
+
+def main(pairs: int) -> None:
+    """Print and keep a row for each pair, and the medians."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "project"
+        shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".git", "build", "0[2-8]_*", ".viz"))
+        kedro = [sys.executable, "-m", "kedro", "run"]
+        plain = [sys.executable, "-m", "benchmarks.plain", "data/plain"]
+        rows = []
+        for _ in range(pairs + 1):
+            kedro_s, kedro_mb = _measure(kedro, project)
+            plain_s, plain_mb = _measure(plain, project)
+            rows.append(
+                {"kedro_cpu_s": kedro_s, "plain_cpu_s": plain_s, "kedro_peak_mb": kedro_mb, "plain_peak_mb": plain_mb}
+            )
+    table = pd.DataFrame(rows[1:])  # the first pair fills the caches
+    ratio = table["kedro_cpu_s"] / table["plain_cpu_s"]
+    keep(
+        "overhead",
+        table.assign(ratio=ratio.round(3)),
+        median_ratio=round(float(ratio.median()), 3),
+        median_difference_cpu_s=round(float((table["kedro_cpu_s"] - table["plain_cpu_s"]).median()), 2),
+    )
+
+
+def _measure(command: list[str], project: Path) -> tuple[float, int]:
+    """Run a command and return its CPU seconds and peak memory in MB."""
+    process = subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+    return round(usage.ru_utime + usage.ru_stime, 2), usage.ru_maxrss // 1024
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--pairs", type=int, default=5, help="how many pairs are counted")
+    main(arguments.parse_args().pairs)

@@ -1,0 +1,95 @@
+"""The main job as a plain script: the same functions on the same files, without Kedro and without contracts.
+
+``python -m benchmarks.plain FOLDER`` writes below FOLDER what ``kedro run`` writes below ``data``. It is what
+``benchmarks.overhead`` compares with.
+"""
+
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+# the packages of the pipelines import kedro.pipeline for their create_pipeline, which a plain script has no use for
+sys.modules["kedro"] = types.ModuleType("kedro")
+sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]
+
+from penstroke import model_files  # noqa: E402
+from penstroke.pipelines.data_processing import nodes as processing  # noqa: E402
+from penstroke.pipelines.data_processing.parameters import Cleaning, Split  # noqa: E402
+from penstroke.pipelines.data_science import nodes as science  # noqa: E402
+from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search  # noqa: E402
+from penstroke.pipelines.feature_engineering import nodes as engineering  # noqa: E402
+from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features  # noqa: E402
+from penstroke.pipelines.reporting import figures  # noqa: E402
+from penstroke.pipelines.reporting import nodes as reporting  # noqa: E402
+from penstroke.pipelines.reporting.parameters import Pictures, Scoring  # noqa: E402
+
+
+def main(folder: Path) -> None:
+    """Do the main job."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values: dict[str, Any] = {}
+    for path in (ROOT / "conf/base").glob("parameters_*.yml"):
+        values |= yaml.safe_load(path.read_text())
+    features, pictures = Features.model_validate(values["features"]), Pictures.model_validate(values["pictures"])
+    scoring, search = Scoring.model_validate(values["scoring"]), Search.model_validate(values["search"])
+    contenders = Contenders.model_validate(values["contenders"])
+
+    raw_digits = pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
+    accepted, rejected, cleaning_scores = processing.screen_digits(
+        raw_digits, Cleaning.model_validate(values["cleaning"])
+    )
+    digits, labels = processing.split_digits(accepted, Split.model_validate(values["split"]))
+    digit_features = engineering.extract_features(digits, features)
+    copies = engineering.extract_copy_features(digits, features, Augmentation.model_validate(values["augmentation"]))
+    training_rows = science.assemble_training_rows(digit_features, copies, labels)
+    search_results, timings = science.search_contenders(training_rows, contenders, search)
+    leaderboard = science.rank_contenders(search_results)
+    settings = science.choose_champion(leaderboard, contenders, search)
+    model = science.fit_champion(training_rows, settings, FinalFit.model_validate(values["final_fit"]))
+    answers = reporting.predict_test_rows(model, digit_features, labels)
+    scores = reporting.score_test_rows(answers, scoring)
+
+    for name, table in {
+        "accepted_digits": accepted,
+        "rejected_digits": rejected,
+        "digits": digits,
+        "labels": labels,
+        "digit_features": digit_features,
+        "copy_features": copies,
+        "training_rows": training_rows,
+        "search_results": search_results,
+        "timings": timings,
+        "leaderboard": leaderboard,
+        "test_predictions": answers,
+    }.items():
+        table.to_parquet(folder / f"{name}.parquet")
+    for name, content in {
+        "cleaning_scores": cleaning_scores,
+        "champion_settings": settings,
+        "test_scores": scores,
+    }.items():
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=2, sort_keys=True))
+    with (folder / "champion_model.skops").open("wb") as file:
+        model_files.dump(model, file)
+    for name, figure in {
+        "confusion_plot": figures.draw_confusion(answers),
+        "calibration_plot": figures.draw_calibration(answers, scoring),
+        "leaderboard_plot": figures.draw_leaderboard(search_results, leaderboard),
+        "mistakes_plot": figures.draw_mistakes(answers, digits, features, pictures),
+        "evidence_plot": figures.draw_evidence(model, digits, features, pictures),
+        "features_plot": figures.draw_features(digits, features),
+    }.items():
+        figure.write_json(folder / f"{name}.json")
+    card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores)
+    (folder / "model_card.md").write_text(card)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

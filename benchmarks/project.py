@@ -1,0 +1,39 @@
+"""What the benchmarks share: the project's own pipelines, run in memory, and a result that is printed and kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks/results"
+
+
+def load_project() -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the shipped digits and the typed parameters of ``conf/base``."""
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT, env="base") as session:
+        context = session.load_context()
+        return context.catalog.load("raw_digits"), dict(context.params)
+
+
+def run_in_memory(raw_digits: pd.DataFrame, parameters: dict[str, Any], *wanted: str) -> dict[str, Any]:
+    """Run the nodes of the main job that ``wanted`` datasets need, storing nothing, and return those datasets."""
+    data = {f"params:{name}": value for name, value in parameters.items()} | {"raw_digits": raw_digits}
+    for node in pipelines["__default__"].to_outputs(*wanted).nodes:
+        data |= node.run({name: data[name] for name in node.inputs})
+    return {name: data[name] for name in wanted}
+
+
+def keep(name: str, table: pd.DataFrame, **facts: Any) -> None:
+    """Print a table with its facts, and keep both as ``benchmarks/results/<name>.json``."""
+    print(table.to_string(index=False))
+    for fact, value in facts.items():
+        print(f"{fact}: {value}")
+    RESULTS.mkdir(exist_ok=True)
+    content = {"command": f"python -m benchmarks.{name}", **facts, "rows": table.to_dict(orient="records")}
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
