@@ -96,14 +96,14 @@ def draw_mistakes(
         row, column = divmod(place, columns)
         figure.add_annotation(
             x=(column + 0.5) * width,
-            y=2 * row * height,
+            y=2 * row * height + GAP / 2,
             text=f"{answer.label} → {answer.prediction}, {answer.confidence:.0%}",
             hovertext=str(answer.Index),
             showarrow=False,
             font={"size": 11, "color": "#7a7a7a" if answer.right else "#c00000"},
         )
     title = f"{wrong.sum()} mistakes (red), then the least sure: label → answer, confidence; below, what the model saw"
-    return _finish(figure, title, "", "").update_layout(height=140 + 220 * rows, width=900)
+    return _finish(figure, title, "", "").update_layout(height=140 + 230 * rows, width=900, margin={"l": 20, "r": 20, "b": 20})
 
 
 def draw_evidence(
