@@ -14,7 +14,6 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "src"))
 # the packages of the pipelines import kedro.pipeline for their create_pipeline, which a plain script has no use for
 sys.modules["kedro"] = types.ModuleType("kedro")
 sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]

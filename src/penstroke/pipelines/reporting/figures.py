@@ -103,7 +103,9 @@ def draw_mistakes(
             font={"size": 11, "color": "#7a7a7a" if answer.right else "#c00000"},
         )
     title = f"{wrong.sum()} mistakes (red), then the least sure: label → answer, confidence; below, what the model saw"
-    return _finish(figure, title, "", "").update_layout(height=140 + 230 * rows, width=900, margin={"l": 20, "r": 20, "b": 20})
+    return _finish(figure, title, "", "").update_layout(
+        height=140 + 230 * rows, width=900, margin={"l": 20, "r": 20, "b": 20}
+    )
 
 
 def draw_evidence(

@@ -1,0 +1,192 @@
+"""Labelled images in the IDX format, as MNIST and the sets that follow it are published."""
+
+import gzip
+import hashlib
+import io
+import os
+import tempfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+import numpy as np
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+
+UNSIGNED_BYTE = 8
+GZIP_MAGIC = b"\x1f\x8b"
+MOST_BYTES_OF_A_GZIP_BYTE = 1032  # deflate cannot unfold further (RFC 1951: 258 bytes from 2 bits)
+CLASSES = 10
+
+
+class IdxDataset(AbstractDataset[None, pd.DataFrame]):
+    """Read the train and test parts of an IDX set as one table of raw digits.
+
+    Files may be gzipped or plain. Those of another machine are kept in a local folder and taken from there by later
+    runs, which then need no network. What a file holds is believed only as far as it agrees with itself: the
+    header bounds what is read, so a file that unfolds to more costs no memory.
+
+    Args:
+        path: folder or address of the files; any protocol that fsspec knows.
+        files: names of the files below it: ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
+        filepath: local folder for the copies of files from elsewhere; a file of this machine is not copied.
+        sha256: the sum of a file by its whole address; a file that differs is refused and not kept.
+        credentials: handed to fsspec's file system.
+        metadata: ignored by Kedro; read by Kedro-Viz.
+
+    Source: the format, LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "File formats".
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        files: dict[str, str],
+        filepath: str,
+        sha256: dict[str, str] | None = None,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path = path.rstrip("/")
+        self._files = files
+        self._filepath = Path(filepath)
+        self._sha256 = sha256 or {}
+        self._credentials = credentials or {}
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """Return rows by ``digit_id`` (``<part>-<row from 00000>``): ``label``, ``split``, ``pixel_<row>_<column>``.
+
+        Raises:
+            DatasetError: a file cannot be had, differs from its sum, or is no whole IDX file; parts disagree.
+        """
+        parts = [self._load_part(part) for part in ("train", "test")]
+        sizes = {images.shape[1:] for images, _ in parts}
+        if len(sizes) > 1:
+            raise DatasetError(f"the images of the parts differ in size: {sorted(sizes)}; name files of one set")
+        ((height, width),) = sizes
+        counts = [len(labels) for _, labels in parts]
+        table = pd.DataFrame(
+            np.concatenate([images for images, _ in parts]).reshape(sum(counts), -1),
+            index=pd.Index(
+                [
+                    f"{part}-{row:05d}"
+                    for part, count in zip(("train", "test"), counts, strict=True)
+                    for row in range(count)
+                ],
+                name="digit_id",
+                dtype="str",
+            ),
+            columns=[f"pixel_{row}_{column}" for row in range(height) for column in range(width)],
+        )
+        table.insert(0, "split", pd.array(np.repeat(["train", "test"], counts), dtype="str"))
+        table.insert(0, "label", np.concatenate([labels for _, labels in parts]).astype(np.int8))
+        return table
+
+    def save(self, data: None) -> None:
+        """Refuse: what comes in is never written."""
+        raise DatasetError("IDX files are read only")
+
+    def _load_part(self, part: str) -> tuple[np.ndarray, np.ndarray]:
+        images = self._read(self._files[f"{part}_images"], dimensions=3)
+        labels = self._read(self._files[f"{part}_labels"], dimensions=1)
+        if len(images) != len(labels):
+            raise DatasetError(
+                f"the {part} part has {len(images)} images but {len(labels)} labels; name files of one set"
+            )
+        if not len(labels):
+            raise DatasetError(f"the {part} part holds no images; name files that do")
+        if labels.max() >= CLASSES:
+            raise DatasetError(f"the {part} part has a label {labels.max()}; labels must be 0 to {CLASSES - 1}")
+        return images, labels
+
+    def _read(self, name: str, dimensions: int) -> np.ndarray:
+        try:
+            content = self._fetch(f"{self._path}/{name}")
+        except (OSError, ImportError) as error:
+            raise DatasetError(f"{self._path}/{name} cannot be read: {error}; check the source") from error
+        with content as file:
+            return read_idx(file, dimensions, f"{self._path}/{name}")
+
+    def _fetch(self, address: str) -> IO[bytes]:
+        file_system, remote = fsspec.url_to_fs(address, **self._credentials)
+        if "file" in file_system.protocol:
+            local = Path(remote)
+        else:
+            local = self._filepath / address.replace("://", "/")
+            if not local.exists():
+                self._download(file_system, remote, address, local)
+        with local.open("rb") as file:
+            self._refuse_another_sum(address, hashlib.file_digest(file, "sha256").hexdigest())
+        return local.open("rb")
+
+    def _download(self, file_system: fsspec.AbstractFileSystem, remote: str, address: str, local: Path) -> None:
+        local.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, arriving = tempfile.mkstemp(dir=local.parent, prefix=".")
+        try:
+            with os.fdopen(descriptor, "wb+") as file:
+                file_system.get_file(remote, file)
+                file.flush()
+                file.seek(0)
+                self._refuse_another_sum(address, hashlib.file_digest(file, "sha256").hexdigest())
+                os.fsync(file.fileno())
+            os.replace(arriving, local)
+        finally:
+            Path(arriving).unlink(missing_ok=True)
+
+    def _refuse_another_sum(self, address: str, found: str) -> None:
+        stated = self._sha256.get(address)
+        if stated and stated != found:
+            raise DatasetError(
+                f"{address} has the sha256 {found}, stated is {stated}; it is not the file that was meant"
+            )
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path, "files": self._files, "filepath": self._filepath.as_posix()}
+
+
+def read_idx(file: IO[bytes], dimensions: int, name: str) -> np.ndarray:
+    """Read one IDX file of unsigned bytes, gzipped or plain.
+
+    Args:
+        file: open for reading, and able to seek.
+        dimensions: how many the file must have: 3 for images, 1 for labels.
+        name: what errors call the file.
+
+    Returns:
+        uint8 of the shape that the header states.
+
+    Raises:
+        DatasetError: the file is no such IDX file, or holds less or more than its header states.
+    """
+    stored = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    packed = file.read(2) == GZIP_MAGIC
+    file.seek(0)
+    most = stored * MOST_BYTES_OF_A_GZIP_BYTE if packed else stored
+    try:
+        stream = gzip.GzipFile(fileobj=file) if packed else file
+        shape = _shape(stream.read(4 + 4 * dimensions), dimensions, name)
+        size = int(np.prod(shape, dtype=object))
+        if size > most:
+            raise DatasetError(f"{name} is cut short: its header states {size} bytes, it cannot hold over {most}")
+        content = stream.read(size + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DatasetError(f"{name} is a damaged gzip file: {error}; fetch it again") from error
+    if len(content) != size:
+        fault = "is cut short" if len(content) < size else "holds more than its header states"
+        raise DatasetError(f"{name} {fault}: {size} bytes are stated for {shape}; fetch it again")
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _shape(header: bytes, dimensions: int, name: str) -> tuple[int, ...]:
+    magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
+    if header[:4] == magic[::-1]:
+        raise DatasetError(f"{name} was written with its bytes in the wrong order (little-endian); IDX is big-endian")
+    if header[:4] != magic or len(header) < 4 + 4 * dimensions:
+        kind = "images" if dimensions > 1 else "labels"
+        raise DatasetError(
+            f"{name} is no IDX file of {kind}: it begins {header[:4].hex(' ') or 'and ends at once'}, not {magic.hex(' ')}"
+        )
+    return tuple(int(side) for side in np.frombuffer(header[4:], ">u4"))

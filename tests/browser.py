@@ -1,0 +1,65 @@
+"""A real Chromium for tests, to which no other machine exists."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+FLAGS = (
+    "headless",
+    "no-sandbox",
+    "disable-gpu",
+    "disable-dev-shm-usage",
+    "disable-quic",
+    "no-first-run",
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+    "window-size=1800,1400",
+    "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip a test for want of something on this machine; fail it where everything is meant to be there."""
+    if os.environ.get("PENSTROKE_STRICT"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def chromium() -> Iterator[Chrome]:
+    """Start Chromium with a profile of its own, and end it."""
+    browser, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if not browser or not driver:
+        missing("chromium and chromedriver are not installed")
+    options = ChromeOptions()
+    options.binary_location = browser
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        for flag in (*FLAGS, f"user-data-dir={profile}"):
+            options.add_argument(f"--{flag}")
+        # named, so that selenium does not look for another one and download it
+        chrome = Chrome(options, Service(driver))
+        try:
+            yield chrome
+        finally:
+            chrome.quit()
+
+
+def resources(chrome: Chrome) -> dict[str, int]:
+    """Give what the page has asked for, by address, with the status of the response; 0 where none came."""
+    entries = "performance.getEntriesByType('resource')"
+    return dict(chrome.execute_script(f"return {entries}.map(entry => [entry.name, entry.responseStatus])"))
+
+
+def hosts(chrome: Chrome) -> set[str]:
+    """Give the hosts that the page has asked."""
+    return {urlsplit(address).hostname or "" for address in resources(chrome)}
