@@ -187,7 +187,7 @@ def test_a_kept_file_that_was_changed_since_is_refused(folder, tmp_path):
     (kept,) = (tmp_path / "kept").rglob(FILES["train_labels"])
     kept.write_bytes(gzip.compress(idx_bytes(np.zeros(12))))
 
-    with pytest.raises(DatasetError, match="not the file that was meant"):
+    with pytest.raises(DatasetError, match="not the file that is meant"):
         remote.load()
 
 

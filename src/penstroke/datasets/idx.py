@@ -18,6 +18,7 @@ UNSIGNED_BYTE = 8
 GZIP_MAGIC = b"\x1f\x8b"
 MOST_BYTES_OF_A_GZIP_BYTE = 1032  # deflate cannot unfold further (RFC 1951: 258 bytes from 2 bits)
 CLASSES = 10
+SPLITS = ("train", "test")
 
 
 class IdxDataset(AbstractDataset[None, pd.DataFrame]):
@@ -61,30 +62,25 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         Raises:
             DatasetError: a file cannot be had, differs from its sum, or is no whole IDX file; parts disagree.
         """
-        parts = [self._load_part(part) for part in ("train", "test")]
+        parts = [self._load_part(part) for part in SPLITS]
         sizes = {images.shape[1:] for images, _ in parts}
         if len(sizes) > 1:
             raise DatasetError(f"the images of the parts differ in size: {sorted(sizes)}; name files of one set")
         ((height, width),) = sizes
         counts = [len(labels) for _, labels in parts]
+        split = np.repeat(SPLITS, counts)
+        rows = np.concatenate([np.arange(count) for count in counts])
+        digit_id = [f"{part}-{row:05d}" for part, row in zip(split, rows, strict=True)]
         table = pd.DataFrame(
             np.concatenate([images for images, _ in parts]).reshape(sum(counts), -1),
-            index=pd.Index(
-                [
-                    f"{part}-{row:05d}"
-                    for part, count in zip(("train", "test"), counts, strict=True)
-                    for row in range(count)
-                ],
-                name="digit_id",
-                dtype="str",
-            ),
+            index=pd.Index(digit_id, name="digit_id", dtype="str"),
             columns=[f"pixel_{row}_{column}" for row in range(height) for column in range(width)],
         )
-        table.insert(0, "split", pd.array(np.repeat(["train", "test"], counts), dtype="str"))
+        table.insert(0, "split", pd.Series(split, table.index, dtype="str"))
         table.insert(0, "label", np.concatenate([labels for _, labels in parts]).astype(np.int8))
         return table
 
-    def save(self, data: None) -> None:
+    def save(self, data: None) -> None:  # noqa: ARG002
         """Refuse: what comes in is never written."""
         raise DatasetError("IDX files are read only")
 
@@ -139,7 +135,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         stated = self._sha256.get(address)
         if stated and stated != found:
             raise DatasetError(
-                f"{address} has the sha256 {found}, stated is {stated}; it is not the file that was meant"
+                f"{address} has the sha256 {found}, stated is {stated}; it is not the file that is meant"
             )
 
     def _describe(self) -> dict[str, Any]:
@@ -185,8 +181,6 @@ def _shape(header: bytes, dimensions: int, name: str) -> tuple[int, ...]:
     if header[:4] == magic[::-1]:
         raise DatasetError(f"{name} was written with its bytes in the wrong order (little-endian); IDX is big-endian")
     if header[:4] != magic or len(header) < 4 + 4 * dimensions:
-        kind = "images" if dimensions > 1 else "labels"
-        raise DatasetError(
-            f"{name} is no IDX file of {kind}: it begins {header[:4].hex(' ') or 'and ends at once'}, not {magic.hex(' ')}"
-        )
+        kind, begins = "images" if dimensions > 1 else "labels", header[:4].hex(" ") or "and ends at once"
+        raise DatasetError(f"{name} is no IDX file of {kind}: it begins {begins}, not {magic.hex(' ')}")
     return tuple(int(side) for side in np.frombuffer(header[4:], ">u4"))
