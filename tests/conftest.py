@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +54,17 @@ def kedro(project: Path) -> Kedro:
 
 
 @pytest.fixture(scope="session")
-def test_run() -> Path:
+def test_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of data that ``kedro run --env=test`` has made in the project itself."""
+    notes, kept = ROOT / ".viz", tmp_path_factory.mktemp("notes") / "viz"  # what Kedro-Viz notes of a user's own run
+    if notes.exists():
+        shutil.copytree(notes, kept)
     result = run_kedro("run", "--env=test", cwd=ROOT)
     assert result.returncode == 0, result.stderr
-    return ROOT / "build/test/data"
+    yield ROOT / "build/test/data"
+    shutil.rmtree(notes)
+    if kept.exists():
+        shutil.copytree(kept, notes)
 
 
 @pytest.fixture(scope="session")

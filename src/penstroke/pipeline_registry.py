@@ -18,4 +18,5 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     names = [module.name for module in iter_modules(pipelines.__path__)]
     found = {name: import_module(f"{pipelines.__name__}.{name}").create_pipeline() for name in names}
-    return found | {"__default__": sum((found[name] for name in MAIN_JOB), start=Pipeline([]))}
+    # first, since Kedro-Viz describes a dataset as the first pipeline that has it does
+    return {"__default__": sum((found[name] for name in MAIN_JOB), start=Pipeline([]))} | found

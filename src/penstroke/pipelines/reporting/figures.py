@@ -36,7 +36,8 @@ def draw_confusion(test_predictions: pd.DataFrame) -> go.Figure:
         texttemplate="%{text}",
         hovertemplate="label %{y}, answer %{x}: %{text} rows<extra></extra>",
     )
-    return _finish(figure, "Labels and answers of the test rows", "answer", "label").update_coloraxes(showscale=False)
+    figure.update_coloraxes(showscale=False).update_xaxes(dtick=1).update_yaxes(dtick=1)
+    return _finish(figure, "Labels and answers of the test rows", "answer", "label")
 
 
 def draw_calibration(test_predictions: pd.DataFrame, scoring: Scoring) -> go.Figure:
@@ -62,7 +63,7 @@ def draw_leaderboard(search_results: pd.DataFrame, leaderboard: pd.DataFrame) ->
         x=leaderboard["accuracy_mean"],
         y=leaderboard["contender"],
         mode="markers",
-        marker={"symbol": "line-ns-open", "size": 24, "color": "black", "line": {"width": 3}},
+        marker={"symbol": "line-ns-open", "size": 24, "color": "grey", "line": {"width": 3}},
         hovertemplate="mean %{x:.4f}<extra></extra>",
     )
     figure.update_layout(showlegend=False).update_yaxes(autorange="reversed").update_xaxes(tickformat=".1%")
@@ -103,9 +104,7 @@ def draw_mistakes(
             font={"size": 11, "color": "#7a7a7a" if answer.right else "#c00000"},
         )
     title = f"{wrong.sum()} mistakes (red), then the least sure: label → answer, confidence; below, what the model saw"
-    return _finish(figure, title, "", "").update_layout(
-        height=140 + 230 * rows, width=900, margin={"l": 20, "r": 20, "b": 20}
-    )
+    return _finish(figure, title, "", "").update_layout(height=140 + 230 * rows, margin={"l": 20, "r": 20, "b": 20})
 
 
 def draw_evidence(
@@ -163,9 +162,10 @@ def draw_evidence(
     figure.for_each_annotation(
         lambda note: note.update(text=f"class {champion_model.classes_[int(note.text.partition('=')[2])]}")
     )
+    figure.update_xaxes(showgrid=False, zeroline=False).update_yaxes(showgrid=False, zeroline=False)
     figure.update_layout(coloraxis_colorbar_title="fall of the<br>probability")
     title = "Where the evidence lies: fall of the right class's probability when the patch there is hidden"
-    return _finish(figure, title, None, None).update_layout(height=560, width=1100)
+    return _finish(figure, title, None, None).update_layout(height=560)
 
 
 def draw_features(digits: pd.DataFrame, features: Features) -> go.Figure:
@@ -187,7 +187,6 @@ def draw_features(digits: pd.DataFrame, features: Features) -> go.Figure:
         visible=True,
         tickvals=[(place + 0.5) * width for place in range(len(names))],
         ticktext=names,
-        side="top",
     )
     figure.update_yaxes(
         visible=True,
@@ -195,7 +194,7 @@ def draw_features(digits: pd.DataFrame, features: Features) -> go.Figure:
         ticktext=first["label"].astype(str),
     )
     title = "A digit of each class, what the model sees of it, and how much edge of each direction lies in each cell"
-    return _finish(figure, title, None, "label").update_layout(height=900, width=1000, margin_t=100)
+    return _finish(figure, title, None, "label").update_layout(height=900)
 
 
 GAP = 6  # pixels between the images of a mosaic
