@@ -1,7 +1,9 @@
 """What happens round a run: parameters are checked before it, a summary is printed after it."""
 
 import os
+import re
 from difflib import get_close_matches
+from pathlib import Path
 
 import pandas as pd
 from kedro.framework.context import KedroContext
@@ -28,7 +30,7 @@ class ParameterHooks:
         """
         inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         known = {name.removeprefix(PREFIX).partition(".")[0] for name in inputs if name.startswith(PREFIX)}
-        unknown = sorted(set(context.params) - known)
+        unknown = sorted(set(context.params) - known - _asked_for_by_the_catalog(context))
         if unknown:
             near = get_close_matches(unknown[0], known, n=1)
             raise ParameterValidationError(
@@ -54,6 +56,13 @@ class SummaryHooks:
         figures = sorted(name for name in made if name.endswith("_plot"))
         if figures:
             console.print(f"{', '.join(figures)}: see them by `kedro viz`", soft_wrap=True)
+
+
+def _asked_for_by_the_catalog(context: KedroContext) -> set[str]:
+    """Find the names that entries take from ``--params`` by themselves: ``${runtime_params:NAME,…}``."""
+    folders = [Path(context.config_loader.conf_source) / str(name) for name in ("base", context.env)]
+    texts = [path.read_text() for folder in folders for path in sorted(folder.glob("**/catalog*.yml"))]
+    return {name for text in texts for name in re.findall(r"\$\{runtime_params:\s*(\w+)", text)}
 
 
 def _ranking(leaderboard: pd.DataFrame) -> Table:

@@ -30,7 +30,7 @@ CONTENDERS = Contenders.model_validate(
         "guess": {"steps": [{"class": "sklearn.dummy.DummyClassifier"}], "grid": {}},
     }
 )
-SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, copies=0, backend="threading", jobs=1, seed=7)
+SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, rows=None, copies=0, backend="threading", jobs=1, seed=7)
 FINAL_FIT = FinalFit(calibration="temperature", folds=3)
 
 

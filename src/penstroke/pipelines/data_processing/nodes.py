@@ -32,8 +32,8 @@ def screen_digits(raw_digits: pd.DataFrame, cleaning: Cleaning) -> tuple[pd.Data
     rejected = reasons.ne("")
 
     others = raw_digits[[name for name in ("label", "split") if name in raw_digits]].astype({"label": np.int8})
-    scaled = (pixels.astype(np.uint32) * INK + cleaning.full_ink // 2) // cleaning.full_ink
-    bytes_ = pd.DataFrame(scaled.astype(np.uint8), raw_digits.index, names)
+    scale = (np.arange(cleaning.full_ink + 1) * INK + cleaning.full_ink // 2) // cleaning.full_ink
+    bytes_ = pd.DataFrame(scale.astype(np.uint8)[pixels], raw_digits.index, names)
     accepted_digits = pd.concat([others, bytes_], axis=1)[~rejected]
     rejected_digits = pd.concat([others[["label"]].assign(reason=reasons), raw_digits[names]], axis=1)[rejected]
     fates = reasons.str.split(":").str[0].value_counts()

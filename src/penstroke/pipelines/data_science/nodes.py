@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from difflib import get_close_matches
 from io import BytesIO
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 from joblib import parallel_config
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar
-from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
@@ -48,7 +49,8 @@ def search_contenders(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score every contender with every combination of its grid by stratified cross-validation.
 
-    Each step is fitted inside the folds. Before the first fold each contender is rehearsed on a few rows.
+    Each step is fitted inside the folds, of all training rows or of the stratified part ``search.rows``. Before
+    the first fold each contender is rehearsed on a few rows.
 
     Args:
         training_rows: ``label`` and float32 features.
@@ -62,7 +64,8 @@ def search_contenders(
     Raises:
         ValueError: a name has no block, a contender fails on the rows or holds a type that is not trusted.
     """
-    label, rows = training_rows["label"], training_rows.drop(columns="label")
+    label = _part(training_rows["label"], search)
+    rows = training_rows.loc[label.index].drop(columns="label")
     built = {name: _block(name, contenders).build(search.seed) for name in search.contenders}
     few = label.groupby(label).head(ROWS_OF_A_REHEARSAL).index
     for name, pipeline in built.items():
@@ -153,6 +156,14 @@ def fit_champion(
         return model.fit(training_rows.drop(columns="label"), training_rows["label"].to_numpy())
 
 
+def _part(label: pd.Series, search: Search) -> pd.Series:
+    """Take the stratified part of the rows that the search is for, in their order."""
+    if search.rows is None or search.rows >= len(label):
+        return label
+    part, _ = train_test_split(label, train_size=search.rows, stratify=label, random_state=search.seed)
+    return label[label.index.isin(part.index)]
+
+
 def _block(name: str, contenders: Contenders) -> Contender:
     if name not in contenders.root:
         near = get_close_matches(name, contenders.root, n=1)
@@ -165,7 +176,7 @@ def _block(name: str, contenders: Contenders) -> Contender:
 def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series) -> None:
     """Fit, save and load a contender on a few rows, so that what cannot work is refused before the search."""
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):  # of few rows much can be said
             model = AugmentedClassifier(pipeline, copies=0).fit(rows, label)
         file = BytesIO()
         model_files.dump(model, file)

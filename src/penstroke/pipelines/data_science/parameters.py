@@ -62,6 +62,7 @@ class Search(Parameters):
 
     contenders: list[Name] = Field(min_length=1, description="who takes part; earlier ones win ties")
     folds: int = Field(ge=2, le=50, description="parts of the stratified cross-validation")
+    rows: int | None = Field(ge=100, description="training rows that take part, stratified by class; null for all")
     copies: int = Field(ge=0, description="deformed copies of each row that the fits of the search learn from")
     backend: Literal["threading", "loky", "dask"] = Field(description="joblib's backend for the fits")
     jobs: int = Field(ge=-1, description="fits at once; -1 for as many as there are cores")
