@@ -31,7 +31,7 @@ CONTENDERS = Contenders.model_validate(
     }
 )
 SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, rows=None, copies=0, backend="threading", jobs=1, seed=7)
-FINAL_FIT = FinalFit(calibration="temperature", folds=3)
+FINAL_FIT = FinalFit(calibration="temperature", folds=3, rows=None)
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +214,33 @@ def test_the_champion_learns_from_all_training_rows_and_copies(training_rows, ch
     assert inner.classifier_.named_steps["svc"].shape_fit_ == (192, 2)
     assert inner.classifier_.named_steps["svc"].C == 1
     assert list(model.classes_) == [0, 1, 2]
+
+
+def test_the_calibration_can_keep_to_a_part_of_the_rows_but_the_champion_learns_from_all(tables, champion_settings):
+    features, copies, labels = tables
+    many = pd.concat([assemble_training_rows(features, copies, labels)] * 2).reset_index(drop=True)
+
+    model = fit_champion(many, champion_settings, FINAL_FIT.model_copy(update={"rows": 100}))
+
+    assert model.calibrated_classifiers_[0].estimator.classifier_.named_steps["svc"].shape_fit_ == (384, 2)
+    np.testing.assert_allclose(model.predict_proba(many.drop(columns="label")).sum(axis=1), 1)
+
+
+def test_the_search_can_keep_to_a_part_of_the_rows(tables, monkeypatch):
+    training_rows = pd.concat([assemble_training_rows(*tables)] * 3).reset_index(drop=True)
+    fitted_on = []
+    monkeypatch.setattr(
+        "penstroke.pipelines.data_science.nodes.GridSearchCV.fit",
+        lambda self, rows, label: (
+            fitted_on.append(label.value_counts().to_dict()),
+            self.__dict__.update(cv_results_=None),
+        ),
+    )
+    monkeypatch.setattr("penstroke.pipelines.data_science.nodes._tabulate", lambda *_: None)
+
+    search_contenders(training_rows, CONTENDERS, SEARCH.model_copy(update={"rows": 120}))
+
+    assert fitted_on == [{0: 40, 1: 40, 2: 40}]
 
 
 def test_the_champion_answers_with_probabilities_that_hold(tables, training_rows, champion_settings):

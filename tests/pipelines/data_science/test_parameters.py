@@ -65,4 +65,4 @@ def test_a_wrong_search_is_refused(change, message):
 
 def test_a_calibration_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="calibration should be 'temperature', 'sigmoid' or 'isotonic'"):
-        FinalFit.model_validate({"calibration": "platt", "folds": 5})
+        FinalFit.model_validate({"calibration": "platt", "folds": 5, "rows": None})

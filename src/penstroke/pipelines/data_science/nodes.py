@@ -64,7 +64,7 @@ def search_contenders(
     Raises:
         ValueError: a name has no block, a contender fails on the rows or holds a type that is not trusted.
     """
-    label = _part(training_rows["label"], search)
+    label = _stratified_part(training_rows["label"], search.rows, search.seed)
     rows = training_rows.loc[label.index].drop(columns="label")
     built = {name: _block(name, contenders).build(search.seed) for name in search.contenders}
     few = label.groupby(label).head(ROWS_OF_A_REHEARSAL).index
@@ -136,7 +136,8 @@ def fit_champion(
     """Fit the champion on all training rows and their copies, and calibrate its probabilities.
 
     The calibration learns from the answers that cross-validation gives to rows not fitted on, in folds of rows as
-    they follow each other, since neighbours are the most alike; the model itself is then fitted on all rows.
+    they follow each other, since neighbours are the most alike; the model itself is then fitted on all rows. Where
+    ``final_fit.rows`` names a stratified part of them, only the calibration keeps to it.
 
     Returns:
         The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``.
@@ -146,21 +147,22 @@ def fit_champion(
     """
     contender = Contender.model_validate({"steps": champion_settings["steps"], "grid": {}})
     pipeline = contender.build(champion_settings["seed"]).set_params(**champion_settings["parameters"])
-    model = CalibratedClassifierCV(
-        AugmentedClassifier(pipeline),
-        method=final_fit.calibration,
-        cv=final_fit.folds,
-        ensemble=False,
-    )
+    champion = AugmentedClassifier(pipeline)
+    model = CalibratedClassifierCV(champion, method=final_fit.calibration, cv=final_fit.folds, ensemble=False)
+    label, rows = training_rows["label"], training_rows.drop(columns="label")
+    part = _stratified_part(label, final_fit.rows, champion_settings["seed"])
     with threadpool_limits(1):
-        return model.fit(training_rows.drop(columns="label"), training_rows["label"].to_numpy())
+        model.fit(rows.loc[part.index], part.to_numpy())
+        if len(part) < len(label):
+            model.calibrated_classifiers_[0].estimator = champion.fit(rows, label)
+    return model
 
 
-def _part(label: pd.Series, search: Search) -> pd.Series:
-    """Take the stratified part of the rows that the search is for, in their order."""
-    if search.rows is None or search.rows >= len(label):
+def _stratified_part(label: pd.Series, rows: int | None, seed: int) -> pd.Series:
+    """Take as many rows, stratified by class and in their order; all where ``rows`` is None or more than there are."""
+    if rows is None or rows >= len(label):
         return label
-    part, _ = train_test_split(label, train_size=search.rows, stratify=label, random_state=search.seed)
+    part, _ = train_test_split(label, train_size=rows, stratify=label, random_state=seed)
     return label[label.index.isin(part.index)]
 
 

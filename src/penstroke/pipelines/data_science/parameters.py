@@ -73,6 +73,5 @@ class FinalFit(Parameters):
     """How the champion is fitted on all training rows (``params:final_fit``)."""
 
     calibration: Literal["temperature", "sigmoid", "isotonic"] = Field(description="of the probabilities")
-    folds: int = Field(
-        ge=2, le=50, description="parts of the cross-validation whose answers the calibration learns from"
-    )
+    folds: int = Field(ge=2, le=50, description="parts of the cross-validation that the calibration learns from")
+    rows: int | None = Field(ge=100, description="training rows that the calibration learns from; null for all")
