@@ -18,6 +18,7 @@ TRUSTED_TYPES = (
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
 )
 
 

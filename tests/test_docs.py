@@ -1,0 +1,74 @@
+"""What the documentation says is so."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from penstroke.pipelines.data_science.nodes import search_contenders
+from penstroke.pipelines.data_science.parameters import Contenders, Search
+
+from .conftest import ROOT, base_parameters
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "conf/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def _blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_gives_the_two_commands_as_they_are_typed():
+    assert _blocks(ROOT / "README.md", "sh")[0].splitlines() == [
+        "pip install -r requirements.txt && kedro run",
+        "pip install -r requirements-dev.txt && pytest",
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page):
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_contender_of_the_documentation_can_take_part(raw_digits):
+    blocks = [yaml.safe_load(text) for page in PAGES for text in _blocks(page, "yaml") if "contenders:" in text]
+    rows = raw_digits.astype({name: "float32" for name in raw_digits if name != "label"})
+    found = {name: block for parameters in blocks for name, block in parameters["contenders"].items()}
+    search = Search.model_validate(base_parameters("data_science")["search"] | {"contenders": list(found), "folds": 2})
+
+    results, _ = search_contenders(rows, Contenders.model_validate(found), search)
+
+    assert set(results["contender"]) == {"discriminant", "vote"}
+    assert results.groupby("contender")["accuracy"].max().min() > 0.7
+
+
+def _kept(name):
+    return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
+
+
+def test_the_figures_of_quality_are_those_that_the_benchmark_kept():
+    figures, readme = (ROOT / "docs/figures.md").read_text(), (ROOT / "README.md").read_text()
+
+    for scores in _kept("quality")["summary"].values():
+        assert f"{scores['accuracy_of_all_rows']:.2%}" in figures
+        assert f"{scores['accuracy_worst']:.2%}" in figures
+        assert f"{scores['accuracy_of_all_rows']:.2%}" in readme
+
+
+def test_the_figures_of_the_choices_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept("choices")["rows"]:
+        cells = (
+            row["choice"],
+            f"{row['log_loss_random']:.5f}",
+            str(row["errors_random"]),
+            str(row["errors_neighbours"]),
+        )
+        assert f"| {' | '.join(cells)} |" in figures
+
+
+def test_the_figure_of_the_overhead_is_the_one_that_the_benchmark_kept():
+    assert f"{_kept('overhead')['median_ratio']:.2f}" in (ROOT / "docs/figures.md").read_text()
