@@ -40,7 +40,7 @@ def _choices(parameters: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], 
     for change in (
         {"deskew": 0.0},
         {"deskew": 0.5},
-        {"centre": True},
+        {"centre": False},
         {"grid": 4},
         {"grid": 6},
         {"pooling_width": 0.65},

@@ -42,33 +42,48 @@ def test_enlarging_keeps_the_centre_of_mass():
     np.testing.assert_allclose((np.array(large) + 0.5) / 3, np.array(small) + 0.5, atol=1e-4)
 
 
+def _draws(copies, count, **amounts):
+    draws = np.zeros((copies, count, 6))
+    for name, amount in amounts.items():
+        draws[..., ["rotation", "height", "width", "slant", "down", "across"].index(name)] = amount
+    return draws
+
+
 def test_a_copy_that_is_not_deformed_is_the_image():
     images = _generator().uniform(0, 1, (4, 6, 5)).astype(np.float32)
 
-    copies = deform(images, 2, **STILL, generator=_generator())
+    copies = deform(images, _generator().uniform(-1, 1, (2, 4, 6)), **STILL)
 
     np.testing.assert_allclose(copies, np.stack([images, images]), atol=1e-5)
 
 
-def test_copies_differ_from_each_other_and_a_seed_gives_the_same_ones():
-    images = np.repeat(_stroke(), 3, axis=0)
-    limits = STILL | {"rotation_degrees": 20.0}
+def test_a_copy_is_moved_by_its_share_of_the_limit():
+    image = np.zeros((1, 20, 20))
+    image[0, 10, 10] = 1
 
-    copies, again = (deform(images, 2, **limits, generator=_generator()) for _ in range(2))
+    moved = deform(image, _draws(1, 1, down=0.5, across=-1), **(STILL | {"shift": 0.1}))[0, 0]
 
-    np.testing.assert_array_equal(copies, again)
-    assert len({copy.tobytes() for copy in copies.reshape(6, -1)}) == 6
+    # the copy is read from places further down and to the left, so its ink lies further up and to the right
+    np.testing.assert_allclose(ndimage.center_of_mass(moved), (9, 12), atol=1e-4)
 
 
-def test_a_shifted_copy_stays_within_the_limit():
-    image = np.zeros((50, 21, 21))
-    image[:, 10, 10] = 1
+def test_a_copy_is_turned_by_its_share_of_the_limit():
+    turned = deform(_stroke(), _draws(1, 1, rotation=1), **(STILL | {"rotation_degrees": 90.0}))[0, 0]
 
-    copies = deform(image, 1, **(STILL | {"shift": 0.1}), generator=_generator())[0]
+    np.testing.assert_allclose(turned, _stroke()[0].T, atol=1e-4)
 
-    centres = np.array([ndimage.center_of_mass(copy) for copy in copies])
-    assert np.abs(centres - 10).max() <= 2.1 + 1e-4
-    assert np.abs(centres - 10).max() > 1.5
+
+def test_a_copy_is_slanted_by_its_share_of_the_limit():
+    slanted = deform(_stroke(), _draws(1, 1, slant=-1), **(STILL | {"slant": 0.3}))[0]
+
+    columns = [row @ np.arange(21) / row.sum() for row in slanted[0] if row.sum() > 0.5]
+    assert np.mean(np.diff(columns)) == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_copy_is_scaled_by_its_share_of_the_limit():
+    taller = deform(_stroke(), _draws(1, 1, height=-1), **(STILL | {"scaling": 0.25}))[0, 0]
+
+    assert taller.sum() / _stroke().sum() == pytest.approx(4 / 3, abs=0.02)
 
 
 @pytest.mark.parametrize("lean", [-0.5, -0.2, 0.3, 0.6])

@@ -71,7 +71,24 @@ def test_no_copies_make_a_table_without_columns(digits, features_of_base, augmen
     assert none.shape == ((digits["split"] == "train").sum(), 0)
 
 
-def test_a_seed_gives_the_same_copies(digits, features_of_base, augmentation):
+def test_a_seed_gives_the_same_copies_and_another_seed_others(digits, features_of_base, augmentation):
     first, again = (extract_copy_features(digits, features_of_base, augmentation) for _ in range(2))
+    other = extract_copy_features(digits, features_of_base, augmentation.model_copy(update={"seed": 8}))
 
     pd.testing.assert_frame_equal(first, again)
+    assert (first - other).abs().mean(axis=None) > 0.01
+
+
+def test_the_copies_of_a_digit_do_not_hang_on_other_digits_nor_on_the_chunks(digits, features_of_base, augmentation):
+    whole = extract_copy_features(digits, features_of_base, augmentation)
+    fewer = extract_copy_features(digits.iloc[50:], features_of_base, augmentation)
+    chunked = extract_copy_features(digits, features_of_base.model_copy(update={"chunk_rows": 7}), augmentation)
+
+    np.testing.assert_allclose(fewer, whole.loc[fewer.index], atol=1e-4)
+    np.testing.assert_allclose(chunked, whole, atol=1e-4)
+
+
+def test_the_copies_of_a_digit_differ_from_each_other(digits, features_of_base, augmentation):
+    made = extract_copy_features(digits, features_of_base, augmentation).to_numpy().reshape(-1, 3, 200)
+
+    assert np.abs(made[:, 0] - made[:, 1]).mean(axis=1).min() > 0.005

@@ -1,6 +1,6 @@
 """Functions on stacks of images, each usable alone: enlarge, deform, straighten, oriented_gradients.
 
-All take and give (n, height, width) arrays, paper 0 and ink up to 255, and know nothing of tables.
+All take (n, height, width) arrays in which paper is 0 and ink is more, and know nothing of tables.
 """
 
 import numpy as np
@@ -25,44 +25,35 @@ def enlarge(images: np.ndarray, times: int) -> np.ndarray:
 
 def deform(
     images: np.ndarray,
-    copies: int,
+    draws: np.ndarray,
     *,
     rotation_degrees: float,
     scaling: float,
     slant: float,
     shift: float,
-    generator: np.random.Generator,
 ) -> np.ndarray:
-    """Make randomly rotated, scaled, slanted and shifted copies, each amount uniform up to its limit either way.
+    """Make rotated, scaled, slanted and shifted copies.
 
     Args:
         images: (n, height, width), any real dtype.
-        copies: how many of each image.
+        draws: (copies, n, 6) from -1 to 1: how much of each limit a copy gets, for rotation, height, width, slant,
+            and the moves down and across.
         rotation_degrees: limit of the rotation.
         scaling: limit of the change of height and of width, as a share of it.
         slant: limit of the shear, columns per row.
         shift: limit of the move along each axis, as a share of the side.
-        generator: the source of the amounts.
 
     Returns:
         (copies, n, height, width) float32, interpolated linearly; ink that leaves the image is lost.
     """
-    count, height, width = images.shape
-    sides = np.array([height, width])
-
-    def upto(limit: float, *shape: int) -> np.ndarray:
-        return generator.uniform(-limit, limit, (copies * count, *shape))
-
-    turn, stretch, lean, move = (
-        upto(np.deg2rad(rotation_degrees)),
-        1 + upto(scaling, 2),
-        upto(slant),
-        upto(shift, 2) * sides,
-    )
-    rows, columns = np.indices((height, width)) - (sides[:, None, None] - 1) / 2
-    cosine, sine, lean = (amount[:, None, None] for amount in (np.cos(turn), np.sin(turn), lean))
-    from_rows = (cosine * rows + sine * columns) * stretch[:, 0, None, None] + move[:, 0, None, None]
-    from_columns = (cosine * columns - sine * rows) * stretch[:, 1, None, None] + lean * rows + move[:, 1, None, None]
+    copies, count = draws.shape[:2]
+    height, width = images.shape[1:]
+    turn, tall, wide, lean, down, across = draws.reshape(-1, 6, 1, 1).swapaxes(0, 1)
+    rows, columns = np.indices((height, width)) - (np.array([[[height]], [[width]]]) - 1) / 2
+    cosine, sine = (function(np.deg2rad(rotation_degrees) * turn) for function in (np.cos, np.sin))
+    from_rows = (cosine * rows + sine * columns) * (1 + scaling * tall) + shift * down * height
+    from_columns = (cosine * columns - sine * rows) * (1 + scaling * wide) + slant * lean * rows
+    from_columns = from_columns + shift * across * width
     which = np.broadcast_to(np.tile(np.arange(count), copies)[:, None, None], from_rows.shape)
     places = [which, from_rows + (height - 1) / 2, from_columns + (width - 1) / 2]
     moved = ndimage.map_coordinates(images.astype(np.float32), places, order=1)

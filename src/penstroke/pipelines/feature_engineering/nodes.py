@@ -1,5 +1,7 @@
 """From tables of pixels to tables of features, by the functions on images."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -19,9 +21,8 @@ def extract_features(digits: pd.DataFrame, features: Features) -> pd.DataFrame:
     Returns:
         The same rows; a float32 column ``gradient_<degrees>_<row>_<column>`` for each direction and cell.
     """
-    described = [
-        describe_images(enlarge_images(chunk, features), features) for chunk in _chunks(to_images(digits), features)
-    ]
+    chunks = _chunks(to_images(digits), features)
+    described = [describe_images(enlarge_images(chunk, features), features) for _, chunk in chunks]
     return pd.DataFrame(np.concatenate(described), digits.index, feature_names(features))
 
 
@@ -39,21 +40,14 @@ def extract_copy_features(digits: pd.DataFrame, features: Features, augmentation
         The training rows; float32 columns ``copy_<number>_`` + the feature's name, none where there are no copies.
     """
     training = digits[digits["split"] == "train"]
-    generator = np.random.default_rng(augmentation.seed)
     limits = augmentation.model_dump(exclude={"copies", "seed"})
-    described = [
-        np.hstack(
-            [
-                describe_images(copy, features)
-                for copy in deform(images, augmentation.copies, **limits, generator=generator)
-            ]
-        )
-        for images in (enlarge_images(chunk, features) for chunk in _chunks(to_images(training), features))
-        if augmentation.copies
-    ]
+    draws = _draw(training.index, augmentation)
+    described = []
+    for start, chunk in _chunks(to_images(training), features):
+        copies = deform(enlarge_images(chunk, features), draws[:, start : start + len(chunk)], **limits)
+        described.append(np.hstack([describe_images(copy, features) for copy in copies] or [np.empty((len(chunk), 0))]))
     names = [f"copy_{copy}_{name}" for copy in range(augmentation.copies) for name in feature_names(features)]
-    values = np.concatenate(described) if described else np.empty((len(training), 0), np.float32)
-    return pd.DataFrame(values, training.index, names)
+    return pd.DataFrame(np.concatenate(described).astype(np.float32), training.index, names)
 
 
 def enlarge_images(images: np.ndarray, features: Features) -> np.ndarray:
@@ -75,5 +69,14 @@ def feature_names(features: Features) -> list[str]:
     return [f"gradient_{angle:03d}_{row}_{column}" for angle in degrees for row in cells for column in cells]
 
 
-def _chunks(images: np.ndarray, features: Features) -> list[np.ndarray]:
-    return [images[start : start + features.chunk_rows] for start in range(0, max(len(images), 1), features.chunk_rows)]
+def _draw(digit_id: pd.Index, augmentation: Augmentation) -> np.ndarray:
+    """Draw (copies, n, 6) numbers from -1 to 1; each digit's hang on its identifier alone, not on its neighbours."""
+    keys = pd.util.hash_array(digit_id.to_numpy(dtype=object))
+    generators = [np.random.default_rng([augmentation.seed, int(key)]) for key in keys]
+    drawn = [generator.uniform(-1, 1, (augmentation.copies, 6)) for generator in generators]
+    return np.stack(drawn, axis=1) if drawn else np.empty((augmentation.copies, 0, 6))
+
+
+def _chunks(images: np.ndarray, features: Features) -> Iterator[tuple[int, np.ndarray]]:
+    for start in range(0, max(len(images), 1), features.chunk_rows):
+        yield start, images[start : start + features.chunk_rows]
