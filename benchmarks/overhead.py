@@ -17,12 +17,15 @@ import pandas as pd
 
 from .project import ROOT, keep
 
+NOT_COPIED = (".git", ".venv", "venv", ".viz", "build", "local", "mnist", "0[2-8]_*")
+
 
 def main(pairs: int) -> None:
     """Print and keep a row for each pair, and the medians."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
-        shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".git", "build", "0[2-8]_*", ".viz"))
+        shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        (project / "conf/local").mkdir()
         kedro = [sys.executable, "-m", "kedro", "run"]
         plain = [sys.executable, "-m", "benchmarks.plain", "data/plain"]
         rows = []

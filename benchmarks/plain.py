@@ -39,6 +39,7 @@ def main(folder: Path) -> None:
     features, pictures = Features.model_validate(values["features"]), Pictures.model_validate(values["pictures"])
     scoring, search = Scoring.model_validate(values["scoring"]), Search.model_validate(values["search"])
     contenders = Contenders.model_validate(values["contenders"])
+    final_fit = FinalFit.model_validate(values["final_fit"])
 
     raw_digits = pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
     accepted, rejected, cleaning_scores = processing.screen_digits(
@@ -48,10 +49,10 @@ def main(folder: Path) -> None:
     digit_features = engineering.extract_features(digits, features)
     copies = engineering.extract_copy_features(digits, features, Augmentation.model_validate(values["augmentation"]))
     training_rows = science.assemble_training_rows(digit_features, copies, labels)
-    search_results, timings = science.search_contenders(training_rows, contenders, search)
+    search_results, timings = science.search_contenders(training_rows, contenders, search, final_fit)
     leaderboard = science.rank_contenders(search_results)
     settings = science.choose_champion(leaderboard, contenders, search)
-    model = science.fit_champion(training_rows, settings, FinalFit.model_validate(values["final_fit"]))
+    model = science.fit_champion(training_rows, settings, final_fit)
     answers = reporting.predict_test_rows(model, digit_features, labels)
     scores = reporting.score_test_rows(answers, scoring)
 

@@ -1,6 +1,7 @@
 """What the benchmarks share: the project's own pipelines, run in memory, and a result that is printed and kept."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,5 +36,9 @@ def keep(name: str, table: pd.DataFrame, **facts: Any) -> None:
     for fact, value in facts.items():
         print(f"{fact}: {value}")
     RESULTS.mkdir(exist_ok=True)
-    content = {"command": f"python -m benchmarks.{name}", **facts, "rows": table.to_dict(orient="records")}
+    content = {
+        "command": " ".join(["python -m", f"benchmarks.{name}", *sys.argv[1:]]),
+        **facts,
+        "rows": table.to_dict(orient="records"),
+    }
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")

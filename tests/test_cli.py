@@ -135,6 +135,52 @@ def test_the_whole_traceback_is_there_for_who_asks(run):
     assert "ParameterValidationError" in repr(result.exception)
 
 
+def _no_test_rows(project):
+    raw = project / "data/01_raw/digits.parquet"
+    pd.read_parquet(raw).assign(split="train").to_parquet(raw)
+
+
+def _no_place_for_local_settings(project):
+    (project / "conf/local").rmdir()
+
+
+def _misspelt_globals(project):
+    (project / "conf/test/globals.yml").write_text("dta: build/test/data")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "message"),
+    [
+        (lambda _: None, ["--env=nowhere"], "nowhere"),
+        (_no_place_for_local_settings, [], "conf/local"),
+        (_no_test_rows, ["--env=test"], "no row is a test row among 1797"),
+        (_misspelt_globals, ["--env=test"], "dta in globals.yml is not a known name; the known ones are raw, data"),
+        (lambda _: None, ["--env=test", "--params=cleaning.full_ink=255"], "cleaning.full_ink"),
+    ],
+)
+def test_a_process_that_fails_says_why_in_three_lines_with_all_its_warnings(
+    project, kedro: Kedro, spoil, arguments, message
+):
+    spoil(project)
+
+    result = kedro("run", *arguments)
+
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) <= 3, result.stderr
+    assert not (project / "data/02_intermediate").exists()
+
+
+def test_a_champion_that_cannot_be_kept_costs_the_former_one_nothing(run, project):
+    assert run().exit_code == 0
+    before = _stored(project)
+
+    result = run("--nodes=fit_champion", "--params=final_fit.folds=40,final_fit.calibration=isotonic,search.jobs=0")
+
+    assert result.exit_code == 1
+    assert _stored(project) == before
+
+
 def test_the_command_line_itself_exits_with_one_and_without_a_traceback(kedro: Kedro):
     result = kedro("run", "--env=test", "--params=split.sed=3")
 

@@ -23,6 +23,8 @@ def test_a_raw_table_may_carry_its_identifiers_as_a_column(raw_digits):
         (lambda table: table.set_axis(["same"] * len(table)).rename_axis("digit_id"), "duplicate"),
         (lambda table: table.assign(label=10), "must be a class"),
         (lambda table: table.assign(label=np.nan), "label"),
+        (lambda table: table.assign(label=3.0), "whole numbers"),
+        (lambda table: table.assign(label=True), "whole numbers"),
         (lambda table: table.drop(columns="label"), "label"),
         (lambda table: table.assign(split="validation"), "must be train or test"),
         (lambda table: table.drop(columns="pixel_7_7"), "the first is pixel_7_7"),
@@ -80,5 +82,7 @@ def test_the_probabilities_of_an_answer_must_sum_to_one():
 
     with pytest.raises(SchemaError, match="sum to 1"):
         contracts.TEST_PREDICTIONS.validate(answers.assign(probability_0=0.2))
+    with pytest.raises(SchemaError, match="0 or more"):
+        contracts.TEST_PREDICTIONS.validate(answers.assign(probability_0=-0.1, probability_1=1.1))
     with pytest.raises(SchemaError, match="each class"):
         contracts.TEST_PREDICTIONS.validate(answers.drop(columns=["probability_0", "probability_1"]))

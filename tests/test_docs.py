@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from penstroke.pipelines.data_science.nodes import search_contenders
-from penstroke.pipelines.data_science.parameters import Contenders, Search
+from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
 
 from .conftest import ROOT, base_parameters
 
@@ -38,7 +38,9 @@ def test_every_contender_of_the_documentation_can_take_part(raw_digits):
     found = {name: block for parameters in blocks for name, block in parameters["contenders"].items()}
     search = Search.model_validate(base_parameters("data_science")["search"] | {"contenders": list(found), "folds": 2})
 
-    results, _ = search_contenders(rows, Contenders.model_validate(found), search)
+    final_fit = FinalFit.model_validate(base_parameters("data_science")["final_fit"])
+
+    results, _ = search_contenders(rows, Contenders.model_validate(found), search, final_fit)
 
     assert set(results["contender"]) == {"discriminant", "vote"}
     assert results.groupby("contender")["accuracy"].max().min() > 0.7

@@ -3,6 +3,7 @@
 import copy
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
 
 LINES_OF_AN_ERROR = 3
+WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empty"}  # pandera's names for them
 
 
 @click.group(name="penstroke")
@@ -37,12 +39,13 @@ def _fault(failure: CheckFailure) -> str:
         return raised[2]
     if failure.check == "column_in_dataframe":
         return f"column {found} is missing"
-    place = f"{failure.column} " if failure.column else ""
-    return f"{place}{failure.check or failure.message}" + (f", found {found}" if failure.column else "")
+    rule = WORDS.get(failure.check or "", failure.check or failure.message)
+    return f"{failure.column} {rule}, found {found}" if failure.column else rule
 
 
 def _with_short_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any, verbose: bool, **options: Any) -> Any:
+        warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
         try:
             return command(*arguments, **options)
         except click.ClickException:

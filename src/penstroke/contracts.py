@@ -30,19 +30,25 @@ def _pixels_are_bytes(table: pd.DataFrame) -> bool:
 
 
 def _is_finite_float32(table: pd.DataFrame) -> bool:
-    wrong = [str(name) for name, kind in table.dtypes.items() if kind != np.float32 and name != "label"]
+    wrong = [str(name) for name, kind in table.dtypes.items() if kind != np.float32]
     if wrong:
         raise ValueError(f"feature columns must be float32; {wrong[0]} is {table[wrong[0]].dtype}")
-    values = table.drop(columns="label", errors="ignore").to_numpy(dtype=np.float32)
+    values = table.to_numpy()
     if not np.isfinite(values).all():
         raise ValueError(f"features must be finite; {np.count_nonzero(~np.isfinite(values))} values are not")
     return True
+
+
+def _features_beside_label_are_finite_float32(table: pd.DataFrame) -> bool:
+    return _is_finite_float32(table.drop(columns="label", errors="ignore"))
 
 
 def _probabilities_sum_to_one(table: pd.DataFrame) -> bool:
     probabilities = table.filter(regex="^probability_")
     if probabilities.shape[1] < 2:
         raise ValueError("there must be a column probability_<class> for each class")
+    if (probabilities < 0).any(axis=None):
+        raise ValueError("probabilities must be 0 or more")
     if not np.allclose(probabilities.sum(axis=1), 1, atol=1e-5):
         raise ValueError("the probabilities of a row must sum to 1")
     return True
@@ -69,12 +75,13 @@ def _seconds() -> Column:
 
 
 _is_class = Check.isin(CLASSES, error="must be a class, 0 to 9")
+_is_whole = Check(lambda label: label.dtype.kind in "iu", error="must be whole numbers")
 _is_split = Check.isin(SPLITS, error="must be train or test")
 _label, _class, _split = Column(np.int8, _is_class), Column(np.int8), Column(str, _is_split)
 _combination = {"contender": Column(str), "parameters": Column(str)}
 
 RAW_DIGITS = _digit_rows(
-    {"label": Column(checks=_is_class), "split": Column(str, _is_split, required=False)},
+    {"label": Column(checks=[_is_whole, _is_class]), "split": Column(str, _is_split, required=False)},
     Check(_has_rows, error="the table has no rows"),
     Check(_pixels_are_whole_numbers),
     parser=Parser(_digit_id_to_index),
@@ -84,7 +91,7 @@ REJECTED_DIGITS = _digit_rows({"label": _label, "reason": Column(str, Check.str_
 DIGITS = _digit_rows({"label": _label, "split": _split}, Check(_pixels_are_bytes))
 LABELS = _digit_rows({"label": _class, "split": _split})
 FEATURES = _digit_rows({}, Check(_is_finite_float32))
-TRAINING_ROWS = _digit_rows({"label": _class}, Check(_is_finite_float32))
+TRAINING_ROWS = _digit_rows({"label": _class}, Check(_features_beside_label_are_finite_float32))
 TEST_PREDICTIONS = _digit_rows(
     {"label": _class, "prediction": _class, "confidence": _share()}, Check(_probabilities_sum_to_one)
 )

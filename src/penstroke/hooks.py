@@ -4,8 +4,11 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
+import yaml
+from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -28,6 +31,7 @@ class ParameterHooks:
         Raises:
             ParameterValidationError: no pipeline has such a group, or (by Kedro) a value in a group is wrong.
         """
+        _refuse_unknown_globals(context)
         inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         known = {name.removeprefix(PREFIX).partition(".")[0] for name in inputs if name.startswith(PREFIX)}
         unknown = sorted(set(context.params) - known - _asked_for_by_the_catalog(context))
@@ -58,9 +62,21 @@ class SummaryHooks:
             console.print(f"{', '.join(figures)}: see them by `kedro viz`", soft_wrap=True)
 
 
+def _refuse_unknown_globals(context: KedroContext) -> None:
+    """Refuse a name that ``globals.yml`` of the base lacks: misspelt, it would leave the data where they were."""
+    loader = cast("OmegaConfigLoader", context.config_loader)
+    known = yaml.safe_load((Path(loader.conf_source) / loader.base_env / "globals.yml").read_text())
+    unknown = sorted(set(loader["globals"]) - set(known))
+    if unknown:
+        raise ParameterValidationError(
+            f"{unknown[0]} in globals.yml is not a known name; the known ones are {', '.join(known)}"
+        )
+
+
 def _asked_for_by_the_catalog(context: KedroContext) -> set[str]:
     """Find the names that entries take from ``--params`` by themselves: ``${runtime_params:NAME,…}``."""
-    folders = [Path(context.config_loader.conf_source) / str(name) for name in ("base", context.env)]
+    loader = cast("OmegaConfigLoader", context.config_loader)
+    folders = [Path(loader.conf_source) / name for name in (loader.base_env, context.env or loader.default_run_env)]
     texts = [path.read_text() for folder in folders for path in sorted(folder.glob("**/catalog*.yml"))]
     return {name for text in texts for name in re.findall(r"\$\{runtime_params:\s*(\w+)", text)}
 

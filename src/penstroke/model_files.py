@@ -1,7 +1,6 @@
 """Model files that cannot run code: skops with the list of types that this project trusts.
 
-The module has the ``load`` and ``dump`` of ``pickle``, so the catalog names it as ``backend`` of a
-``pickle.PickleDataset``; no pickle is written or read.
+The module has the ``load`` and ``dump`` of ``pickle``, but no pickle is written or read.
 """
 
 from io import BytesIO
@@ -14,6 +13,7 @@ _PACKAGE = __name__.partition(".")[0]
 TRUSTED_TYPES = (
     f"{_PACKAGE}.pipelines.data_science.estimators.AugmentedClassifier",
     "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",

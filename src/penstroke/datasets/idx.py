@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from penstroke.contracts import CLASSES, SPLITS
+
 UNSIGNED_BYTE = 8
 GZIP_MAGIC = b"\x1f\x8b"
 MOST_BYTES_OF_A_GZIP_BYTE = 1032  # deflate cannot unfold further (RFC 1951: 258 bytes from 2 bits)
-CLASSES = 10
-SPLITS = ("train", "test")
 
 
 class IdxDataset(AbstractDataset[None, pd.DataFrame]):
@@ -93,8 +93,8 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
             )
         if not len(labels):
             raise DatasetError(f"the {part} part holds no images; name files that do")
-        if labels.max() >= CLASSES:
-            raise DatasetError(f"the {part} part has a label {labels.max()}; labels must be 0 to {CLASSES - 1}")
+        if labels.max() > CLASSES[-1]:
+            raise DatasetError(f"the {part} part has a label {labels.max()}; labels must be 0 to {CLASSES[-1]}")
         return images, labels
 
     def _read(self, name: str, dimensions: int) -> np.ndarray:

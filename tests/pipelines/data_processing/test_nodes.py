@@ -56,6 +56,16 @@ def test_nothing_is_dropped_without_a_reason():
     }
 
 
+def test_images_that_become_the_same_bytes_are_the_same_image():
+    """A fine scale is screened as a model sees it, or a conflict could hide in the last bits."""
+    images = np.array([[[0, 64000]], [[1, 64000]]])
+
+    accepted, rejected, _ = screen_digits(table_of(images, [0, 9]), Cleaning(full_ink=64000))
+
+    assert len(accepted) == 0
+    assert rejected["reason"].str.startswith("conflict").all()
+
+
 def test_rejected_rows_keep_the_pixels_that_the_source_gave():
     _, rejected, _ = screen_digits(table_of(np.array([[[0, 16]], [[7, 7]]])), SIXTEEN)
 

@@ -65,6 +65,19 @@ def test_an_argument_that_the_class_lacks_is_refused():
         build_estimator({"class": "sklearn.svm.SVC", "arguments": {"CC": 1}})
 
 
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"class": "sklearn.svm.SVC", "argument": {"C": 3}}, "found the unknown key argument"),
+        ({"class": 5}, "a block has a class, by its path"),
+        ({"class": "sklearn.svm.SVC", "arguments": None}, "and arguments, by their names"),
+    ],
+)
+def test_a_block_of_another_form_is_refused_at_any_depth(block, message):
+    with pytest.raises(ValueError, match=message):
+        build_estimator({"class": "sklearn.multiclass.OneVsRestClassifier", "arguments": {"estimator": block}})
+
+
 def test_every_estimator_that_draws_gets_the_seed_unless_it_has_its_own():
     steps = [
         {"class": "sklearn.decomposition.PCA", "arguments": {"random_state": 1}},

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from penstroke.datasets.model import ModelDataset
 from penstroke.pipelines.data_science.nodes import (
     assemble_training_rows,
     choose_champion,
@@ -55,7 +56,7 @@ def training_rows(tables):
 
 @pytest.fixture(scope="module")
 def search_results(training_rows):
-    return search_contenders(training_rows, CONTENDERS, SEARCH)[0]
+    return search_contenders(training_rows, CONTENDERS, SEARCH, FINAL_FIT)[0]
 
 
 def test_training_rows_hold_no_test_row(tables, training_rows):
@@ -84,7 +85,7 @@ def test_every_combination_is_scored_in_every_fold(search_results):
 
 
 def test_what_the_clock_says_stands_apart(training_rows, search_results):
-    _, timings = search_contenders(training_rows, CONTENDERS, SEARCH)
+    _, timings = search_contenders(training_rows, CONTENDERS, SEARCH, FINAL_FIT)
 
     assert len(timings) == 5
     assert (timings[["fit_s", "score_s"]] > 0).all(axis=None)
@@ -92,16 +93,51 @@ def test_what_the_clock_says_stands_apart(training_rows, search_results):
 
 
 def test_the_search_can_learn_from_copies(training_rows):
-    with_copies, _ = search_contenders(training_rows, CONTENDERS, SEARCH.model_copy(update={"copies": 1}))
+    far = training_rows.assign(copy_0_x=np.float32(50), copy_0_y=np.float32(50), label=training_rows["label"])
+    knn = SEARCH.model_copy(update={"contenders": ["knn"], "copies": 1})
+    spoilt = training_rows.assign(copy_0_x=training_rows["x"], copy_0_y=training_rows["y"])
 
-    assert len(with_copies) == 15
+    apart, _ = search_contenders(far, CONTENDERS, knn, FINAL_FIT)
+    alike, _ = search_contenders(spoilt, CONTENDERS, knn, FINAL_FIT)
+
+    # copies that equal their rows vote twice, copies far away do not vote at all
+    assert not np.allclose(apart["accuracy"], alike["accuracy"])
+
+
+def test_the_seed_of_the_search_deals_the_folds(training_rows):
+    first, again, other = (
+        search_contenders(training_rows, CONTENDERS, SEARCH.model_copy(update={"seed": seed}), FINAL_FIT)[0]["accuracy"]
+        for seed in (7, 7, 8)
+    )
+
+    assert first.equals(again)
+    assert not first.equals(other)
+
+
+def test_a_regressor_is_refused_before_the_search(training_rows):
+    linear = {"steps": [{"class": "sklearn.linear_model.LinearRegression"}], "grid": {}}
+    contenders = Contenders.model_validate({"linear": linear})
+
+    with pytest.raises(ValueError, match="contenders.linear does not pass its rehearsal on 30 rows: [^\n]+$"):
+        search_contenders(training_rows, contenders, SEARCH.model_copy(update={"contenders": ["linear"]}), FINAL_FIT)
+
+
+@pytest.mark.parametrize("calibration", ["temperature", "sigmoid", "isotonic"])
+def test_a_champion_of_every_calibration_can_be_kept(training_rows, champion_settings, calibration, tmp_path):
+    model = fit_champion(training_rows, champion_settings, FINAL_FIT.model_copy(update={"calibration": calibration}))
+    dataset = ModelDataset(filepath=str(tmp_path / "model.skops"))
+    rows = training_rows.drop(columns="label")
+
+    dataset.save(model)
+
+    np.testing.assert_array_equal(dataset.load().predict_proba(rows), model.predict_proba(rows))
 
 
 def test_a_name_without_a_block_is_refused(training_rows):
     search = SEARCH.model_copy(update={"contenders": ["svn"]})
 
     with pytest.raises(ValueError, match="search.contenders names svn, which has no block; did you mean svm?"):
-        search_contenders(training_rows, CONTENDERS, search)
+        search_contenders(training_rows, CONTENDERS, search, FINAL_FIT)
 
 
 def test_a_contender_that_cannot_work_is_refused_before_the_search(training_rows):
@@ -116,14 +152,14 @@ def test_a_contender_that_cannot_work_is_refused_before_the_search(training_rows
     search = SEARCH.model_copy(update={"contenders": ["knn", "wide"]})
 
     with pytest.raises(ValueError, match="contenders.wide does not pass its rehearsal on 30 rows: n_components=5"):
-        search_contenders(training_rows, contenders, search)
+        search_contenders(training_rows, contenders, search, FINAL_FIT)
 
 
 def test_a_value_that_the_class_refuses_stops_the_search(training_rows):
     bad = Contenders.model_validate({"svm": {"steps": [{"class": "sklearn.svm.SVC"}], "grid": {"svc__C": [1, -1]}}})
 
     with pytest.raises(ValueError, match="'C' parameter of SVC must be"):
-        search_contenders(training_rows, bad, SEARCH.model_copy(update={"contenders": ["svm"]}))
+        search_contenders(training_rows, bad, SEARCH.model_copy(update={"contenders": ["svm"]}), FINAL_FIT)
 
 
 class Foreign(ClassifierMixin, BaseEstimator):
@@ -133,6 +169,9 @@ class Foreign(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(labels)
         self.helper_ = Helper()
         return self
+
+    def predict_proba(self, rows):
+        return np.full((len(rows), 3), 1 / 3)
 
     def predict(self, rows):
         return np.zeros(len(rows))
@@ -148,7 +187,7 @@ def test_a_contender_whose_file_would_be_refused_does_not_take_part(training_row
     foreign = Contenders.model_validate({"foreign": {"steps": [{"class": f"{__name__}.Foreign"}], "grid": {}}})
 
     with pytest.raises(ValueError, match="contenders.foreign does not pass .* does not trust"):
-        search_contenders(training_rows, foreign, SEARCH.model_copy(update={"contenders": ["foreign"]}))
+        search_contenders(training_rows, foreign, SEARCH.model_copy(update={"contenders": ["foreign"]}), FINAL_FIT)
 
 
 def _results(**accuracies):
@@ -238,7 +277,7 @@ def test_the_search_can_keep_to_a_part_of_the_rows(tables, monkeypatch):
     )
     monkeypatch.setattr("penstroke.pipelines.data_science.nodes._tabulate", lambda *_: None)
 
-    search_contenders(training_rows, CONTENDERS, SEARCH.model_copy(update={"rows": 120}))
+    search_contenders(training_rows, CONTENDERS, SEARCH.model_copy(update={"rows": 120}), FINAL_FIT)
 
     assert fitted_on == [{0: 40, 1: 40, 2: 40}]
 

@@ -54,7 +54,8 @@ def test_a_wrong_block_is_refused_with_its_key(block, message):
         ({"folds": 1}, "folds should be greater than or equal to 2, found 1"),
         ({"contenders": []}, "contenders .*at least 1 item"),
         ({"contenders": ["Not A Name"]}, "contenders.0"),
-        ({"backend": "ray"}, "backend should be 'threading', 'loky' or 'dask', found 'ray'"),
+        ({"jobs": 0}, "jobs should be greater than or equal to 1, found 0"),
+        ({"backend": "ray"}, "backend should be 'threading' or 'loky', found 'ray'"),
         ({"cpies": 3}, "cpies is not a known key; did you mean copies?"),
     ],
 )

@@ -62,11 +62,12 @@ def test_the_interval_is_wilsons():
     assert (scores["accuracy_low"], scores["accuracy_high"]) == pytest.approx((0.596, 0.982), abs=5e-4)
 
 
-def test_a_class_that_never_occurs_does_not_break_the_scores():
+def test_a_class_that_never_occurs_takes_no_part_in_the_scores():
     scores = score_test_rows(_answers([0, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), SCORING)
 
     assert scores["accuracy"] == 1
-    assert scores["recall_2"] == 0
+    assert scores["macro_f1"] == 1
+    assert "recall_2" not in scores
 
 
 def test_a_model_that_is_right_as_often_as_it_says_has_no_calibration_error():
@@ -86,7 +87,13 @@ def test_the_model_card_says_what_was_measured():
     settings = {
         "contender": "svm",
         "parameters": {"svc__C": 5},
-        "steps": [{"class": "sklearn.decomposition.PCA"}, {"class": "sklearn.svm.SVC"}],
+        "steps": [
+            {"class": "sklearn.decomposition.PCA", "arguments": {}},
+            {
+                "class": "sklearn.multiclass.OneVsRestClassifier",
+                "arguments": {"estimator": {"class": "sklearn.svm.SVC"}},
+            },
+        ],
     }
     leaderboard = pd.DataFrame(
         {
@@ -102,7 +109,7 @@ def test_the_model_card_says_what_was_measured():
     )
 
     assert "# Model card: svm" in card
-    assert "PCA → SVC" in card
+    assert "PCA → OneVsRestClassifier (SVC)" in card
     assert "svc__C = 5" in card
     assert "10 rows were read and 2 rejected" in card
     assert "Accuracy **75.00%**, interval 30.06% to 95.44%; 1 of 4 wrong" in card

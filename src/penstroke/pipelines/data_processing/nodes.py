@@ -11,8 +11,9 @@ from .parameters import Cleaning, Split
 def screen_digits(raw_digits: pd.DataFrame, cleaning: Cleaning) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
     """Part the rows that may be used from those that may not, and bring the former to 0 (paper) to 255 (ink).
 
-    A row is rejected, with its reason, when it is blank (all its pixels are equal), when the same image stands
-    elsewhere with another label (both rows go, since nothing tells which is right), or when it repeats an earlier row.
+    A row is rejected, with its reason, when on that scale it is blank (all its pixels are equal), when the same image
+    stands elsewhere with another label (both rows go, since nothing tells which is right), or when it repeats an
+    earlier row.
 
     Args:
         raw_digits: rows are digits; ``label``, whole-number pixels from 0 to ``cleaning.full_ink``, maybe ``split``.
@@ -28,12 +29,13 @@ def screen_digits(raw_digits: pd.DataFrame, cleaning: Cleaning) -> tuple[pd.Data
     names = pixel_columns(raw_digits)
     pixels = raw_digits[names].to_numpy()
     _refuse_another_scale(pixels, cleaning.full_ink)
-    reasons = _reasons_to_reject(raw_digits.index, raw_digits["label"], pixels)
+    scale = (np.arange(cleaning.full_ink + 1) * INK + cleaning.full_ink // 2) // cleaning.full_ink
+    scaled = scale.astype(np.uint8)[pixels]
+    reasons = _reasons_to_reject(raw_digits.index, raw_digits["label"], scaled)
     rejected = reasons.ne("")
 
     others = raw_digits[[name for name in ("label", "split") if name in raw_digits]].astype({"label": np.int8})
-    scale = (np.arange(cleaning.full_ink + 1) * INK + cleaning.full_ink // 2) // cleaning.full_ink
-    bytes_ = pd.DataFrame(scale.astype(np.uint8)[pixels], raw_digits.index, names)
+    bytes_ = pd.DataFrame(scaled, raw_digits.index, names)
     accepted_digits = pd.concat([others, bytes_], axis=1)[~rejected]
     rejected_digits = pd.concat([others[["label"]].assign(reason=reasons), raw_digits[names]], axis=1)[rejected]
     fates = reasons.str.split(":").str[0].value_counts()
@@ -49,8 +51,8 @@ def split_digits(accepted_digits: pd.DataFrame, split: Split) -> tuple[pd.DataFr
     """Mark each digit as ``train`` or ``test``; a source's own ``split`` column is kept as it is.
 
     Within each class the rows, in their order, form groups of ``1 / test_fraction``; of each whole group the row
-    whose identifier hashes lowest under the seed is a test row. So the classes have equal shares, and rows that are
-    added below change nothing above: a test row stays one.
+    whose identifier hashes lowest under the seed is a test row. So the classes have equal shares, and a test row
+    stays one when rows are added below; only rows of a group that was not whole may then become one.
 
     Args:
         accepted_digits: rows are digits; ``label`` and pixels, maybe ``split``.
@@ -108,4 +110,7 @@ def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:
     if untaught:
         raise ValueError(f"class {untaught[0]} has no training row; give more rows of it or change the split")
     if not (chosen == "test").any():
-        raise ValueError(f"no row is a test row among {len(label)}; give more rows or raise split.test_fraction")
+        raise ValueError(
+            f"no row is a test row among {len(label)}; give more rows, raise split.test_fraction, "
+            "or mark some in the split of the source"
+        )

@@ -37,12 +37,18 @@ def build_estimator(block: Any) -> Any:
     """Build the estimator that ``{class: …, arguments: {…}}`` describes, at any depth; other values stay.
 
     Raises:
-        ValueError: a class is refused by :func:`resolve_class`, or an argument is not one of its own.
+        ValueError: a class is refused by :func:`resolve_class`, an argument is not one of its own, or the block
+            has another form.
     """
     if isinstance(block, Mapping) and "class" in block:
-        kind = resolve_class(block["class"])
+        path, arguments = block["class"], block.get("arguments", {})
+        unknown = sorted(set(block) - {"class", "arguments"})
+        if unknown or not isinstance(path, str) or not isinstance(arguments, Mapping):
+            found = f"the unknown key {unknown[0]}" if unknown else repr(dict(block))
+            raise ValueError(f"a block has a class, by its path, and arguments, by their names; found {found}")
+        kind = resolve_class(path)
         try:
-            return kind(**{name: build_estimator(value) for name, value in block.get("arguments", {}).items()})
+            return kind(**{name: build_estimator(value) for name, value in arguments.items()})
         except TypeError as error:
             raise ValueError(f"arguments: {error}") from None
     if isinstance(block, list):

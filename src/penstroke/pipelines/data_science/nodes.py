@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from joblib import parallel_config
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar
 from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, train_test_split
@@ -45,17 +46,18 @@ def assemble_training_rows(
 
 
 def search_contenders(
-    training_rows: pd.DataFrame, contenders: Contenders, search: Search
+    training_rows: pd.DataFrame, contenders: Contenders, search: Search, final_fit: FinalFit
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score every contender with every combination of its grid by stratified cross-validation.
 
     Each step is fitted inside the folds, of all training rows or of the stratified part ``search.rows``. Before
-    the first fold each contender is rehearsed on a few rows.
+    the first fold each contender is rehearsed on a few rows: fitted as a champion is, saved and loaded.
 
     Args:
         training_rows: ``label`` and float32 features.
         contenders: the blocks by name.
         search: who takes part, and how.
+        final_fit: how the champion will be fitted.
 
     Returns:
         ``search_results``, a row for each combination and fold (``contender``, ``parameters`` as JSON, ``fold``,
@@ -69,7 +71,8 @@ def search_contenders(
     built = {name: _block(name, contenders).build(search.seed) for name in search.contenders}
     few = label.groupby(label).head(ROWS_OF_A_REHEARSAL).index
     for name, pipeline in built.items():
-        _rehearse(name, pipeline, rows.loc[few], label.loc[few])
+        first = {key: values[0] for key, values in contenders.root[name].grid.items()}
+        _rehearse(name, clone(pipeline).set_params(**first), rows.loc[few], label.loc[few], final_fit)
     grids = {
         name: {"classifier": [pipeline]}
         | {f"classifier__{key}": values for key, values in contenders.root[name].grid.items()}
@@ -85,7 +88,7 @@ def search_contenders(
     )
     if sys.stdout.isatty():
         grid_search.set_callbacks(ProgressBar(max_propagation_depth=0))
-    with parallel_config(search.backend, n_jobs=search.jobs), threadpool_limits(1):
+    with parallel_config(search.backend, n_jobs=search.jobs or -1), threadpool_limits(1):
         grid_search.fit(rows, label)
     names = [name for name, grid in grids.items() for _ in ParameterGrid(grid)]
     return _tabulate(names, grid_search.cv_results_, search.folds)
@@ -147,15 +150,20 @@ def fit_champion(
     """
     contender = Contender.model_validate({"steps": champion_settings["steps"], "grid": {}})
     pipeline = contender.build(champion_settings["seed"]).set_params(**champion_settings["parameters"])
-    champion = AugmentedClassifier(pipeline)
-    model = CalibratedClassifierCV(champion, method=final_fit.calibration, cv=final_fit.folds, ensemble=False)
     label, rows = training_rows["label"], training_rows.drop(columns="label")
     part = _stratified_part(label, final_fit.rows, champion_settings["seed"])
     with threadpool_limits(1):
-        model.fit(rows.loc[part.index], part.to_numpy())
+        model = _calibrated(pipeline, rows.loc[part.index], part, final_fit.calibration, final_fit.folds)
         if len(part) < len(label):
-            model.calibrated_classifiers_[0].estimator = champion.fit(rows, label)
+            model.calibrated_classifiers_[0].estimator = AugmentedClassifier(pipeline).fit(rows, label)
     return model
+
+
+def _calibrated(
+    pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series, calibration: str, folds: int
+) -> CalibratedClassifierCV:
+    model = CalibratedClassifierCV(AugmentedClassifier(pipeline), method=calibration, cv=folds, ensemble=False)
+    return model.fit(rows, label.to_numpy())
 
 
 def _stratified_part(label: pd.Series, rows: int | None, seed: int) -> pd.Series:
@@ -175,17 +183,18 @@ def _block(name: str, contenders: Contenders) -> Contender:
     return contenders.root[name]
 
 
-def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series) -> None:
-    """Fit, save and load a contender on a few rows, so that what cannot work is refused before the search."""
+def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series, final_fit: FinalFit) -> None:
+    """Fit, save and load a contender on a few rows, so that what cannot win is refused before the search."""
     try:
         with threadpool_limits(1), warnings.catch_warnings(action="ignore"):  # of few rows much can be said
-            model = AugmentedClassifier(pipeline, copies=0).fit(rows, label)
+            model = _calibrated(pipeline, rows, label, final_fit.calibration, folds=2)
         file = BytesIO()
         model_files.dump(model, file)
         file.seek(0)
         model_files.load(file)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"contenders.{name} does not pass its rehearsal on {len(rows)} rows: {error}") from error
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"contenders.{name} does not pass its rehearsal on {len(rows)} rows: {reason}") from error
 
 
 def _tabulate(names: list[str], results: dict[str, Any], folds: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -64,8 +64,8 @@ class Search(Parameters):
     folds: int = Field(ge=2, le=50, description="parts of the stratified cross-validation")
     rows: int | None = Field(ge=100, description="training rows that take part, stratified by class; null for all")
     copies: int = Field(ge=0, description="deformed copies of each row that the fits of the search learn from")
-    backend: Literal["threading", "loky", "dask"] = Field(description="joblib's backend for the fits")
-    jobs: int = Field(ge=-1, description="fits at once; -1 for as many as there are cores")
+    backend: Literal["threading", "loky"] = Field(description="joblib's backend for the fits")
+    jobs: int | None = Field(ge=1, description="fits at once; null for as many as there are cores")
     seed: int = Field(ge=0, description="of the folds, and of every estimator that draws")
 
 

@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 search_contenders,
-                inputs=["training_rows", "params:contenders", "params:search"],
+                inputs=["training_rows", "params:contenders", "params:search", "params:final_fit"],
                 outputs=["search_results", "timings"],
                 name="search_contenders",
             ),

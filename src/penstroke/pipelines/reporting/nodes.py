@@ -1,5 +1,6 @@
 """Score the test rows, once, and write the model card from what was measured."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,8 @@ def score_test_rows(test_predictions: pd.DataFrame, scoring: Scoring) -> dict[st
     Returns:
         ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval), ``macro_f1``, ``rows``,
         ``errors``, ``confidence_mean``, ``calibration_error`` (see :func:`bin_by_confidence`), ``log_loss``, and
-        ``precision_<class>``, ``recall_<class>`` and ``f1_<class>``.
+        ``precision_<class>``, ``recall_<class>`` and ``f1_<class>`` of the classes that
+        occur among the test rows; their plain mean is ``macro_f1``.
 
     Source: the interval, Wilson, "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22(158), 1927.
@@ -55,8 +57,9 @@ def score_test_rows(test_predictions: pd.DataFrame, scoring: Scoring) -> dict[st
     interval = binomtest(right, rows).proportion_ci(scoring.interval, method="wilson")
     probabilities = test_predictions.filter(regex="^probability_")
     classes = [int(str(name).rpartition("_")[2]) for name in probabilities]
+    occurring = sorted(set(label))
     bins = bin_by_confidence(test_predictions, scoring.calibration_bins)
-    report = classification_report(label, prediction, labels=classes, output_dict=True, zero_division=0.0)
+    report = classification_report(label, prediction, labels=occurring, output_dict=True, zero_division=0.0)
     return {
         "accuracy": right / rows,
         "accuracy_low": float(interval.low),
@@ -69,7 +72,7 @@ def score_test_rows(test_predictions: pd.DataFrame, scoring: Scoring) -> dict[st
         "log_loss": float(log_loss(label, probabilities.to_numpy(), labels=classes)),
         **{
             f"{name}_{class_}": float(report[str(class_)][key])
-            for class_ in classes
+            for class_ in occurring
             for name, key in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score"))
         },
     }
@@ -104,7 +107,7 @@ def write_model_card(
     classes = [key.removeprefix("recall_") for key in test_scores if key.startswith("recall_")]
     worst = min(classes, key=lambda name: test_scores[f"recall_{name}"])
     rejected = cleaning_scores["rows_read"] - cleaning_scores["rows_accepted"]
-    steps = [step["class"].rpartition(".")[2] for step in champion_settings["steps"]]
+    steps = [_short_name(step) for step in champion_settings["steps"]]
     chosen = ", ".join(f"{key} = {value}" for key, value in champion_settings["parameters"].items()) or "none searched"
     columns = ["contender", "accuracy_mean", "accuracy_sd", "combinations"]
     ranking = [
@@ -118,7 +121,8 @@ def write_model_card(
     return f"""# Model card: {champion_settings["contender"]}
 
 ## Model
-- Steps: {" → ".join(steps)}, fitted on all training rows and their deformed copies, then calibrated.
+- Steps: {" → ".join(steps)}, fitted on all training rows, and on the copies that `augmentation` makes of them,
+  then calibrated.
 - Values that the search chose: {chosen}.
 - Input: the features of the pipeline `feature_engineering`; output: a class, and a probability for each class.
 
@@ -150,6 +154,12 @@ log loss {test_scores["log_loss"]:.4f}.
   training rows: strangers' digits are harder than these figures say.
 - Confidence is calibrated for digits of this source. It does not tell a digit from something that is none.
 """
+
+
+def _short_name(block: dict[str, Any]) -> str:
+    """Name the class of a block and, in brackets, those of the blocks within it."""
+    within = re.findall(r"'class': '[\w.]*?(\w+)'", str(block.get("arguments", {})))
+    return block["class"].rpartition(".")[2] + (f" ({', '.join(within)})" if within else "")
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
