@@ -1,5 +1,6 @@
 import re
 
+import pandas as pd
 import pytest
 
 from .conftest import copy_project, run_kedro
@@ -20,10 +21,8 @@ def test_a_run_ends_with_leaderboard_accuracy_and_what_to_open(result, project):
     lines = result.stdout.splitlines()
 
     assert "Cross-validation on the training rows" in lines[0]
-    assert [name for name in ("svm", "logistic") if any(name in line for line in lines)] == [
-        "svm",
-        "logistic",
-    ]
+    ranked = [name for line in lines for name in ("svm", "logistic") if f" {name} " in line]
+    assert ranked == list(pd.read_parquet(project / "build/test/data/06_models/leaderboard.parquet")["contender"])
     assert any(re.fullmatch(r"Test accuracy [\d.]+% \([\d.]+% to [\d.]+%\), \d+ of 355 wrong", line) for line in lines)
     assert "model_card: build/test/data/08_reporting/model_card.md" in lines
     assert "test_scores: build/test/data/08_reporting/test_scores.json" in lines
