@@ -118,7 +118,7 @@ def test_a_regressor_is_refused_before_the_search(training_rows):
     linear = {"steps": [{"class": "sklearn.linear_model.LinearRegression"}], "grid": {}}
     contenders = Contenders.model_validate({"linear": linear})
 
-    with pytest.raises(ValueError, match="contenders.linear does not pass its rehearsal on 30 rows: [^\n]+$"):
+    with pytest.raises(ValueError, match="contenders.linear does not pass its rehearsal on 75 rows: [^\n]+$"):
         search_contenders(training_rows, contenders, SEARCH.model_copy(update={"contenders": ["linear"]}), FINAL_FIT)
 
 
@@ -151,7 +151,7 @@ def test_a_contender_that_cannot_work_is_refused_before_the_search(training_rows
     contenders = Contenders.model_validate({"knn": CONTENDERS.root["knn"].model_dump(by_alias=True), "wide": pca})
     search = SEARCH.model_copy(update={"contenders": ["knn", "wide"]})
 
-    with pytest.raises(ValueError, match="contenders.wide does not pass its rehearsal on 30 rows: n_components=5"):
+    with pytest.raises(ValueError, match="contenders.wide does not pass its rehearsal on 75 rows: n_components=5"):
         search_contenders(training_rows, contenders, search, FINAL_FIT)
 
 

@@ -21,7 +21,7 @@ from penstroke import model_files
 from .estimators import AugmentedClassifier
 from .parameters import Contender, Contenders, FinalFit, Search
 
-ROWS_OF_A_REHEARSAL = 10  # of each class
+ROWS_OF_A_REHEARSAL = 25  # of each class: half of ten classes are more rows than most projections have components
 
 
 def assemble_training_rows(
