@@ -85,10 +85,11 @@ def search_contenders(
         refit=False,
         cv=StratifiedKFold(search.folds, shuffle=True, random_state=search.seed),
         error_score="raise",
+        n_jobs=search.jobs or -1,
     )
     if sys.stdout.isatty():
         grid_search.set_callbacks(ProgressBar(max_propagation_depth=0))
-    with parallel_config(search.backend, n_jobs=search.jobs or -1), threadpool_limits(1):
+    with parallel_config(search.backend), threadpool_limits(1):
         grid_search.fit(rows, label)
     names = [name for name, grid in grids.items() for _ in ParameterGrid(grid)]
     return _tabulate(names, grid_search.cv_results_, search.folds)
