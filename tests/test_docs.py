@@ -72,5 +72,13 @@ def test_the_figures_of_the_choices_are_those_that_the_benchmark_kept():
         assert f"| {' | '.join(cells)} |" in figures
 
 
+def test_the_figures_of_the_search_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept("search")["rows"]:
+        cells = (row["contenders"], str(row["threads"]), f"{row['cpu_s']:.1f}", f"{row['wall_s']:.1f}")
+        assert f"| {' | '.join(cells)} |" in figures
+
+
 def test_the_figure_of_the_overhead_is_the_one_that_the_benchmark_kept():
     assert f"{_kept('overhead')['median_ratio']:.2f}" in (ROOT / "docs/figures.md").read_text()
