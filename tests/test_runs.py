@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,17 @@ def test_the_project_runs_as_a_package(project, tmp_path):
         timeout=120,
         check=False,
     )
+
+    assert result.returncode == 0, result.stderr
+    assert (project / DATA / "03_primary/digits.parquet").exists()
+
+
+def test_packed_configuration_serves_as_well_as_a_folder(kedro: Kedro, project):
+    packed = project / "conf.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(project / "conf", "conf")
+
+    result = kedro("run", "--env=test", "--pipelines=data_processing", f"--conf-source={packed}")
 
     assert result.returncode == 0, result.stderr
     assert (project / DATA / "03_primary/digits.parquet").exists()

@@ -65,7 +65,10 @@ class SummaryHooks:
 def _refuse_unknown_globals(context: KedroContext) -> None:
     """Refuse a name that ``globals.yml`` of the base lacks: misspelt, it would leave the data where they were."""
     loader = cast("OmegaConfigLoader", context.config_loader)
-    known = yaml.safe_load((Path(loader.conf_source) / loader.base_env / "globals.yml").read_text())
+    base = Path(loader.conf_source) / loader.base_env / "globals.yml"
+    if not base.is_file():  # packed configuration, which nobody edits
+        return
+    known = yaml.safe_load(base.read_text())
     unknown = sorted(set(loader["globals"]) - set(known))
     if unknown:
         raise ParameterValidationError(
