@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
 
 
-def load_project() -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the shipped digits and the typed parameters of ``conf/base``."""
+def load_project(env: str = "base", **runtime_params: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the raw digits and the typed parameters of an environment; of the base, the shipped digits."""
     bootstrap_project(ROOT)
-    with KedroSession.create(ROOT, env="base") as session:
+    with KedroSession.create(ROOT, env=env, runtime_params=runtime_params) as session:
         context = session.load_context()
         return context.catalog.load("raw_digits"), dict(context.params)
 

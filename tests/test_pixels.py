@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke.pixels import pixel_columns, to_images
+from penstroke.pixels import pixel_columns, to_images, to_table
 
 from .conftest import table_of
 
@@ -11,6 +11,13 @@ IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
 def test_images_come_out_of_a_table_as_they_went_in():
     np.testing.assert_array_equal(to_images(table_of(IMAGES)), IMAGES)
+
+
+def test_a_table_made_of_images_holds_them():
+    table = to_table(IMAGES)
+
+    assert list(table.columns[[0, 1, 4]]) == ["pixel_0_0", "pixel_0_1", "pixel_1_0"]
+    np.testing.assert_array_equal(to_images(table), IMAGES)
 
 
 def test_the_order_of_the_columns_does_not_matter():

@@ -12,9 +12,12 @@ import skops.io
 _PACKAGE = __name__.partition(".")[0]
 TRUSTED_TYPES = (
     f"{_PACKAGE}.pipelines.data_science.estimators.AugmentedClassifier",
+    f"{_PACKAGE}.pipelines.data_science.kernel_machines.NystroemRidgeClassifier",
+    f"{_PACKAGE}.pipelines.feature_engineering.patches.PatchDictionary",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
+    "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",

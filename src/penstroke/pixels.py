@@ -39,3 +39,9 @@ def to_images(table: pd.DataFrame) -> np.ndarray:
     names = pixel_columns(table)
     width = 1 + int(names[-1].rpartition("_")[2])
     return table[names].to_numpy().reshape(len(table), len(names) // width, width)
+
+
+def to_table(images: np.ndarray) -> pd.DataFrame:
+    """Lay images, (n, height, width), out as rows of pixel columns, of the images' own dtype."""
+    names = [f"pixel_{row}_{column}" for row, column in np.ndindex(*images.shape[1:])]
+    return pd.DataFrame(images.reshape(len(images), len(names)), columns=names)

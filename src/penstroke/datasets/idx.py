@@ -15,6 +15,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from penstroke.contracts import CLASSES, SPLITS
+from penstroke.pixels import to_table
 
 UNSIGNED_BYTE = 8
 GZIP_MAGIC = b"\x1f\x8b"
@@ -66,16 +67,12 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         sizes = {images.shape[1:] for images, _ in parts}
         if len(sizes) > 1:
             raise DatasetError(f"the images of the parts differ in size: {sorted(sizes)}; name files of one set")
-        ((height, width),) = sizes
         counts = [len(labels) for _, labels in parts]
         split = np.repeat(SPLITS, counts)
         rows = np.concatenate([np.arange(count) for count in counts])
         digit_id = [f"{part}-{row:05d}" for part, row in zip(split, rows, strict=True)]
-        table = pd.DataFrame(
-            np.concatenate([images for images, _ in parts]).reshape(sum(counts), -1),
-            index=pd.Index(digit_id, name="digit_id", dtype="str"),
-            columns=[f"pixel_{row}_{column}" for row in range(height) for column in range(width)],
-        )
+        table = to_table(np.concatenate([images for images, _ in parts]))
+        table.index = pd.Index(digit_id, name="digit_id", dtype="str")
         table.insert(0, "split", pd.Series(split, table.index, dtype="str"))
         table.insert(0, "label", np.concatenate([labels for _, labels in parts]).astype(np.int8))
         return table

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_selector
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
@@ -31,6 +32,10 @@ def test_a_class_of_scikit_learn_is_found():
 
 def test_a_class_of_the_project_is_found():
     assert resolve_class(f"{AugmentedClassifier.__module__}.AugmentedClassifier") is AugmentedClassifier
+
+
+def test_the_selector_of_columns_is_found():
+    assert resolve_class("sklearn.compose.make_column_selector") is make_column_selector
 
 
 @pytest.mark.parametrize(

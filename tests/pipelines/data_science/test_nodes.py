@@ -32,7 +32,7 @@ CONTENDERS = Contenders.model_validate(
     }
 )
 SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, rows=None, copies=0, backend="threading", jobs=1, seed=7)
-FINAL_FIT = FinalFit(calibration="temperature", folds=3, rows=None)
+FINAL_FIT = FinalFit(calibration="temperature", folds=3, held_back=None)
 
 
 @pytest.fixture(scope="module")
@@ -255,13 +255,14 @@ def test_the_champion_learns_from_all_training_rows_and_copies(training_rows, ch
     assert list(model.classes_) == [0, 1, 2]
 
 
-def test_the_calibration_can_keep_to_a_part_of_the_rows_but_the_champion_learns_from_all(tables, champion_settings):
+def test_the_calibration_can_learn_from_rows_held_back_and_the_champion_from_the_others(tables, champion_settings):
     features, copies, labels = tables
     many = pd.concat([assemble_training_rows(features, copies, labels)] * 2).reset_index(drop=True)
 
-    model = fit_champion(many, champion_settings, FINAL_FIT.model_copy(update={"rows": 100}))
+    model = fit_champion(many, champion_settings, FINAL_FIT.model_copy(update={"held_back": 0.25}))
 
-    assert model.calibrated_classifiers_[0].estimator.classifier_.named_steps["svc"].shape_fit_ == (384, 2)
+    champion = model.calibrated_classifiers_[0].estimator.estimator
+    assert champion.classifier_.named_steps["svc"].shape_fit_ == (2 * 0.75 * len(many), 2)
     np.testing.assert_allclose(model.predict_proba(many.drop(columns="label")).sum(axis=1), 1)
 
 

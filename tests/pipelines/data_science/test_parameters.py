@@ -66,4 +66,10 @@ def test_a_wrong_search_is_refused(change, message):
 
 def test_a_calibration_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="calibration should be 'temperature', 'sigmoid' or 'isotonic'"):
-        FinalFit.model_validate({"calibration": "platt", "folds": 5, "rows": None})
+        FinalFit.model_validate({"calibration": "platt", "folds": 5, "held_back": None})
+
+
+def test_one_contender_may_be_named_without_a_list():
+    search = Search.model_validate(base_parameters("data_science")["search"] | {"contenders": "svm"})
+
+    assert search.contenders == ["svm"]

@@ -7,6 +7,7 @@ from penstroke.pipelines.data_processing.parameters import Cleaning, Split
 from penstroke.pipelines.data_science.estimators import part_copies
 from penstroke.pipelines.feature_engineering.nodes import extract_copy_features, extract_features
 from penstroke.pipelines.feature_engineering.parameters import Augmentation
+from penstroke.pixels import to_images
 
 from ...conftest import base_parameters
 
@@ -27,6 +28,16 @@ def test_each_digit_has_a_row_and_each_direction_and_cell_a_column(digits, featu
     assert list(table.index) == list(digits.index)
     assert list(table.columns[[0, 1, -1]]) == ["gradient_000_0_0", "gradient_000_0_1", "gradient_315_4_4"]
     assert table.shape[1] == features_of_base.directions * features_of_base.grid**2
+    assert set(table.dtypes) == {np.dtype("float32")}
+
+
+def test_the_pixels_stand_beside_the_gradients_where_asked_for(digits, features_of_base):
+    with_pixels = features_of_base.model_copy(update={"pixels": True, "enlarge": 1})
+
+    table = extract_features(digits, with_pixels)
+
+    assert table.shape[1] == 200 + 64
+    np.testing.assert_allclose(to_images(table), to_images(digits) / 255, atol=1e-6)
     assert set(table.dtypes) == {np.dtype("float32")}
 
 

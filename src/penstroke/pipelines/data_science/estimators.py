@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.compose import make_column_selector
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metaestimators import available_if
 
@@ -17,6 +18,8 @@ _COPY = re.compile(r"copy_(\d+)_(.+)")
 
 def resolve_class(path: str) -> type[BaseEstimator]:
     """Import an estimator class by its dotted path, from allowed packages only, so that configuration stays data.
+
+    ``sklearn.compose.make_column_selector``, which estimators take as an argument, is the one other class.
 
     Raises:
         ValueError: the path lies outside the allowed packages, does not exist, or is no estimator class.
@@ -28,7 +31,7 @@ def resolve_class(path: str) -> type[BaseEstimator]:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError):
         raise ValueError(f"class {path!r} does not exist; check its spelling") from None
-    if not (isinstance(found, type) and issubclass(found, BaseEstimator)):
+    if not (isinstance(found, type) and issubclass(found, BaseEstimator | make_column_selector)):
         raise ValueError(f"class {path!r} is no estimator; name a class that has fit")
     return found
 

@@ -12,6 +12,7 @@ from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -137,11 +138,12 @@ def choose_champion(leaderboard: pd.DataFrame, contenders: Contenders, search: S
 def fit_champion(
     training_rows: pd.DataFrame, champion_settings: dict[str, Any], final_fit: FinalFit
 ) -> CalibratedClassifierCV:
-    """Fit the champion on all training rows and their copies, and calibrate its probabilities.
+    """Fit the champion on the training rows and their copies, and calibrate its probabilities.
 
     The calibration learns from the answers that cross-validation gives to rows not fitted on, in folds of rows as
     they follow each other, since neighbours are the most alike; the model itself is then fitted on all rows. Where
-    ``final_fit.rows`` names a stratified part of them, only the calibration keeps to it.
+    ``final_fit.held_back`` names a share of the rows, stratified by class, the model learns from the others alone,
+    once, and the calibration from its answers to these.
 
     Returns:
         The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``.
@@ -152,12 +154,14 @@ def fit_champion(
     contender = Contender.model_validate({"steps": champion_settings["steps"], "grid": {}})
     pipeline = contender.build(champion_settings["seed"]).set_params(**champion_settings["parameters"])
     label, rows = training_rows["label"], training_rows.drop(columns="label")
-    part = _stratified_part(label, final_fit.rows, champion_settings["seed"])
     with threadpool_limits(1):
-        model = _calibrated(pipeline, rows.loc[part.index], part, final_fit.calibration, final_fit.folds)
-        if len(part) < len(label):
-            model.calibrated_classifiers_[0].estimator = AugmentedClassifier(pipeline).fit(rows, label)
-    return model
+        if final_fit.held_back is None:
+            return _calibrated(pipeline, rows, label, final_fit.calibration, final_fit.folds)
+        held_back = _stratified_part(label, round(final_fit.held_back * len(label)), champion_settings["seed"])
+        taught = label.drop(held_back.index)
+        champion = AugmentedClassifier(pipeline).fit(rows.loc[taught.index], taught)
+        model = CalibratedClassifierCV(FrozenEstimator(champion), method=final_fit.calibration)
+        return model.fit(rows.loc[held_back.index], held_back.to_numpy())
 
 
 def _calibrated(

@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, RootModel, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, RootModel, StringConstraints, model_validator
 from sklearn.pipeline import Pipeline
 
 from penstroke.parameters import OneLineErrors, Parameters
@@ -11,6 +11,7 @@ from penstroke.parameters import OneLineErrors, Parameters
 from .estimators import build_estimator, build_pipeline, resolve_class
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+OneOrMore = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)  # --params cannot give a list
 
 
 class Step(Parameters):
@@ -60,7 +61,9 @@ class Contenders(OneLineErrors, RootModel[dict[Name, Contender]]):
 class Search(Parameters):
     """How the contenders are compared, on training rows alone (``params:search``)."""
 
-    contenders: list[Name] = Field(min_length=1, description="who takes part; earlier ones win ties")
+    contenders: Annotated[list[Name], OneOrMore] = Field(
+        min_length=1, description="who takes part, a list or one name; earlier ones win ties"
+    )
     folds: int = Field(ge=2, le=50, description="parts of the stratified cross-validation")
     rows: int | None = Field(ge=100, description="training rows that take part, stratified by class; null for all")
     copies: int = Field(ge=0, description="deformed copies of each row that the fits of the search learn from")
@@ -70,8 +73,12 @@ class Search(Parameters):
 
 
 class FinalFit(Parameters):
-    """How the champion is fitted on all training rows (``params:final_fit``)."""
+    """How the champion is fitted on the training rows (``params:final_fit``)."""
 
     calibration: Literal["temperature", "sigmoid", "isotonic"] = Field(description="of the probabilities")
     folds: int = Field(ge=2, le=50, description="parts of the cross-validation that the calibration learns from")
-    rows: int | None = Field(ge=100, description="training rows that the calibration learns from; null for all")
+    held_back: float | None = Field(
+        gt=0,
+        lt=1,
+        description="share of the training rows that only the calibration learns from; null for folds of all",
+    )

@@ -120,7 +120,7 @@ def oriented_gradients(images: np.ndarray, directions: int, grid: int, pooling_w
     right = _correlate(_correlate(images, SOBEL_SMOOTH, 1), SOBEL_DIFFERENCE, 2)
     magnitude = np.hypot(down, right)
     turn = np.arctan2(down, right) * np.float32(directions / (2 * np.pi)) % directions
-    row_weights, column_weights = (_pooling(side, grid, pooling_width) for side in images.shape[1:])
+    row_weights, column_weights = (pooling_weights(side, grid, pooling_width) for side in images.shape[1:])
     described = np.empty((len(images), directions, grid, grid), np.float32)
     for direction in range(directions):
         gap = np.abs(turn - direction)
@@ -134,7 +134,8 @@ def _interpolation(side: int, times: int) -> np.ndarray:
     return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(side))).astype(np.float32)
 
 
-def _pooling(side: int, grid: int, width: float) -> np.ndarray:
+def pooling_weights(side: int, grid: int, width: float) -> np.ndarray:
+    """Give the Gaussian weights of pixels for cells along one side, (grid, side) float32; each row sums to 1."""
     cell = side / grid
     centres = (np.arange(grid) + 0.5) * cell - 0.5
     weights = np.exp(-0.5 * ((np.arange(side) - centres[:, None]) / (width * cell)) ** 2)

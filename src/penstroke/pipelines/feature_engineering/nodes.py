@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from penstroke.pixels import INK, to_images
+from penstroke.pixels import INK, to_images, to_table
 
 from .images import deform, enlarge, oriented_gradients, straighten
 from .parameters import Augmentation, Features
@@ -19,11 +19,11 @@ def extract_features(digits: pd.DataFrame, features: Features) -> pd.DataFrame:
         features: the choices.
 
     Returns:
-        The same rows; a float32 column ``gradient_<degrees>_<row>_<column>`` for each direction and cell.
+        The same rows; float32 columns ``gradient_<degrees>_<row>_<column>`` for each direction and cell, and where
+        ``features.pixels`` asks for them ``pixel_<row>_<column>``, 0 to 1, of the enlarged image.
     """
-    chunks = _chunks(to_images(digits), features)
-    described = [describe_images(enlarge_images(chunk, features), features) for _, chunk in chunks]
-    return pd.DataFrame(np.concatenate(described), digits.index, feature_names(features))
+    described = [describe_images(enlarge_images(chunk, features), features) for _, chunk in _chunks(digits, features)]
+    return pd.concat(described, ignore_index=True).set_axis(digits.index)
 
 
 def extract_copy_features(digits: pd.DataFrame, features: Features, augmentation: Augmentation) -> pd.DataFrame:
@@ -40,14 +40,16 @@ def extract_copy_features(digits: pd.DataFrame, features: Features, augmentation
         The training rows; float32 columns ``copy_<number>_`` + the feature's name, none where there are no copies.
     """
     training = digits[digits["split"] == "train"]
+    if not augmentation.copies:
+        return pd.DataFrame(index=training.index)
     limits = augmentation.model_dump(exclude={"copies", "seed"})
     draws = _draw(training.index, augmentation)
     described = []
-    for start, chunk in _chunks(to_images(training), features):
+    for start, chunk in _chunks(training, features):
         copies = deform(enlarge_images(chunk, features), draws[:, start : start + len(chunk)], **limits)
-        described.append(np.hstack([describe_images(copy, features) for copy in copies] or [np.empty((len(chunk), 0))]))
-    names = [f"copy_{copy}_{name}" for copy in range(augmentation.copies) for name in feature_names(features)]
-    return pd.DataFrame(np.concatenate(described).astype(np.float32), training.index, names)
+        tables = [describe_images(copy, features).add_prefix(f"copy_{place}_") for place, copy in enumerate(copies)]
+        described.append(pd.concat(tables, axis=1))
+    return pd.concat(described, ignore_index=True).set_axis(training.index)
 
 
 def enlarge_images(images: np.ndarray, features: Features) -> np.ndarray:
@@ -55,18 +57,15 @@ def enlarge_images(images: np.ndarray, features: Features) -> np.ndarray:
     return enlarge(images / np.float32(INK), features.enlarge)
 
 
-def describe_images(images: np.ndarray, features: Features) -> np.ndarray:
+def describe_images(images: np.ndarray, features: Features) -> pd.DataFrame:
     """Straighten enlarged images, (n, height, width), and describe them: (n, number of features) float32."""
     straight = straighten(images, features.deskew, features.centre)
-    described = oriented_gradients(straight, features.directions, features.grid, features.pooling_width)
-    return described.reshape(len(images), features.directions * features.grid**2)
-
-
-def feature_names(features: Features) -> list[str]:
-    """Name the features in the order of :func:`describe_images`: gradient_<degrees>_<row>_<column>."""
+    gradients = oriented_gradients(straight, features.directions, features.grid, features.pooling_width)
     degrees = [round(360 * direction / features.directions) for direction in range(features.directions)]
-    cells = range(features.grid)
-    return [f"gradient_{angle:03d}_{row}_{column}" for angle in degrees for row in cells for column in cells]
+    cells = list(np.ndindex(features.grid, features.grid))
+    names = [f"gradient_{angle:03d}_{row}_{column}" for angle in degrees for row, column in cells]
+    described = pd.DataFrame(gradients.reshape(len(images), len(names)), columns=names)
+    return pd.concat([described, to_table(images)], axis=1) if features.pixels else described
 
 
 def _draw(digit_id: pd.Index, augmentation: Augmentation) -> np.ndarray:
@@ -77,6 +76,7 @@ def _draw(digit_id: pd.Index, augmentation: Augmentation) -> np.ndarray:
     return np.stack(drawn, axis=1) if drawn else np.empty((augmentation.copies, 0, 6))
 
 
-def _chunks(images: np.ndarray, features: Features) -> Iterator[tuple[int, np.ndarray]]:
+def _chunks(digits: pd.DataFrame, features: Features) -> Iterator[tuple[int, np.ndarray]]:
+    images = to_images(digits)
     for start in range(0, max(len(images), 1), features.chunk_rows):
         yield start, images[start : start + features.chunk_rows]

@@ -14,6 +14,7 @@ class Features(Parameters):
     directions: int = Field(ge=2, le=32, description="signed directions of the gradient, evenly round the circle")
     grid: int = Field(ge=1, le=16, description="cells along each side of the image")
     pooling_width: float = Field(gt=0, le=4, description="standard deviation of a cell's Gaussian weight, in cells")
+    pixels: bool = Field(description="whether the pixels stand beside the gradients, for steps that learn features")
     chunk_rows: int = Field(ge=1, description="images worked on at once; bounds the memory")
 
 

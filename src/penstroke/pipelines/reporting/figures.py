@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import confusion_matrix
 
 from penstroke.pipelines.feature_engineering.images import oriented_gradients, straighten
-from penstroke.pipelines.feature_engineering.nodes import describe_images, enlarge_images, feature_names
+from penstroke.pipelines.feature_engineering.nodes import describe_images, enlarge_images
 from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pixels import INK, to_images
 
@@ -202,7 +202,7 @@ GAP = 6  # pixels between the images of a mosaic
 
 def _probability(model: ClassifierMixin, images: np.ndarray, column: np.ndarray, features: Features) -> np.ndarray:
     described = describe_images(enlarge_images(images, features), features)
-    return model.predict_proba(pd.DataFrame(described, columns=feature_names(features)))[np.arange(len(images)), column]
+    return model.predict_proba(described)[np.arange(len(images)), column]
 
 
 def _mosaic(images: np.ndarray) -> go.Figure:

@@ -1,0 +1,137 @@
+"""Features that are learned, and so are a step of a contender, fitted inside each fold."""
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.cluster import KMeans
+from sklearn.covariance import ShrunkCovariance
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import normalize
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
+
+from penstroke.pixels import to_images
+
+from .images import oriented_gradients, pooling_weights, straighten
+
+IMAGES_OF_THE_DICTIONARY, PATCHES_OF_THE_DICTIONARY = 3000, 40_000
+FAINT = 0.05  # of a long patch; a shorter one is nearly paper, and its direction says nothing
+
+
+class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Describe images by which typical patches of oriented gradients they hold, and where.
+
+    The map of oriented gradients, ``grid`` x ``grid`` cells, is cut into overlapping patches; each is brought to
+    length 1, whitened, and compared with ``atoms`` typical ones that k-means found. What its cosine exceeds
+    ``threshold`` by, times its length, is pooled on a coarser grid; principal components of that are the features.
+
+    Args:
+        deskew: share of the slant that is taken out of each image first, 0 to 1; the centre moves to the middle.
+        directions: of the gradients.
+        grid: cells along each side of the map of gradients.
+        patch: cells along each side of a patch.
+        atoms: how many typical patches.
+        threshold: cosine from which a patch is like an atom.
+        pooled: cells along each side of the coarser grid.
+        components: how many features; fewer where there are fewer images.
+        images: how many of the training images dictionary and components are learned from, drawn at random.
+        chunk_rows: images worked on at once; few fit into a processor's cache, which makes it quick.
+        random_state: of the draws.
+
+    Source: Coates and Ng, "Learning feature representations with k-means", Neural Networks: Tricks of the Trade,
+    2012; of gradients rather than pixels, Mairal, Koniusz, Harchaoui and Schmid, "Convolutional kernel networks",
+    NIPS 2014.
+    """
+
+    def __init__(
+        self,
+        *,
+        deskew: float = 1.0,
+        directions: int = 8,
+        grid: int = 14,
+        patch: int = 3,
+        atoms: int = 200,
+        threshold: float = 0.3,
+        pooled: int = 5,
+        components: int = 400,
+        images: int = 8000,
+        chunk_rows: int = 32,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.deskew = deskew
+        self.directions = directions
+        self.grid = grid
+        self.patch = patch
+        self.atoms = atoms
+        self.threshold = threshold
+        self.pooled = pooled
+        self.components = components
+        self.images = images
+        self.chunk_rows = chunk_rows
+        self.random_state = random_state
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002, N803
+        """Learn the dictionary and the components from ``X``, whose pixel columns are 0 (paper) to 1 (ink).
+
+        Raises:
+            ValueError: the pixel columns are no whole rectangle, or the images are blank.
+        """
+        random = check_random_state(self.random_state)
+        images = to_images(X.iloc[random.permutation(len(X))[: self.images]])
+        patches = self._patches(images[:IMAGES_OF_THE_DICTIONARY]).reshape(-1, self.patch**2 * self.directions)
+        lengths = np.linalg.norm(patches, axis=1)
+        self.faint_ = np.float32(FAINT * np.percentile(lengths, 95))
+        if not self.faint_:
+            raise ValueError("no typical patches can be found: nearly all of the images are blank")
+        clear = np.flatnonzero(lengths > 4 * self.faint_)
+        patches = normalize(patches[random.permutation(clear)[:PATCHES_OF_THE_DICTIONARY]])
+        covariance = ShrunkCovariance().fit(patches)
+        self.mean_ = covariance.location_.astype(np.float32)
+        # any root of the precision will do, since only angles between whitened patches matter
+        self.whitening_ = np.linalg.cholesky(covariance.precision_).astype(np.float32)
+        whitened = normalize((patches - self.mean_) @ self.whitening_)
+        count = min(self.atoms, len(whitened))
+        clusters = KMeans(count, init="random", n_init=1, max_iter=10, random_state=random.randint(2**31)).fit(whitened)
+        self.atoms_ = np.ascontiguousarray(normalize(clusters.cluster_centers_).T)
+        described = np.concatenate([self._describe(images[chunk]) for chunk in self._chunks(images)])
+        pca = PCA(min(self.components, *described.shape), svd_solver="randomized", random_state=random.randint(2**31))
+        scale = np.sqrt((pca.fit_transform(described) ** 2).sum(axis=1).mean())
+        self.axes_ = np.ascontiguousarray(pca.components_.T / scale)
+        self.origin_ = pca.mean_ @ self.axes_
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+        """Give the features, (n, components) float32, of mean squared length 1 over the training images."""
+        check_is_fitted(self)
+        images = to_images(X)
+        features = np.empty((len(images), len(self.origin_)), np.float32)
+        with threadpool_limits(1):  # the products are small: a second thread makes them slower
+            for chunk in self._chunks(images):
+                features[chunk] = self._describe(images[chunk]) @ self.axes_ - self.origin_
+        return features
+
+    def _chunks(self, images: np.ndarray) -> list[slice]:
+        return list(gen_batches(len(images), self.chunk_rows))
+
+    def _patches(self, images: np.ndarray) -> np.ndarray:
+        """Cut the maps of gradients into patches, (n, grid, grid) of which each has its middle in a cell."""
+        maps = oriented_gradients(straighten(images, self.deskew, centre=True), self.directions, self.grid, 0.5)
+        before, after = self.patch // 2, (self.patch - 1) // 2
+        maps = np.pad(np.moveaxis(maps, 1, 3), ((0, 0), (before, after), (before, after), (0, 0)))
+        seen = sliding_window_view(maps, (self.patch, self.patch), axis=(1, 2))
+        return seen.reshape(len(images), self.grid**2, -1)
+
+    def _describe(self, images: np.ndarray) -> np.ndarray:
+        patches = self._patches(images)
+        length = np.linalg.norm(patches, axis=2, keepdims=True)
+        whitened = (patches / np.maximum(length, self.faint_) - self.mean_) @ self.whitening_
+        whitened *= length / np.maximum(np.linalg.norm(whitened, axis=2, keepdims=True), 1e-6)
+        answers = whitened @ self.atoms_
+        answers -= self.threshold * length
+        np.maximum(answers, 0, out=answers)
+        weights = pooling_weights(self.grid, self.pooled, 0.5)
+        return (np.kron(weights, weights) @ answers).reshape(len(images), -1)

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
+
+ROWS, CLASSES = make_classification(300, 8, n_informative=6, n_classes=3, class_sep=1.5, random_state=1)
+
+
+@parametrize_with_checks([NystroemRidgeClassifier(n_components=50)])
+def test_it_is_a_classifier_as_scikit_learn_wants_one(estimator, check):
+    check(estimator)
+
+
+def test_it_answers_as_a_ridge_after_the_same_approximation_of_the_kernel():
+    ours = NystroemRidgeClassifier(n_components=40, gamma=0.1, alpha=0.5, random_state=3).fit(ROWS, CLASSES)
+    approximation = Nystroem(n_components=40, gamma=0.1, random_state=3)
+    theirs = make_pipeline(approximation, RidgeClassifier(alpha=0.5, fit_intercept=False)).fit(ROWS, CLASSES)
+
+    np.testing.assert_array_equal(ours.components_, approximation.components_)
+    np.testing.assert_allclose(ours.decision_function(ROWS), theirs.decision_function(ROWS), atol=2e-3)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 7, 1000])
+def test_the_size_of_the_chunks_changes_nothing(chunk_rows):
+    whole = NystroemRidgeClassifier(50, gamma=0.1, random_state=0).fit(ROWS, CLASSES)
+    chunked = NystroemRidgeClassifier(50, gamma=0.1, chunk_rows=chunk_rows, random_state=0).fit(ROWS, CLASSES)
+
+    np.testing.assert_allclose(chunked.decision_function(ROWS), whole.decision_function(ROWS), atol=1e-6)
+
+
+def test_all_rows_stand_for_themselves_where_there_are_fewer_than_components():
+    model = NystroemRidgeClassifier(10_000, gamma=0.1, random_state=0).fit(ROWS, CLASSES)
+
+    assert len(model.components_) == len(ROWS)
+    assert model.score(ROWS, CLASSES) > 0.95
+
+
+def test_float32_rows_stay_float32_and_are_answered_alike():
+    wide = NystroemRidgeClassifier(50, gamma=0.1, random_state=0).fit(ROWS, CLASSES)
+    narrow = NystroemRidgeClassifier(50, gamma=0.1, random_state=0).fit(ROWS.astype(np.float32), CLASSES)
+
+    assert narrow.components_.dtype == narrow.coef_.dtype == np.float32
+    np.testing.assert_allclose(
+        narrow.decision_function(ROWS.astype(np.float32)), wide.decision_function(ROWS), atol=1e-2
+    )
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ValueError, match="needs two classes at least; found one class, 4"):
+        NystroemRidgeClassifier().fit(ROWS, np.full(len(ROWS), 4))
