@@ -1,6 +1,7 @@
-"""What do Kedro, contracts and checks cost? ``python -m benchmarks.overhead [--pairs 5]``.
+"""What do Kedro, contracts and checks cost? ``python -m benchmarks.overhead [--pairs 5] [--mnist]``.
 
-The whole ``kedro run`` and a plain script that does the same work with the same functions run in turn, each in a
+Of the shipped digits, or with ``--mnist`` of ``--env=mnist`` and the folder that PENSTROKE_MNIST names. The whole
+``kedro run`` and a plain script that does the same work with the same functions run in turn, each in a
 process and a folder of its own. CPU seconds are those of the process and its children, user and system together;
 the ratio is taken pair by pair, since the speed of a machine drifts.
 """
@@ -20,7 +21,7 @@ from .project import ROOT, keep
 NOT_COPIED = (".git", ".venv", "venv", ".viz", "build", "local", "mnist", "0[2-8]_*")
 
 
-def main(pairs: int) -> None:
+def main(pairs: int, source: str | None) -> None:
     """Print and keep a row for each pair, and the medians."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
@@ -28,6 +29,9 @@ def main(pairs: int) -> None:
         (project / "conf/local").mkdir()
         kedro = [sys.executable, "-m", "kedro", "run"]
         plain = [sys.executable, "-m", "benchmarks.plain", "data/plain"]
+        if source:
+            kedro += ["--env=mnist", f"--params=source={source}"]
+            plain += [source]
         rows = []
         for _ in range(pairs + 1):
             kedro_s, kedro_mb = _measure(kedro, project)
@@ -38,7 +42,7 @@ def main(pairs: int) -> None:
     table = pd.DataFrame(rows[1:])  # the first pair fills the caches
     ratio = table["kedro_cpu_s"] / table["plain_cpu_s"]
     keep(
-        "overhead",
+        "overhead_mnist" if source else "overhead",
         table.assign(ratio=ratio.round(3)),
         median_ratio=round(float(ratio.median()), 3),
         median_difference_cpu_s=round(float((table["kedro_cpu_s"] - table["plain_cpu_s"]).median()), 2),
@@ -58,4 +62,8 @@ def _measure(command: list[str], project: Path) -> tuple[float, int]:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--pairs", type=int, default=5, help="how many pairs are counted")
-    main(arguments.parse_args().pairs)
+    arguments.add_argument("--mnist", action="store_true", help="of MNIST, in the folder PENSTROKE_MNIST")
+    chosen = arguments.parse_args()
+    if chosen.mnist and not os.environ.get("PENSTROKE_MNIST"):
+        sys.exit("PENSTROKE_MNIST is not set; name the folder that holds the four files of MNIST")
+    main(chosen.pairs, os.environ["PENSTROKE_MNIST"] if chosen.mnist else None)

@@ -1,7 +1,8 @@
 """The main job as a plain script: the same functions on the same files, without Kedro and without contracts.
 
-``python -m benchmarks.plain FOLDER`` writes below FOLDER what ``kedro run`` writes below ``data``. It is what
-``benchmarks.overhead`` compares with.
+``python -m benchmarks.plain FOLDER`` writes below FOLDER what ``kedro run`` writes below ``data``;
+``python -m benchmarks.plain FOLDER SOURCE`` does with the IDX set in SOURCE what ``kedro run --env=mnist`` does. It is
+what ``benchmarks.overhead`` compares with.
 """
 
 import json
@@ -14,11 +15,14 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
-# the packages of the pipelines import kedro.pipeline for their create_pipeline, which a plain script has no use for
+# the packages of the pipelines import kedro.pipeline for their create_pipeline, and the IDX files' dataset its base
+# class: a plain script has no use for either
 sys.modules["kedro"] = types.ModuleType("kedro")
 sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]
+sys.modules["kedro.io"] = types.SimpleNamespace(AbstractDataset=dict, DatasetError=ValueError)  # type: ignore[assignment]
 
 from penstroke import model_files  # noqa: E402
+from penstroke.datasets.idx import read_idx  # noqa: E402
 from penstroke.pipelines.data_processing import nodes as processing  # noqa: E402
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split  # noqa: E402
 from penstroke.pipelines.data_science import nodes as science  # noqa: E402
@@ -28,20 +32,22 @@ from penstroke.pipelines.feature_engineering.parameters import Augmentation, Fea
 from penstroke.pipelines.reporting import figures  # noqa: E402
 from penstroke.pipelines.reporting import nodes as reporting  # noqa: E402
 from penstroke.pipelines.reporting.parameters import Pictures, Scoring  # noqa: E402
+from penstroke.pixels import to_table  # noqa: E402
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, source: Path | None = None) -> None:
     """Do the main job."""
     folder.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = {}
-    for path in (ROOT / "conf/base").glob("parameters_*.yml"):
-        values |= yaml.safe_load(path.read_text())
+    for environment in ("base", "mnist") if source else ("base",):
+        for path in (ROOT / "conf" / environment).glob("parameters_*.yml"):
+            values = _merged(values, yaml.safe_load(path.read_text()))
     features, pictures = Features.model_validate(values["features"]), Pictures.model_validate(values["pictures"])
     scoring, search = Scoring.model_validate(values["scoring"]), Search.model_validate(values["search"])
     contenders = Contenders.model_validate(values["contenders"])
     final_fit = FinalFit.model_validate(values["final_fit"])
 
-    raw_digits = pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
+    raw_digits = read_set(source) if source else pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
     accepted, rejected, cleaning_scores = processing.screen_digits(
         raw_digits, Cleaning.model_validate(values["cleaning"])
     )
@@ -53,7 +59,7 @@ def main(folder: Path) -> None:
     leaderboard = science.rank_contenders(search_results)
     settings = science.choose_champion(leaderboard, contenders, search)
     model = science.fit_champion(training_rows, settings, final_fit)
-    answers = reporting.predict_test_rows(model, digit_features, labels)
+    answers = reporting.predict_test_rows(model, digit_features, labels, scoring)
     scores = reporting.score_test_rows(answers, scoring)
 
     for name, table in {
@@ -91,5 +97,23 @@ def main(folder: Path) -> None:
     (folder / "model_card.md").write_text(card)
 
 
+def read_set(source: Path) -> pd.DataFrame:
+    """Read the train and test parts of an IDX set as one table of raw digits."""
+    parts = []
+    for split, stem in (("train", "train"), ("test", "t10k")):
+        with (source / f"{stem}-images-idx3-ubyte.gz").open("rb") as file:
+            table = to_table(read_idx(file, 3, stem))
+        with (source / f"{stem}-labels-idx1-ubyte.gz").open("rb") as file:
+            table.insert(0, "label", read_idx(file, 1, stem).astype("int8"))
+        table.insert(1, "split", split)
+        parts.append(table.set_index(pd.Index([f"{split}-{row:05d}" for row in table.index], name="digit_id")))
+    return pd.concat(parts)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(below[key], above[key]) for key in below.keys() & above if isinstance(above[key], dict)}
+    return below | above | both
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

@@ -37,7 +37,7 @@ def keep(name: str, table: pd.DataFrame, **facts: Any) -> None:
         print(f"{fact}: {value}")
     RESULTS.mkdir(exist_ok=True)
     content = {
-        "command": " ".join(["python -m", f"benchmarks.{name}", *sys.argv[1:]]),
+        "command": " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
         **facts,
         "rows": table.to_dict(orient="records"),
     }

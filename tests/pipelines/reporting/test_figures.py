@@ -18,6 +18,7 @@ from penstroke.pipelines.reporting.nodes import predict_test_rows
 from penstroke.pipelines.reporting.parameters import Pictures, Scoring
 from penstroke.pixels import to_images
 
+SCORING = Scoring(interval=0.95, calibration_bins=5, chunk_rows=1000)
 PICTURES = Pictures(gallery=6, occluded_per_class=2, patch=0.25, positions=3)
 
 
@@ -28,7 +29,7 @@ def stage(raw_digits, features_of_base):
     training = labels.index[labels["split"] == "train"]
     # learns from few rows, so that there are mistakes to be shown
     model = KNeighborsClassifier(3).fit(table.loc[training[:40]], labels.loc[training[:40], "label"])
-    return digits, model, predict_test_rows(model, table, labels)
+    return digits, model, predict_test_rows(model, table, labels, SCORING)
 
 
 def test_the_confusion_counts_every_test_row(stage):
@@ -48,7 +49,7 @@ def test_the_colour_of_the_confusion_shows_mistakes_alone(stage):
 
 
 def test_the_calibration_shows_every_test_row_in_a_bin(stage):
-    drawn = draw_calibration(stage[2], Scoring(interval=0.95, calibration_bins=5)).data[0]
+    drawn = draw_calibration(stage[2], SCORING).data[0]
 
     assert sum(drawn.marker.size) == len(stage[2])
     assert all(0 <= value <= 1 for value in [*drawn.x, *drawn.y])

@@ -11,7 +11,7 @@ from penstroke.pipelines.reporting.nodes import (
 )
 from penstroke.pipelines.reporting.parameters import Scoring
 
-SCORING = Scoring(interval=0.95, calibration_bins=10)
+SCORING = Scoring(interval=0.95, calibration_bins=10, chunk_rows=100)
 
 
 def _answers(label, probabilities):
@@ -34,12 +34,31 @@ def test_only_test_rows_are_predicted():
     features = pd.DataFrame({"x": np.float32([1, 2, 3, 4])}, index)
     model = DummyClassifier().fit(features, [0, 0, 1, 0])
 
-    answers = predict_test_rows(model, features, labels)
+    answers = predict_test_rows(model, features, labels, SCORING)
 
     assert list(answers.index) == ["b", "d"]
     assert list(answers.columns) == ["label", "prediction", "confidence", "probability_0", "probability_1"]
     np.testing.assert_allclose(answers["confidence"], 0.75)
     assert list(answers["prediction"]) == [0, 0]
+
+
+def test_the_champion_is_asked_about_no_more_rows_at_once_than_stated():
+    asked = []
+
+    class Counting(DummyClassifier):
+        def predict_proba(self, rows):
+            asked.append(len(rows))
+            return super().predict_proba(rows)
+
+    index = pd.Index([f"row-{place}" for place in range(7)], name="digit_id", dtype="str")
+    labels = pd.DataFrame({"label": np.int8([0, 1] * 3 + [0]), "split": "test"}, index)
+    features = pd.DataFrame({"x": np.arange(7, dtype=np.float32)}, index)
+    model = Counting().fit(features, labels["label"])
+
+    answers = predict_test_rows(model, features, labels, SCORING.model_copy(update={"chunk_rows": 3}))
+
+    assert asked == [3, 3, 1]
+    assert list(answers.index) == list(index)
 
 
 def test_the_scores_are_those_that_one_counts_by_hand():

@@ -4,30 +4,35 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import classification_report, log_loss
+from sklearn.utils import gen_batches
 
 from .parameters import Scoring
 
 
 def predict_test_rows(
-    champion_model: ClassifierMixin, digit_features: pd.DataFrame, labels: pd.DataFrame
+    champion_model: ClassifierMixin, digit_features: pd.DataFrame, labels: pd.DataFrame, scoring: Scoring
 ) -> pd.DataFrame:
-    """Ask the champion about the test rows.
+    """Ask the champion about the test rows, some of them at once.
 
     Args:
         champion_model: a fitted classifier with ``predict_proba``.
         digit_features: float32 features of all rows.
         labels: ``label`` and ``split`` of all rows.
+        scoring: how many rows are asked about at once.
 
     Returns:
         The test rows: ``label``, ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
         ``probability_<class>`` for each class.
     """
     label = labels.loc[labels["split"] == "test", "label"]
-    probabilities = champion_model.predict_proba(digit_features.loc[label.index]).astype(float)
+    rows = digit_features.loc[label.index]
+    chunks = gen_batches(len(rows), scoring.chunk_rows)
+    probabilities = np.concatenate([champion_model.predict_proba(rows[chunk]) for chunk in chunks]).astype(float)
     probabilities /= probabilities.sum(axis=1, keepdims=True)  # of float32 features they sum to 1 only nearly
     predictions = pd.DataFrame(probabilities, label.index, [f"probability_{name}" for name in champion_model.classes_])
     predictions.insert(0, "confidence", probabilities.max(axis=1))

@@ -9,6 +9,7 @@ class Scoring(Parameters):
     """How the test rows are scored (``params:scoring``)."""
 
     interval: float = Field(gt=0, lt=1, description="confidence level of the accuracy's interval")
+    chunk_rows: int = Field(ge=1, description="rows that the champion is asked about at once; bounds the memory")
     calibration_bins: int = Field(ge=2, le=100, description="bins of equal width between 0 and 1")
 
 

@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 predict_test_rows,
-                inputs=["champion_model", "digit_features", "labels"],
+                inputs=["champion_model", "digit_features", "labels", "params:scoring"],
                 outputs="test_predictions",
                 name="predict_test_rows",
             ),
