@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .project import ROOT, keep
+from .project import ROOT, keep, mnist_folder
 
 NOT_COPIED = (".git", ".venv", "venv", ".viz", "build", "local", "mnist", "0[2-8]_*")
 
@@ -64,6 +64,4 @@ if __name__ == "__main__":
     arguments.add_argument("--pairs", type=int, default=5, help="how many pairs are counted")
     arguments.add_argument("--mnist", action="store_true", help="of MNIST, in the folder PENSTROKE_MNIST")
     chosen = arguments.parse_args()
-    if chosen.mnist and not os.environ.get("PENSTROKE_MNIST"):
-        sys.exit("PENSTROKE_MNIST is not set; name the folder that holds the four files of MNIST")
-    main(chosen.pairs, os.environ["PENSTROKE_MNIST"] if chosen.mnist else None)
+    main(chosen.pairs, mnist_folder() if chosen.mnist else None)

@@ -31,7 +31,7 @@ from penstroke.pipelines.feature_engineering import nodes as engineering  # noqa
 from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features  # noqa: E402
 from penstroke.pipelines.reporting import figures  # noqa: E402
 from penstroke.pipelines.reporting import nodes as reporting  # noqa: E402
-from penstroke.pipelines.reporting.parameters import Pictures, Scoring  # noqa: E402
+from penstroke.pipelines.reporting.parameters import Elsewhere, Pictures, Scoring  # noqa: E402
 from penstroke.pixels import to_table  # noqa: E402
 
 
@@ -46,6 +46,7 @@ def main(folder: Path, source: Path | None = None) -> None:
     scoring, search = Scoring.model_validate(values["scoring"]), Search.model_validate(values["search"])
     contenders = Contenders.model_validate(values["contenders"])
     final_fit = FinalFit.model_validate(values["final_fit"])
+    elsewhere = Elsewhere.model_validate(values["elsewhere"])
 
     raw_digits = read_set(source) if source else pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
     accepted, rejected, cleaning_scores = processing.screen_digits(
@@ -93,7 +94,7 @@ def main(folder: Path, source: Path | None = None) -> None:
         "features_plot": figures.draw_features(digits, features),
     }.items():
         figure.write_json(folder / f"{name}.json")
-    card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores)
+    card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores, elsewhere)
     (folder / "model_card.md").write_text(card)
 
 

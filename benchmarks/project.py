@@ -1,6 +1,7 @@
 """What the benchmarks share: the project's own pipelines, run in memory, and a result that is printed and kept."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,13 @@ from kedro.framework.startup import bootstrap_project
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
+
+
+def mnist_folder() -> str:
+    """Return the folder of MNIST's four files; where none is named, end with a line that says how to name it."""
+    if not os.environ.get("PENSTROKE_MNIST"):
+        sys.exit("PENSTROKE_MNIST is not set; name the folder that holds the four files of MNIST")
+    return os.environ["PENSTROKE_MNIST"]
 
 
 def load_project(env: str = "base", **runtime_params: Any) -> tuple[pd.DataFrame, dict[str, Any]]:

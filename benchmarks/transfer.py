@@ -5,8 +5,6 @@ for all shipped digits, brought to 28 x 28. Other writers, another country, anot
 The conversions, like all defaults, were chosen on MNIST's training images and by what the shipped digits look like.
 """
 
-import os
-import sys
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from scipy import ndimage
 from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pixels import INK, to_images, to_table
 
-from .project import keep, load_project, run_in_memory
+from .project import keep, load_project, mnist_folder, run_in_memory
 
 BITMAP, BLOCK = 32, 4  # a shipped digit: 8 x 8 counts of the inked pixels of 4 x 4 blocks
 SQUEEZE, MOST_COLUMNS = 0.85, 24  # the shipped digits fill all rows, and seldom more than the six columns inside
@@ -115,6 +113,4 @@ def _score(raw_digits: pd.DataFrame, parameters: dict[str, Any], images: np.ndar
 
 
 if __name__ == "__main__":
-    if not os.environ.get("PENSTROKE_MNIST"):
-        sys.exit("PENSTROKE_MNIST is not set; name the folder that holds the four files of MNIST")
-    main(os.environ["PENSTROKE_MNIST"])
+    main(mnist_folder())

@@ -68,8 +68,19 @@ def test_the_figures_of_the_choices_are_those_that_the_benchmark_kept():
             f"{row['log_loss_random']:.5f}",
             str(row["errors_random"]),
             str(row["errors_neighbours"]),
+            f"{row['strangers']:.2%}",
         )
         assert f"| {' | '.join(cells)} |" in figures
+
+
+def test_the_figures_of_the_transfer_are_those_that_the_benchmark_kept():
+    pages = [ROOT / "docs/figures.md", ROOT / "README.md"]
+    cards = [base_parameters("reporting"), yaml.safe_load((ROOT / "conf/mnist/parameters_reporting.yml").read_text())]
+
+    for row, parameters in zip(_kept("transfer")["rows"], cards, strict=True):
+        assert all(f"{row['accuracy'] / 100:.1%}" in page.read_text() for page in pages)
+        (figure,) = parameters["elsewhere"]["figures"]
+        assert (figure["rows"], figure["accuracy"]) == (row["rows"], round(row["accuracy"] / 100, 4))
 
 
 def test_the_figures_of_the_search_are_those_that_the_benchmark_kept():

@@ -9,9 +9,12 @@ from penstroke.pipelines.reporting.nodes import (
     score_test_rows,
     write_model_card,
 )
-from penstroke.pipelines.reporting.parameters import Scoring
+from penstroke.pipelines.reporting.parameters import Elsewhere, Scoring
 
 SCORING = Scoring(interval=0.95, calibration_bins=10, chunk_rows=100)
+ELSEWHERE = Elsewhere.model_validate(
+    {"command": "python measure.py", "figures": [{"digits": "Strangers' digits", "rows": 20, "accuracy": 0.85}]}
+)
 
 
 def _answers(label, probabilities):
@@ -124,7 +127,7 @@ def test_the_model_card_says_what_was_measured():
     )
 
     card = write_model_card(
-        settings, leaderboard, {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, SCORING)
+        settings, leaderboard, {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, SCORING), ELSEWHERE
     )
 
     assert "# Model card: svm" in card
@@ -135,3 +138,22 @@ def test_the_model_card_says_what_was_measured():
     assert "| svm | 99.00% | 1.00 | 9 |" in card
     assert "The lowest recall is that of class 1: 0.500" in card
     assert "| 0 | 0.667 | 1.000 | 0.800 |" in card
+    assert "Strangers' digits: **85.00%** of 20 right" in card
+    assert "`python measure.py` printed this" in card
+
+
+def test_a_card_without_figures_from_elsewhere_says_that_nobody_knows():
+    settings = {"contender": "svm", "parameters": {}, "steps": [{"class": "sklearn.svm.SVC", "arguments": {}}]}
+    leaderboard = pd.DataFrame(
+        {"contender": ["svm"], "accuracy_mean": [0.99], "accuracy_sd": [0.01], "combinations": 1}
+    )
+
+    card = write_model_card(
+        settings,
+        leaderboard,
+        {"rows_read": 10, "rows_accepted": 8},
+        score_test_rows(FOUR, SCORING),
+        ELSEWHERE.model_copy(update={"figures": []}),
+    )
+
+    assert "Not measured: how well it reads digits from another source, nobody knows." in card

@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import classification_report, log_loss
 from sklearn.utils import gen_batches
 
-from .parameters import Scoring
+from .parameters import Elsewhere, Scoring
 
 
 def predict_test_rows(
@@ -104,8 +104,9 @@ def write_model_card(
     leaderboard: pd.DataFrame,
     cleaning_scores: dict[str, int],
     test_scores: dict[str, float],
+    elsewhere: Elsewhere,
 ) -> str:
-    """Write what the champion is, how it was chosen, how good it is and where that ends, as Markdown.
+    """Write what the champion is, how it was chosen, how good it is, here and elsewhere, as Markdown.
 
     Source: the headings follow Mitchell et al., "Model cards for model reporting", FAT* 2019, section 4.
     """
@@ -154,11 +155,21 @@ log loss {test_scores["log_loss"]:.4f}.
 
 {_table(("class", "precision", "recall", "F1"), by_class)}
 
+## Measured elsewhere
+{_elsewhere(elsewhere)}
+
 ## Limits
 - The test rows come from the same source, and where it does not say who wrote what, from the same writers, as the
   training rows: strangers' digits are harder than these figures say.
 - Confidence is calibrated for digits of this source. It does not tell a digit from something that is none.
 """
+
+
+def _elsewhere(elsewhere: Elsewhere) -> str:
+    if not elsewhere.figures:
+        return "Not measured: how well it reads digits from another source, nobody knows."
+    lines = [f"- {figure.digits}: **{figure.accuracy:.2%}** of {figure.rows} right." for figure in elsewhere.figures]
+    return "\n".join([*lines, f"\n`{elsewhere.command}` printed this for the settings that come with the project."])
 
 
 def _short_name(block: dict[str, Any]) -> str:

@@ -13,6 +13,21 @@ class Scoring(Parameters):
     calibration_bins: int = Field(ge=2, le=100, description="bins of equal width between 0 and 1")
 
 
+class Figure(Parameters):
+    """What the champion is worth on digits from elsewhere."""
+
+    digits: str = Field(min_length=1, description="which digits, and how they were brought to the form of these")
+    rows: int = Field(ge=1)
+    accuracy: float = Field(ge=0, le=1)
+
+
+class Elsewhere(Parameters):
+    """What was measured on digits from elsewhere, which a run does not have (``params:elsewhere``)."""
+
+    command: str = Field(description="what prints the figures")
+    figures: list[Figure] = Field(description="for the settings as they are; empty where nothing was measured")
+
+
 class Pictures(Parameters):
     """How much the pictures show (``params:pictures``)."""
 

@@ -62,7 +62,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 write_model_card,
-                inputs=["champion_settings", "leaderboard", "cleaning_scores", "test_scores"],
+                inputs=["champion_settings", "leaderboard", "cleaning_scores", "test_scores", "params:elsewhere"],
                 outputs="model_card",
                 name="write_model_card",
             ),
