@@ -1,8 +1,15 @@
 """What differs from Kedro's defaults."""
 
+import fsspec
+
+from penstroke.guards.files import AtomicLocalFileSystem
+from penstroke.guards.runs import GuardedSession, SweepHooks
 from penstroke.hooks import ParameterHooks, SummaryHooks
 
-HOOKS = (ParameterHooks(), SummaryHooks())
+fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)  # a killed save costs nothing stored
+
+SESSION_CLASS = GuardedSession
+HOOKS = (ParameterHooks(), SweepHooks(), SummaryHooks())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

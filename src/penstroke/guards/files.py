@@ -1,0 +1,123 @@
+"""Local files that are always whole: the former one until the new one is complete.
+
+Whatever writes through fsspec, as Kedro's datasets do, is made safe by one line in ``settings.py``::
+
+    fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
+"""
+
+import io
+import os
+import shutil
+from glob import escape
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+from fsspec.implementations.local import LocalFileSystem
+
+PARTIAL = ".partial"  # the ending of what is being written, and of what a killed process left
+
+
+class AtomicWriter(io.BufferedRandom):
+    """A binary file that takes its place when it is closed, and not before.
+
+    What is written goes to a hidden sibling. ``close`` brings it to the disk, renames it and brings the folder's
+    entry to the disk; ``discard``, or an error within a ``with`` block, removes it and leaves the former file alone.
+
+    Args:
+        path: the file's place; that of a symbolic link's target, where it is one.
+        mode: as for ``open``: ``w``, ``x``, ``a`` or ``r+``; the latter two begin with what the file holds.
+
+    Raises:
+        OSError: as for ``open``, or, on ``close`` and ``write``, the disk is full; the former file is untouched.
+    """
+
+    def __init__(self, path: str | Path, mode: str) -> None:
+        self.place = Path(os.path.realpath(path))
+        if self.place.is_dir():
+            raise IsADirectoryError(f"{self.place} is a folder; name a file")
+        if "x" in mode and self.place.exists():
+            raise FileExistsError(f"{self.place} exists already")
+        if "r" in mode and not self.place.exists():
+            raise FileNotFoundError(f"{self.place} does not exist")
+        self._partial = self.place.with_name(f"{_stem(self.place)}{uuid4().hex}{PARTIAL}")
+        super().__init__(io.FileIO(self._partial, "w+"))
+        if self.place.exists():
+            shutil.copymode(self.place, self._partial)
+        if ("a" in mode or "r" in mode) and self.place.exists():
+            with self.place.open("rb") as former:
+                shutil.copyfileobj(former, self)
+            self.seek(0, io.SEEK_END if "a" in mode else io.SEEK_SET)
+
+    def close(self) -> None:
+        """Complete the file and put it in its place."""
+        if self.closed:
+            return
+        try:
+            self.flush()
+            os.fsync(self.fileno())
+            super().close()
+            os.replace(self._partial, self.place)
+        except BaseException:
+            self.discard()
+            raise
+        sync_folder(self.place.parent)
+
+    def discard(self) -> None:
+        """Forget what was written."""
+        self.raw.close()
+        self._partial.unlink(missing_ok=True)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Complete the file, or forget it where an error ended the block."""
+        self.close() if kind is None else self.discard()
+
+
+class _AtomicText(io.TextIOWrapper):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close() if kind is None else self.buffer.discard()  # type: ignore[attr-defined]
+
+
+class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
+    """fsspec's local files, written by :class:`AtomicWriter`."""
+
+    def open(self, path: str, mode: str = "rb", **options: Any) -> IO[Any]:
+        """Open a file as fsspec does; one that is written, as text or binary, is whole or not there."""
+        if "b" in mode or _only_reads(mode):
+            return super().open(path, mode, **options)
+        text = {name: options.pop(name) for name in ("encoding", "errors", "newline") if name in options}
+        return _AtomicText(self.open(path, mode.replace("t", "") + "b", **options), **text)
+
+    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **options: Any) -> IO[bytes]:
+        if _only_reads(mode):
+            return super()._open(path, mode, block_size, **options)
+        path = self._strip_protocol(path)
+        if self.auto_mkdir:
+            self.makedirs(self._parent(path), exist_ok=True)
+        return AtomicWriter(path, mode)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the entries of a folder to the disk, so that a rename outlives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(place: Path) -> list[Path]:
+    """Remove what killed processes left of a file, or of its versions, and return it; nobody may be writing it."""
+    pattern = f"{escape(_stem(place))}*{PARTIAL}"
+    left = [*place.parent.glob(pattern), *place.glob(f"*/{pattern}")]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return left
+
+
+def _stem(place: Path) -> str:
+    return f".{place.name[:150]}."  # a name of the file system's greatest length leaves no room for more
+
+
+def _only_reads(mode: str) -> bool:
+    return "r" in mode and "+" not in mode

@@ -1,0 +1,168 @@
+import multiprocessing
+import os
+import time
+
+import fsspec
+import numpy as np
+import pandas as pd
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from kedro.io import DatasetError, Version
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.pandas import CSVDataset, ParquetDataset
+
+import penstroke.settings  # noqa: F401 - it registers the file system
+from penstroke.guards.files import PARTIAL, AtomicLocalFileSystem, sweep
+
+FILES = AtomicLocalFileSystem(auto_mkdir=True)
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = tmp_path / "file"
+    place.write_text("former")
+    return place
+
+
+def _names(place):
+    return [path.name for path in place.parent.iterdir()]
+
+
+@pytest.mark.parametrize(("mode", "content"), [("w", "new"), ("wb", b"new"), ("wt", "new")])
+def test_a_file_is_written_when_it_is_closed_and_not_before(place, mode, content):
+    with FILES.open(str(place), mode) as file:
+        file.write(content)
+        file.flush()
+        assert place.read_text() == "former"
+
+    assert place.read_text() == "new"
+    assert _names(place) == ["file"]
+
+
+@pytest.mark.parametrize("mode", ["w", "wb", "a", "r+b"])
+def test_an_error_while_writing_leaves_the_former_file(place, mode):
+    def write():
+        with FILES.open(str(place), mode) as file:
+            file.write("new" if "b" not in mode else b"new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write()
+
+    assert place.read_text() == "former"
+    assert _names(place) == ["file"]
+
+
+def test_appending_and_overwriting_begin_with_what_the_file_holds(place):
+    with FILES.open(str(place), "a") as file:
+        file.write(" and new")
+    with FILES.open(str(place), "r+b") as file:
+        file.write(b"F")
+
+    assert place.read_text() == "Former and new"
+
+
+def test_text_keeps_its_encoding_and_newlines(tmp_path):
+    with FILES.open(str(tmp_path / "text"), "w", encoding="utf-16", newline="\r\n") as file:
+        file.write("ä\n")
+
+    assert (tmp_path / "text").read_bytes().decode("utf-16") == "ä\r\n"
+
+
+def test_the_permissions_of_a_file_stay_and_those_of_a_new_one_are_the_usual(place):
+    place.chmod(0o640)
+
+    for path in (place, place.with_name("other")):
+        with FILES.open(str(path), "wb") as file:
+            file.write(b"new")
+
+    assert place.stat().st_mode & 0o777 == 0o640
+    plain = place.with_name("plain")
+    plain.touch()
+    assert place.with_name("other").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_symbolic_link_stays_one(place):
+    link = place.with_name("link")
+    link.symlink_to(place)
+
+    with FILES.open(str(link), "w") as file:
+        file.write("new")
+
+    assert link.is_symlink()
+    assert place.read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "error"), [("xb", "file", FileExistsError), ("wb", ".", IsADirectoryError), ("r+b", "no", OSError)]
+)
+def test_what_open_refuses_is_refused(place, mode, name, error):
+    with pytest.raises(error):
+        FILES.open(str(place.parent / name), mode)
+
+    assert _names(place) == ["file"]
+
+
+def test_reading_is_that_of_fsspec(place):
+    assert FILES.cat(str(place)) == LocalFileSystem().cat(str(place)) == b"former"
+    with FILES.open(str(place), "r") as file:
+        assert file.read() == "former"
+
+
+def test_what_a_killed_process_left_of_a_file_and_its_versions_is_swept_and_nothing_else(tmp_path):
+    place = tmp_path / "table[1].csv"
+    left = [tmp_path / f".table[1].csv.01{PARTIAL}", tmp_path / "table[1].csv/v1" / f".table[1].csv.23{PARTIAL}"]
+    kept = [tmp_path / f".other.csv.01{PARTIAL}", tmp_path / "table[1].csv/v1/table[1].csv"]
+    left[1].parent.mkdir(parents=True)
+    for path in left + kept:
+        path.touch()
+
+    assert sweep(place) == left
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in left)
+
+
+def test_the_project_registers_it_for_all_datasets(tmp_path):
+    assert isinstance(fsspec.filesystem("file"), AtomicLocalFileSystem)
+
+    dataset = JSONDataset(filepath=str(tmp_path / "scores.json"))
+    dataset.save({"accuracy": 1})
+    with pytest.raises(DatasetError):
+        dataset.save({"accuracy": 2, "unserialisable": object()})
+
+    assert dataset.load() == {"accuracy": 1}
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+@pytest.mark.parametrize("kind", [ParquetDataset, CSVDataset, JSONDataset])
+def test_a_save_that_is_killed_at_any_moment_leaves_a_whole_dataset(tmp_path, kind, versioned):
+    """A process saves tables of one value throughout, again and again, and is killed; what loads has one value."""
+    processes = multiprocessing.get_context("fork")
+    for attempt in range(10):
+        begun = processes.Event()
+        saver = processes.Process(target=_save_for_ever, args=(kind, str(tmp_path / "table"), versioned, begun))
+        saver.start()
+        assert begun.wait(60)
+        time.sleep(0.003 * attempt)
+        saver.kill()
+        saver.join()
+
+        files = [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.endswith(PARTIAL)]
+        for path in sorted(files, key=os.path.getmtime)[-2:]:
+            loaded = kind(filepath=str(path)).load()
+            assert len(loaded) == ROWS
+            assert len(np.unique(pd.DataFrame(loaded).to_numpy())) == 1
+    sweep(tmp_path / "table")
+    assert not list(tmp_path.rglob(f"*{PARTIAL}"))
+
+
+ROWS = 20_000
+
+
+def _save_for_ever(kind, place, versioned, begun):
+    for number in range(10_000):
+        table = pd.DataFrame({"value": np.full(ROWS, number)})
+        version = {"version": Version(None, f"{time.time_ns()}")} if versioned else {}
+        kind(filepath=place, **version).save(table["value"].tolist() if kind is JSONDataset else table)
+        if number == 1:
+            begun.set()

@@ -1,0 +1,116 @@
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from filelock import FileLock
+
+from penstroke.guards.runs import RunLockError, lock
+
+from ..conftest import ROOT, Kedro
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "locks" / "labels"
+
+
+@pytest.fixture
+def holder(place):
+    """Another process that holds the lock."""
+    command = "import sys, time; from penstroke.guards.runs import lock\nwith lock(Path(sys.argv[1]), 0):\n    print(1)"
+    command = f"from pathlib import Path; {command}; sys.stdout.flush(); time.sleep(60)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    holder = subprocess.Popen([sys.executable, "-c", command, place], stdout=subprocess.PIPE, env=environment)
+    assert holder.stdout.readline() == b"1\n"
+    yield holder
+    holder.kill()
+    holder.wait()
+
+
+def test_a_lock_that_another_process_holds_is_refused_after_the_stated_time_with_its_holder(place, holder):
+    message = rf"labels is being written by process {holder.pid} on .* since 20\d\d-"
+
+    with pytest.raises(RunLockError, match=message), lock(place, 0.1):
+        pass
+
+
+def test_a_lock_is_had_as_soon_as_its_holder_is_over(place, holder):
+    with pytest.raises(RunLockError), lock(place, 0):
+        pass
+    holder.terminate()
+
+    with lock(place, 10):
+        assert f"process {os.getpid()}" in place.read_text()
+
+
+def test_a_lock_left_by_a_killed_process_stops_nobody(place, holder):
+    holder.kill()
+    holder.wait()
+
+    with lock(place, 0):
+        pass
+
+
+def test_a_lock_is_free_again_after_an_error(place):
+    with pytest.raises(RuntimeError), lock(place, 0):
+        raise RuntimeError
+
+    with lock(place, 0):
+        pass
+
+
+@pytest.fixture
+def impatient(project):
+    """A copy of the project whose runs wait for half a second."""
+    (project / "conf/test/globals.yml").write_text("data: build/test/data\nlock_timeout_s: 0.5\n")
+    return project
+
+
+def test_a_run_that_would_write_what_another_writes_leaves_in_one_line_and_writes_nothing(impatient, kedro: Kedro):
+    data = impatient / "build/test/data"
+    with lock(data / ".locks/labels", 0):
+        result = kedro("run", "--env=test", "--nodes=screen_digits,split_digits")
+
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
+    assert re.search(rf"labels is being written by process {os.getpid()} on .*; this run waited 0.5 s", line)
+    assert [path.name for path in data.iterdir()] == [".locks"]
+
+
+def test_a_run_that_writes_other_datasets_goes_on(impatient, kedro: Kedro):
+    data = impatient / "build/test/data"
+    with lock(data / ".locks/champion_model", 0):
+        result = kedro("run", "--env=test", "--pipelines=data_processing")
+
+    assert result.returncode == 0, result.stderr
+    assert (data / "03_primary/labels.parquet").exists()
+
+
+def test_the_locks_of_a_run_are_those_of_its_outputs_and_free_when_it_is_over(impatient, kedro: Kedro):
+    kedro("run", "--env=test", "--pipelines=data_processing")
+
+    locks = impatient / "build/test/data/.locks"
+    assert {path.name for path in locks.iterdir()} == {
+        "accepted_digits",
+        "rejected_digits",
+        "cleaning_scores",
+        "digits",
+        "labels",
+    }
+    for path in locks.iterdir():
+        FileLock(path).acquire(timeout=0)
+
+
+def test_a_run_sweeps_what_a_killed_one_left_of_its_own_outputs_alone(impatient, kedro: Kedro):
+    folder = impatient / "build/test/data/03_primary"
+    folder.mkdir(parents=True)
+    left, other = (folder / f".{name}.parquet.0123.partial" for name in ("labels", "elsewhere"))
+    left.touch()
+    other.touch()
+
+    kedro("run", "--env=test", "--pipelines=data_processing")
+
+    assert not left.exists()
+    assert other.exists()
