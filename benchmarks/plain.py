@@ -76,7 +76,8 @@ def main(folder: Path, source: Path | None = None) -> None:
         "leaderboard": leaderboard,
         "test_predictions": answers,
     }.items():
-        table.to_parquet(folder / f"{name}.parquet")
+        of_floats = name in {"digit_features", "copy_features", "training_rows"}
+        table.to_parquet(folder / f"{name}.parquet", use_dictionary=not of_floats)
     for name, content in {
         "cleaning_scores": cleaning_scores,
         "champion_settings": settings,

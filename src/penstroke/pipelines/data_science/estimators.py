@@ -102,7 +102,9 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
                 f"{self.copies} copies are asked for, the rows have {len(copied)}; raise augmentation.copies"
             )
         used = copied[: self.copies]
-        self.classifier_ = clone(self.classifier).fit(pd.concat([own, *used]), np.tile(y, 1 + len(used)))
+        self.classifier_ = clone(self.classifier).fit(
+            pd.concat([own, *used]) if used else own, np.tile(y, 1 + len(used))
+        )
         self.classes_ = self.classifier_.classes_
         self.feature_names_in_ = np.asarray(own.columns, dtype=object)
         self.n_features_in_ = own.shape[1]

@@ -22,8 +22,11 @@ def extract_features(digits: pd.DataFrame, features: Features) -> pd.DataFrame:
         The same rows; float32 columns ``gradient_<degrees>_<row>_<column>`` for each direction and cell, and where
         ``features.pixels`` asks for them ``pixel_<row>_<column>``, 0 to 1, of the enlarged image.
     """
-    described = [describe_images(enlarge_images(chunk, features), features) for _, chunk in _chunks(digits, features)]
-    return pd.concat(described, ignore_index=True).set_axis(digits.index)
+    names = describe_images(enlarge_images(to_images(digits.head(0)), features), features).columns
+    described = np.empty((len(digits), len(names)), np.float32)  # filled, since joining tables would hold all twice
+    for start, chunk in _chunks(digits, features):
+        described[start : start + len(chunk)] = describe_images(enlarge_images(chunk, features), features)
+    return pd.DataFrame(described, digits.index, names)
 
 
 def extract_copy_features(digits: pd.DataFrame, features: Features, augmentation: Augmentation) -> pd.DataFrame:

@@ -1,0 +1,124 @@
+"""How do CPU and memory grow with rows? ``PENSTROKE_MNIST=folder python -m benchmarks.growth``, on Linux.
+
+Copies of MNIST's training images, deformed within ``augmentation``, make sets of any size, nine tenths of them to
+train. Each stage of ``--env=mnist`` runs on each set, the champion being ``patches``, and an exact support vector
+machine beside it. CPU is that of the process itself; what the system spends on handing out memory swings with the
+machine and stands apart. A stage of few seconds runs three times, and its least CPU counts, since others share the
+machine. Memory is the peak above what the process had before the stage. The exponent is the slope of the line through
+the logarithms, without what is under 0.05 s or 5 MB: 1 where cost doubles as rows do.
+"""
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from kedro.framework.project import pipelines
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
+
+from penstroke.datasets.idx import UNSIGNED_BYTE, IdxDataset
+from penstroke.pipelines.data_science.nodes import choose_champion
+from penstroke.pipelines.feature_engineering.images import deform
+from penstroke.pixels import to_images
+
+from .project import keep, load_project, mnist_folder
+
+SIZES, SEED = (10_000, 30_000, 100_000, 300_000), 7
+FEW_SECONDS, LEAST = 5, {"user_s": 0.05, "system_s": 0.05, "peak_mb": 5.0}
+
+
+def main(folder: str) -> None:
+    """Print and keep a row for each stage."""
+    raw_digits, parameters = load_project("mnist", source=folder)
+    leaderboard = pd.DataFrame({"contender": ["patches"], "accuracy_mean": [0.0], "parameters": ["{}"]})
+    settings = choose_champion(leaderboard, parameters["contenders"], parameters["search"])
+    inputs = {f"params:{name}": value for name, value in parameters.items()} | {"champion_settings": settings}
+    training = raw_digits[raw_digits["split"] == "train"]
+    which = np.arange(max(SIZES)) % len(training)
+    limits = parameters["augmentation"].model_dump(exclude={"copies", "seed"})
+    images, labels = _deform(to_images(training), which, limits), training["label"].to_numpy(np.uint8)[which]
+    spent = {}
+    for rows in SIZES:
+        with tempfile.TemporaryDirectory() as scratch, threadpool_limits(1):
+            _write_set(Path(scratch), images[:rows], labels[:rows])
+            for name, stage in _stages(Path(scratch), inputs.copy(), rows):
+                spent[name, rows] = _measure(stage)
+    stages = pd.DataFrame(spent).T.groupby(level=0, sort=False)
+    table = pd.DataFrame([{"stage": name} | _growth(costs.droplevel(0)) for name, costs in stages])
+    keep("growth", table.astype(object).where(table.notna(), None))
+
+
+def _deform(images: np.ndarray, which: np.ndarray, limits: dict[str, float]) -> np.ndarray:
+    random, deformed = np.random.default_rng(SEED), []
+    for chunk in np.array_split(which, 100):
+        draws = random.uniform(-1, 1, (1, len(chunk), 6))
+        deformed.append(np.rint(deform(images[chunk], draws, **limits)[0]).astype(np.uint8))
+    return np.concatenate(deformed)
+
+
+def _write_set(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    for kind, values in (("images", images), ("labels", labels)):
+        for part, rows in zip(("train", "test"), np.split(values, [len(values) * 9 // 10]), strict=True):
+            header = bytes([0, 0, UNSIGNED_BYTE, rows.ndim]) + np.array(rows.shape, ">u4").tobytes()
+            (folder / f"{part}_{kind}").write_bytes(header + rows.tobytes())
+
+
+def _stages(folder: Path, data: dict[str, Any], rows: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+    source = IdxDataset(path=str(folder), files={path.name: path.name for path in folder.iterdir()}, filepath="")
+    stored = folder / "digit_features.parquet"
+    yield "reading", lambda: data.update(raw_digits=source.load())
+    yield "processing", lambda: _run(data, "screen_digits", "split_digits")
+    yield "features", lambda: _run(data, "extract_features")
+    yield "storing features", lambda: data["digit_features"].to_parquet(stored, use_dictionary=False)
+    yield "loading features", lambda: data.update(digit_features=pd.read_parquet(stored))
+    yield "training rows", lambda: _run(data, "extract_copy_features", "assemble_training_rows")
+    yield "fitting", lambda: _run(data, "fit_champion")
+    yield "scoring", lambda: _run(data, "predict_test_rows", "score_test_rows")
+    if rows < SIZES[-1]:
+        gradients, split = data["digit_features"].filter(regex="^gradient_"), data["labels"]["split"]
+        machine = make_pipeline(PCA(60, random_state=SEED), SVC(C=10, gamma=0.08))
+        yield "exact SVM, fitting", lambda: machine.fit(gradients[split == "train"], data["training_rows"]["label"])
+        yield "exact SVM, scoring", lambda: machine.predict(gradients[split == "test"])
+
+
+def _run(data: dict[str, Any], *names: str) -> None:
+    for node in pipelines["__default__"].only_nodes(*names).nodes:
+        data |= node.run({name: data[name] for name in node.inputs})
+
+
+def _measure(stage: Callable[[], Any]) -> dict[str, float]:
+    tries: list[dict[str, float]] = []
+    while len(tries) < 3 and sum(one["user_s"] for one in tries) < FEW_SECONDS:
+        ctypes.CDLL(None).malloc_trim(0)  # memory kept for reuse would hide what the stage needs
+        Path("/proc/self/clear_refs").write_text("5")  # lets the peak begin anew
+        before, start = _megabytes("VmRSS"), os.times()
+        stage()
+        end, peak_mb = os.times(), _megabytes("VmHWM") - before
+        tries.append({"user_s": end.user - start.user, "system_s": end.system - start.system, "peak_mb": peak_mb})
+    costs = pd.DataFrame(tries)
+    return costs.min().to_dict() | {"peak_mb": float(costs["peak_mb"].max())}
+
+
+def _megabytes(name: str) -> float:
+    return int(Path("/proc/self/status").read_text().partition(f"{name}:")[2].split()[0]) / 1024
+
+
+def _growth(costs: pd.DataFrame) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for cost, least in LEAST.items():
+        row |= {f"{cost}_{rows // 1000}k": round(value, 2) for rows, value in zip(SIZES, costs[cost], strict=False)}
+        counted = costs.loc[costs[cost] >= least, cost]
+        if len(counted) > 1:
+            row[f"{cost}_exponent"] = round(float(np.polyfit(np.log(counted.index), np.log(counted), 1)[0]), 2)
+    return row
+
+
+if __name__ == "__main__":
+    main(mnist_folder())
