@@ -91,5 +91,24 @@ def test_the_figures_of_the_search_are_those_that_the_benchmark_kept():
         assert f"| {' | '.join(cells)} |" in figures
 
 
-def test_the_figure_of_the_overhead_is_the_one_that_the_benchmark_kept():
-    assert f"{_kept('overhead')['median_ratio']:.2f}" in (ROOT / "docs/figures.md").read_text()
+def test_the_figures_of_the_table_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept("table")["rows"]:
+        spent = f"{row['fit_cpu_s']:.1f} | {row['answer_cpu_s']:.1f}"
+        assert f"| {row['method']} | {row['input']} | {spent} | {row['error_percent']:.2f}% |" in figures
+
+
+def test_the_exponents_of_growth_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept("growth")["rows"]:
+        (line,) = [line for line in figures.splitlines() if line.startswith(f"| {row['stage']} |")]
+        cells = [cell.strip() for cell in line.split("|")]
+        assert cells[6] == ("" if row["user_s_exponent"] is None else f"{row['user_s_exponent']:.2f}")
+        assert cells[8] == ("" if row["peak_mb_exponent"] is None else f"{row['peak_mb_exponent']:.2f}")
+
+
+@pytest.mark.parametrize("name", ["overhead", "overhead_mnist"])
+def test_the_figure_of_the_overhead_is_the_one_that_the_benchmark_kept(name):
+    assert f"{_kept(name)['median_ratio']:.2f}" in (ROOT / "docs/figures.md").read_text()

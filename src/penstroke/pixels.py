@@ -1,11 +1,13 @@
 """How a table holds images: a column for each pixel, 0 (paper) to 255 (ink) once the digits are accepted."""
 
 import re
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 INK = 255
+CHUNK_ROWS = 1000
 _PIXEL = re.compile(r"pixel_(\d+)_(\d+)")
 
 
@@ -38,10 +40,18 @@ def to_images(table: pd.DataFrame) -> np.ndarray:
     """
     names = pixel_columns(table)
     width = 1 + int(names[-1].rpartition("_")[2])
-    return table[names].to_numpy().reshape(len(table), len(names) // width, width)
+    return _in_order(table[names].to_numpy(), "C").reshape(len(table), len(names) // width, width)
 
 
 def to_table(images: np.ndarray) -> pd.DataFrame:
     """Lay images, (n, height, width), out as rows of pixel columns, of the images' own dtype."""
     names = [f"pixel_{row}_{column}" for row, column in np.ndindex(*images.shape[1:])]
-    return pd.DataFrame(images.reshape(len(images), len(names)), columns=names)
+    return pd.DataFrame(_in_order(images.reshape(len(images), len(names)), "F"), columns=names, copy=False)
+
+
+def _in_order(values: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:
+    """Copy a matrix into rows ("C") or columns ("F") that lie together, in chunks, or caches make large ones dear."""
+    ordered = np.empty(values.shape, values.dtype, order)
+    for start in range(0, len(values), CHUNK_ROWS):
+        ordered[start : start + CHUNK_ROWS] = values[start : start + CHUNK_ROWS]
+    return ordered

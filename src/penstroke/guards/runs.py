@@ -95,6 +95,9 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
 def _written(names: list[str] | None, choices: dict[str, Any]) -> list[str]:
     """Name the datasets that a run would write, in order; none for pipelines that Kedro will refuse."""
     pipelines.set_requested(names)
-    asked = sum((pipelines[name] for name in names or ["__default__"] if name in pipelines), start=Pipeline([]))
+    names = names or ["__default__"]
+    if not set(names) <= set(pipelines):
+        return []
+    asked = sum((pipelines[name] for name in names), start=Pipeline([]))
     filters = {key: value for key, value in choices.items() if key in FILTERS}
     return sorted(asked.filter(node_namespaces=choices.get("namespaces"), **filters).all_outputs())
