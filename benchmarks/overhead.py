@@ -18,7 +18,7 @@ import pandas as pd
 
 from .project import ROOT, keep, mnist_folder
 
-NOT_COPIED = (".git", ".venv", "venv", ".viz", "build", "local", "mnist", "0[2-8]_*")
+NOT_COPIED = (".git", ".venv", "venv", ".viz", "build", "local", "0[2-8]_*")
 
 
 def main(pairs: int, source: str | None) -> None:

@@ -127,8 +127,8 @@ def write_model_card(
     return f"""# Model card: {champion_settings["contender"]}
 
 ## Model
-- Steps: {" → ".join(steps)}, fitted on all training rows, and on the copies that `augmentation` makes of them,
-  then calibrated.
+- Steps: {" → ".join(steps)}, fitted on the training rows and the copies that
+  `augmentation` makes of them, then calibrated.
 - Values that the search chose: {chosen}.
 - Input: the features of the pipeline `feature_engineering`; output: a class, and a probability for each class.
 
@@ -173,8 +173,8 @@ def _elsewhere(elsewhere: Elsewhere) -> str:
 
 
 def _short_name(block: dict[str, Any]) -> str:
-    """Name the class of a block and, in brackets, those of the blocks within it."""
-    within = re.findall(r"'class': '[\w.]*?(\w+)'", str(block.get("arguments", {})))
+    """Name the class of a block and, in brackets, those of the estimators within it."""
+    within = re.findall(r"'class': '[\w.]*\.([A-Z]\w*)'", str(block.get("arguments", {})))
     return block["class"].rpartition(".")[2] + (f" ({', '.join(within)})" if within else "")
 
 
