@@ -5,12 +5,20 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, cast
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import settings
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
+
+from penstroke.guards.ledger import ALLOW_STALE, go_on
+from penstroke.guards.receipts import FOLDER
+from penstroke.guards.runs import ONLY_CHANGED
+from penstroke.guards.unchanged import is_unchanged, stamp_place
 
 LINES_OF_AN_ERROR = 3
 WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empty"}  # pandera's names for them
@@ -21,15 +29,18 @@ def cli() -> None:
     """Commands of this project."""
 
 
-def _in_short(error: Exception) -> str:
+def _in_short(error: BaseException) -> str:
     """Say what is wrong in at most three lines."""
     if isinstance(error, DataValidationError) and error.failures:
         faults = [_fault(failure) for failure in error.failures]
         more = f"; and {len(faults) - 2} more" if len(faults) > 2 else ""
         return f"dataset {error.dataset_name} on {error.mode}: {'; '.join(faults[:2])}{more}"
     text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))  # Kedro names the group before
+    if isinstance(error, BrokenProcessPool):
+        text = "a worker process was killed, perhaps because the memory was full; --runner=SequentialRunner takes less"
+    notes = getattr(error, "__notes__", [])
     lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
-    return "\n".join(lines[:LINES_OF_AN_ERROR])
+    return "\n".join(lines[: LINES_OF_AN_ERROR - len(notes)] + notes)
 
 
 def _fault(failure: CheckFailure) -> str:
@@ -43,26 +54,61 @@ def _fault(failure: CheckFailure) -> str:
     return f"{failure.column} {rule}, found {found}" if failure.column else rule
 
 
-def _with_short_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    def run(*arguments: Any, verbose: bool, **options: Any) -> Any:
+def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a run its options of ours, and say in short why it failed or how to go on."""
+
+    def run(*, verbose: bool, changed: bool, allow_stale: bool, **options: Any) -> Any:
         warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
         try:
-            return command(*arguments, **options)
+            if changed:
+                stamp = stamp_place(_receipts(options["env"], options["conf_source"]), options | {"stale": allow_stale})
+                if is_unchanged(stamp):
+                    return click.echo("nothing has changed")
+                ONLY_CHANGED.set(stamp)
+            ALLOW_STALE.set(allow_stale)
+            return command(**options)
         except click.ClickException:
             raise
+        except KeyboardInterrupt:
+            way = go_on("", options["env"], bool(options["params"]))
+            click.secho(f"Interrupted. What was stored is whole; go on by {way}", fg="red", err=True)
+            sys.exit(130)
         except Exception as error:
             if verbose:
                 raise
-            click.secho(f"Error: {_in_short(error)}", fg="red", err=True)
+            _print_in_short(error)
             sys.exit(1)
 
     return run
 
 
+def _receipts(env: str | None, conf_source: str | None) -> Path:
+    """Say where an environment keeps its receipts."""
+    project = Path.cwd()
+    source = conf_source or str(project / settings.CONF_SOURCE)
+    loader = settings.CONFIG_LOADER_CLASS(conf_source=source, env=env, **settings.CONFIG_LOADER_ARGS)
+    return project / str(loader["globals"]["data"]) / FOLDER
+
+
+def _print_in_short(error: BaseException) -> None:
+    click.secho(f"Error: {_in_short(error)}", fg="red", err=True)
+
+
+def _hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Print an error of any of Kedro's commands in short, unless the whole of it is asked for."""
+    if "--verbose" in sys.argv or not isinstance(error, Exception):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _print_in_short(error)
+
+
+sys.excepthook = _hook
 run = copy.copy(kedro_run)
 run.params = [
     *kedro_run.params,
+    click.Option(["--changed"], is_flag=True, help="Run what changed since its results were stored, and no more."),
+    click.Option(["--allow-stale"], is_flag=True, help="Build on stored results that do not agree with what is now."),
     click.Option(["--verbose"], is_flag=True, help="Show the whole traceback of an error."),
 ]
-run.callback = _with_short_errors(cast("Callable[..., Any]", kedro_run.callback))
+run.callback = _with_guards(cast("Callable[..., Any]", kedro_run.callback))
 cli.add_command(run)

@@ -4,9 +4,8 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import pandas as pd
 import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
@@ -17,6 +16,9 @@ from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PREFIX = "params:"
 
@@ -84,7 +86,7 @@ def _asked_for_by_the_catalog(context: KedroContext) -> set[str]:
     return {name for text in texts for name in re.findall(r"\$\{runtime_params:\s*(\w+)", text)}
 
 
-def _ranking(leaderboard: pd.DataFrame) -> Table:
+def _ranking(leaderboard: "pd.DataFrame") -> Table:
     table = Table("contender", "accuracy", "spread")
     for name, mean, spread in leaderboard[["contender", "accuracy_mean", "accuracy_sd"]].to_numpy():
         table.add_row(name, f"{mean:.2%}", f"± {100 * spread:.2f}")

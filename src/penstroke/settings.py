@@ -3,13 +3,14 @@
 import fsspec
 
 from penstroke.guards.files import AtomicLocalFileSystem
+from penstroke.guards.ledger import ReceiptHooks
 from penstroke.guards.runs import GuardedSession, SweepHooks
 from penstroke.hooks import ParameterHooks, SummaryHooks
 
 fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)  # a killed save costs nothing stored
 
 SESSION_CLASS = GuardedSession
-HOOKS = (ParameterHooks(), SweepHooks(), SummaryHooks())
+HOOKS = (ParameterHooks(), ReceiptHooks(), SweepHooks(), SummaryHooks())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

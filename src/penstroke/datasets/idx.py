@@ -12,9 +12,11 @@ from typing import IO, Any
 import fsspec
 import numpy as np
 import pandas as pd
+from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
 from penstroke.contracts import CLASSES, SPLITS
+from penstroke.guards.receipts import hash_of, sha256_of
 from penstroke.pixels import to_table
 
 UNSIGNED_BYTE = 8
@@ -81,6 +83,13 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         """Refuse: what comes in is never written."""
         raise DatasetError("IDX files are read only")
 
+    def content_hash(self) -> str | None:
+        """Return the sha256 of the files' sha256 by name, or None where a file is not on this machine."""
+        files = {name: self._local(f"{self._path}/{name}") for name in self._files.values()}
+        if not all(local.is_file() for local in files.values()):
+            return None
+        return hash_of({name: sha256_of(LocalFileSystem(), str(local)) for name, local in files.items()})
+
     def _load_part(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         images = self._read(self._files[f"{part}_images"], dimensions=3)
         labels = self._read(self._files[f"{part}_labels"], dimensions=1)
@@ -103,16 +112,19 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
             return read_idx(file, dimensions, f"{self._path}/{name}")
 
     def _fetch(self, address: str) -> IO[bytes]:
+        local = self._local(address)
         file_system, remote = fsspec.url_to_fs(address, **self._credentials)
-        if "file" in file_system.protocol:
-            local = Path(remote)
-        else:
-            local = self._filepath / address.replace("://", "/")
-            if not local.exists():
-                self._download(file_system, remote, address, local)
+        if "file" not in file_system.protocol and not local.exists():
+            self._download(file_system, remote, address, local)
         with local.open("rb") as file:
             self._refuse_another_sum(address, hashlib.file_digest(file, "sha256").hexdigest())
         return local.open("rb")
+
+    def _local(self, address: str) -> Path:
+        """Say where a file lies on this machine, or will lie."""
+        if fsspec.utils.get_protocol(address) == "file":
+            return Path(LocalFileSystem._strip_protocol(address))
+        return self._filepath / address.replace("://", "/")
 
     def _download(self, file_system: fsspec.AbstractFileSystem, remote: str, address: str, local: Path) -> None:
         local.parent.mkdir(parents=True, exist_ok=True)

@@ -96,6 +96,14 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
             self.makedirs(self._parent(path), exist_ok=True)
         return AtomicWriter(path, mode)
 
+    def cp_file(self, path1: str, path2: str, **options: Any) -> None:
+        """Copy a file, as ``put`` does for datasets that write by path; the copy is whole or not there."""
+        if self.isdir(path1):
+            return super().cp_file(path1, path2, **options)
+        with self.open(path1, "rb") as source, self.open(path2, "wb") as target:
+            shutil.copyfileobj(source, target)
+        return None
+
 
 def sync_folder(folder: Path) -> None:
     """Bring the entries of a folder to the disk, so that a rename outlives a power cut."""
@@ -107,9 +115,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def sweep(place: Path) -> list[Path]:
-    """Remove what killed processes left of a file, or of its versions, and return it; nobody may be writing it."""
-    pattern = f"{escape(_stem(place))}*{PARTIAL}"
-    left = [*place.parent.glob(pattern), *place.glob(f"*/{pattern}")]
+    """Remove what killed processes left of a file, of its versions or in a folder; nobody may be writing it."""
+    left = [*place.parent.glob(f"{escape(_stem(place))}*{PARTIAL}"), *place.glob(f"**/.*{PARTIAL}")]
     for path in left:
         path.unlink(missing_ok=True)
     return left

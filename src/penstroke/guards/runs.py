@@ -5,10 +5,13 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.parse import quote
 
+import click
 from filelock import FileLock, Timeout
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -18,7 +21,10 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
 from .files import sweep
+from .ledger import Ledger
+from .unchanged import write_stamp
 
+ONLY_CHANGED: ContextVar[Path | None] = ContextVar("only_changed", default=None)  # where to note that nothing has
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 logger = logging.getLogger(__name__)
 
@@ -31,25 +37,58 @@ class GuardedSession(KedroSession):
     """A session whose run waits until no other run writes any of its datasets; two that write others go on at once.
 
     The locks lie in ``<data>/.locks``, where ``globals.yml`` says what ``data`` is and how long to wait
-    (``lock_timeout_s``). They are the operating system's, so those of a process that has died are free.
+    (``lock_timeout_s``). They are the operating system's, so those of a process that has died are free. Where ``data``
+    is an address, they lie in the project's folder and hold for one machine.
     """
 
     def run(self, pipeline_name: str | None = None, **choices: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Run as Kedro does, once all locks are had.
+        """Run as Kedro does, once all locks are had; with ``ONLY_CHANGED``, what changed alone.
 
         Raises:
             RunLockError: another run has held one of them for as long as this one may wait.
+            StaleError: the run would build on what does not agree with today's code, parameters or data.
         """
         names = choices.pop("pipeline_names", None) or ([pipeline_name] if pipeline_name else None)
+        asked = _asked(names, choices)
         places = self._get_config_loader()["globals"]
-        folder = self._project_path / str(places["data"]) / ".locks"
+        folder = lock_folder(self._project_path, str(places["data"]))
         with ExitStack() as held:
-            for dataset in _written(names, choices):  # sorted, so that no two runs can wait for each other
+            for dataset in sorted(asked.all_outputs()):  # so that no two runs can wait for each other
                 held.enter_context(lock(folder / dataset, float(places["lock_timeout_s"])))
             # versions follow the order in which runs wrote, not that in which they were asked for
-            self.session_id = generate_timestamp()
-            self._store["session_id"] = self.session_id
+            self._stamp()
+            if stamp := ONLY_CHANGED.get():
+                return self._run_changed(asked, stamp, pipeline_names=names, **choices)
             return super().run(pipeline_names=names, **choices)
+
+    def _run_changed(self, asked: Pipeline, stamp: Path, **choices: Any) -> dict[str, Any]:
+        """Run what is due until nothing is: what comes out as it was before asks nobody after it to run."""
+        made: dict[str, Any] = {}
+        done: set[str] = set()
+        while due := (ledger := self._ledger()).due(asked):
+            again = sorted(done & set(due))
+            if again:
+                raise RuntimeError(f"{again[0]} has run, and is due again: {due[again[0]]}; another process interferes")
+            for node, reason in due.items():
+                click.echo(f"{node}: {reason}")
+            self._run_called = False
+            made |= super().run(**choices | {"node_names": tuple(due)})
+            done |= set(due)
+            self._stamp()
+        ledger.refuse_stale(asked, set(), self._store.get("env"), bool(self._store.get("runtime_params")))
+        if not done:
+            click.echo("nothing has changed")
+        if places := ledger.places(asked):
+            code = [Path(self._conf_source), self._project_path / "pyproject.toml"]
+            write_stamp(stamp, [*places, *code, *ledger.code_places()])
+        return made
+
+    def _ledger(self) -> Ledger:
+        return cast("Ledger", self.load_context().catalog.ledger)  # type: ignore[attr-defined]
+
+    def _stamp(self) -> None:
+        self.session_id = generate_timestamp()
+        self._store["session_id"] = self.session_id
 
 
 class SweepHooks:
@@ -59,9 +98,14 @@ class SweepHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Sweep, while the locks are held."""
         for name in pipeline.all_outputs():
-            dataset = catalog.get(name)
-            if getattr(dataset, "_protocol", None) == "file":
-                sweep(Path(getattr(dataset, "_filepath")))  # noqa: B009 - every file of Kedro has one, by convention
+            place = getattr(catalog.get(name), "_filepath", None) or getattr(catalog.get(name), "_path", None)
+            if place and "://" not in str(place):
+                sweep(Path(place))
+
+
+def lock_folder(project: Path, data: str) -> Path:
+    """Say where the locks lie of a project's environment whose data lie in this folder or at this address."""
+    return project / (f".locks/{quote(data, safe='')}" if "://" in data else f"{data}/.locks")
 
 
 @contextmanager
@@ -92,12 +136,12 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
         mine.release()
 
 
-def _written(names: list[str] | None, choices: dict[str, Any]) -> list[str]:
-    """Name the datasets that a run would write, in order; none for pipelines that Kedro will refuse."""
+def _asked(names: list[str] | None, choices: dict[str, Any]) -> Pipeline:
+    """Return what a run was asked for; nothing for pipelines that Kedro will refuse."""
     pipelines.set_requested(names)
     names = names or ["__default__"]
     if not set(names) <= set(pipelines):
-        return []
+        return Pipeline([])
     asked = sum((pipelines[name] for name in names), start=Pipeline([]))
     filters = {key: value for key, value in choices.items() if key in FILTERS}
-    return sorted(asked.filter(node_namespaces=choices.get("namespaces"), **filters).all_outputs())
+    return asked.filter(node_namespaces=choices.get("namespaces"), **filters)

@@ -1,0 +1,371 @@
+"""The receipts of a project, and whether what they say still holds."""
+
+import json
+import subprocess
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from kedro.framework import project as framework
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from pydantic_core import to_jsonable_python
+
+from .fingerprints import Code, mentioned_names
+from .receipts import FOLDER, Receipt, content_of, hash_of, is_versioned, pending, read_receipt, withdraw, write_receipt
+
+PARAMETER = "params:"
+ALLOW_STALE: ContextVar[bool] = ContextVar("allow_stale", default=False)
+
+
+class StaleError(RuntimeError):
+    """A run would build on what does not agree with today's code, parameters or data."""
+
+
+class Ledger:
+    """What the receipts say, beside how things are.
+
+    Args:
+        catalog: of the run.
+        entries: the catalog's configuration, without credentials.
+        folder: path or address of the receipts.
+        project: the project's folder; a path below it counts the same wherever the project lies.
+    """
+
+    def __init__(self, catalog: DataCatalog, entries: dict[str, Any], folder: str, project: Path) -> None:
+        self._catalog = catalog
+        self._entries = entries
+        self._folder = folder
+        self._project = project
+        self._code = Code(cast("str", framework.PACKAGE_NAME))
+        self._accepted: dict[str, str] = {}
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Forget what was found on disk."""
+        self._contents: dict[str, str | None] = {}
+        self._faults: dict[str, tuple[str, str] | None] = {}
+
+    @cached_property
+    def makers(self) -> dict[str, Node]:
+        """The node that makes each dataset."""
+        return {output: node for pipeline in pipelines.values() for node in pipeline.nodes for output in node.outputs}
+
+    @cached_property
+    def _commit(self) -> str | None:
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        try:
+            answer = subprocess.run(command, cwd=self._project, capture_output=True, text=True, check=False)  # noqa: S603
+        except FileNotFoundError:
+            return None
+        return answer.stdout.strip() or None
+
+    def receipt(self, name: str) -> Receipt | None:
+        """Read the receipt of what a dataset would load now."""
+        return read_receipt(self._place(name))
+
+    def content(self, name: str) -> str | None:
+        """Return the fingerprint of what a dataset holds now, or None.
+
+        What outlives no run is known by what it is made of.
+        """
+        if not self._outlives(name):
+            return hash_of(self._recipe(self.makers[name])) if name in self.makers else None
+        if name not in self._contents:
+            self._contents[name] = content_of(self._catalog[name])[0]
+        return self._contents[name]
+
+    def fault(self, name: str) -> tuple[str, str] | None:
+        """Find what forbids to build upon a dataset.
+
+        Returns:
+            The dataset, which may be any of those that it was made from, and what is wrong with it; or None.
+        """
+        if name not in self.makers:
+            return None
+        if name not in self._faults:
+            above = [] if self._stands(name) else self.makers[name].inputs
+            deeper = next((fault for source in above if (fault := self.fault(source))), None)
+            own = self._own_fault(name, may_be_gone=True) if self._outlives(name) else None
+            self._faults[name] = deeper or ((name, own) if own else None)
+        return self._faults[name]
+
+    def due(self, pipeline: Pipeline) -> dict[str, str]:
+        """Find the nodes to be run next: those whose results are not what they would make of their inputs now.
+
+        Returns:
+            The reason by the node's name; of nodes of which one depends on the other, the first one alone.
+        """
+        reasons = {}
+        for node in pipeline.nodes:
+            faults = (f"{name} {fault}" for name in node.outputs if (fault := self._own_fault(name)))
+            if reason := next(faults, None):
+                reasons[node] = reason
+        parents = pipeline.node_dependencies
+        waiting: set[Node] = set()
+        for node in pipeline.nodes:
+            if any(parent in reasons or parent in waiting for parent in parents[node]):
+                waiting.add(node)
+        ready = {node: reason for node, reason in reasons.items() if node not in waiting}
+        for node in reversed(pipeline.nodes):
+            needed = [name for name in node.inputs if name in self.makers and not self._outlives(name)]
+            for name in needed if node in ready else []:
+                ready.setdefault(self.makers[name], f"{name} is needed by {node.name}, and kept nowhere")
+        return {node.name: reason for node, reason in ready.items()}
+
+    def places(self, pipeline: Pipeline) -> list[Path]:
+        """List the files and folders that a pipeline depends on or makes; none, if not all of it is on this machine."""
+        names, left = set[str](), list(pipeline.datasets())
+        while left:
+            name = left.pop()
+            if name not in names and not _is_parameter(name):
+                names.add(name)
+                left.extend(self.makers[name].inputs if name in self.makers else [])
+        found = [Path(self._folder)]
+        for dataset in (self._catalog[name] for name in names if self._outlives(name)):
+            ways = [str(getattr(dataset, way)) for way in ("_filepath", "_path") if getattr(dataset, way, None)]
+            local = [Path(way) for way in ways if "://" not in way]
+            if not local or getattr(dataset, "_protocol", "file") != "file":
+                return []
+            found.extend(local)
+        return [] if "://" in self._folder else found
+
+    def code_places(self) -> list[Path]:
+        """List the folders of the project's code."""
+        return [self._code.folder]
+
+    def refuse_stale(self, pipeline: Pipeline, keeps: set[str], env: str | None, overridden: bool) -> None:
+        """Refuse a run that would build on what is stale, or let it pass and remember that.
+
+        Args:
+            pipeline: what is to be run.
+            keeps: datasets that it would make, but keeps as they are.
+            env: environment of the run.
+            overridden: whether parameters come from the command line.
+
+        Raises:
+            StaleError: one line that names the dataset and the command.
+        """
+        self.look_again()
+        for name in sorted(name for name in pipeline.inputs() | keeps if name in self.makers):
+            gone = self._outlives(name) and self.content(name) is None
+            fault = (name, "is missing") if gone else self.fault(name)
+            if fault is None:
+                continue
+            culprit, why = fault
+            what = culprit if culprit == name else f"{culprit}, from which {name} was made,"
+            if gone or not ALLOW_STALE.get():
+                makers = [key for key in ("__default__", *pipelines) if name in pipelines[key].all_outputs()]
+                options = "" if makers[0] == "__default__" else f" --pipelines=__default__,{makers[0]}"
+                raise StaleError(
+                    f"{what} {why}; mend it by "
+                    + go_on(f" --to-outputs={name}{options}", env, overridden)
+                    + ("" if gone else ", or go on with it as it is by --allow-stale")
+                )
+            self._accepted[name] = f"{what} {why}"
+        self.look_again()
+
+    def announce(self, node: Node, run_id: str) -> dict[str, Receipt]:
+        """Say what a node's outputs will have been made of, before they are."""
+        recipe = self._recipe(node)
+        stale = {name: why for name, why in self._accepted.items() if name in node.inputs}
+        for name in set(node.inputs) & set(self.makers) - set(stale):
+            receipt = self.receipt(name) if self._outlives(name) else None
+            stale |= receipt.stale if receipt else {}
+        return {
+            name: Receipt(
+                dataset=name,
+                sha256="",
+                files={},
+                rows=None,
+                stale=stale,
+                project_version=getattr(import_module(self._code.package), "__version__", ""),
+                commit=self._commit,
+                time=datetime.now(UTC).isoformat(timespec="seconds"),
+                run_id=run_id,
+                **recipe,
+            )
+            for name in node.outputs
+            if self._outlives(name)
+        }
+
+    def before_save(self, receipt: Receipt) -> None:
+        """Store the receipt that announces a save."""
+        write_receipt(receipt, pending(self._place(receipt.dataset, saved=True)))
+
+    def after_save(self, receipt: Receipt, data: Any) -> None:
+        """Store the receipt of what was saved."""
+        dataset, place = self._catalog[receipt.dataset], self._place(receipt.dataset, saved=True)
+        version = dataset.resolve_save_version() if is_versioned(dataset) else None
+        sha256, files = content_of(dataset, version)
+        shape = getattr(data, "shape", None)
+        done = {"sha256": sha256, "files": files, "rows": shape[0] if shape else None}
+        write_receipt(receipt.model_copy(update=done), place)
+        withdraw(pending(place))
+        self._contents[receipt.dataset] = sha256
+
+    def _own_fault(self, name: str, may_be_gone: bool = False) -> str | None:
+        """Say why a dataset is not what its node would make of its inputs as they are now, or None."""
+        if not self._outlives(name):
+            return None
+        receipt, content = self.receipt(name), self.content(name)
+        if content is None and not may_be_gone:
+            return "is missing"
+        if receipt is None or content not in (None, receipt.sha256):
+            if read_receipt(pending(self._place(name))):
+                return "was being saved when its run was interrupted"
+            return "was altered on disk" if receipt else "has no receipt"
+        return None if self._stands(name) else self._made_otherwise(name, receipt)
+
+    def _made_otherwise(self, name: str, receipt: Receipt) -> str | None:
+        """Say what a receipt cites that is no longer so."""
+        now = self._recipe(self.makers[name])
+        for part, words in (("code", "other code"), ("parameters", "other parameters"), ("inputs", "other data")):
+            then = getattr(receipt, part)
+            changed = sorted(key for key in then.keys() | now[part].keys() if then.get(key) != now[part].get(key))
+            if changed:
+                return f"was made with {words} ({_few([key.removeprefix(PARAMETER) for key in changed])})"
+        if receipt.call != now["call"]:
+            return "was made by another call"
+        return None if receipt.entries == now["entries"] else "was made with other entries of the catalog"
+
+    def _recipe(self, node: Node) -> dict[str, Any]:
+        """Say what a node's results depend on, as it is now."""
+        parameters = {
+            name: to_jsonable_python(self._catalog.load(name), fallback=str)
+            for name in node.inputs
+            if _is_parameter(name)
+        }
+        sources = [name for name in node.inputs if not _is_parameter(name)]
+        entries = {name: self._entry(name) for name in sorted({*sources, *node.outputs})}
+        kinds = {type(self._catalog[name]) for name in entries if name in self._catalog}
+        mentioned = {f"{kind.__module__}.{kind.__name__}" for kind in kinds} | mentioned_names([parameters, entries])
+        bound = f" {node.func.args} {node.func.keywords}" if isinstance(node.func, partial) else ""
+        return {
+            "call": f"{node!r}{bound}",
+            "code": self._code.fingerprint(node.func, mentioned),
+            "parameters": parameters,
+            "entries": hash_of(entries),
+            "inputs": {name: self._known_content(name) for name in sources},
+        }
+
+    def _known_content(self, name: str) -> str:
+        """Return what a dataset holds, or held when it was last there."""
+        content = self.content(name)
+        if content is None and name in self.makers and (receipt := self.receipt(name)):
+            return receipt.sha256
+        return content or ""
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        pattern = self._catalog.config_resolver.match_dataset_pattern(name)
+        entry = self._entries.get(name) or self._entries.get(pattern or "") or {}
+        text = json.dumps({key: value for key, value in entry.items() if key != "metadata"}, default=str)
+        return json.loads(text.replace(f"{self._project.as_posix()}/", ""))
+
+    def _outlives(self, name: str) -> bool:
+        return name in self._catalog and not getattr(self._catalog[name], "_EPHEMERAL", False)
+
+    def _stands(self, name: str) -> bool:
+        """Whether it is a decision of its day, which no later parameter makes stale: ``guards: {stands: true}``."""
+        metadata = getattr(self._catalog[name], "metadata", None) or {} if name in self._catalog else {}
+        return bool(metadata.get("guards", {}).get("stands"))
+
+    def _place(self, name: str, saved: bool = False) -> str:
+        """Say where a receipt lies; those of a dataset's versions lie in a folder."""
+        dataset = self._catalog[name]
+        if not is_versioned(dataset):
+            return f"{self._folder}/{name}.json"
+        if saved:
+            return f"{self._folder}/{name}/{dataset.resolve_save_version()}.json"
+        return f"{self._folder}/{name}/{dataset.resolve_load_version() if dataset.exists() else 'none'}.json"
+
+
+class ReceiptHooks:
+    """Write a receipt for each dataset that is saved, and refuse to build on what is stale."""
+
+    def __init__(self) -> None:
+        self._announced: dict[str, tuple[Ledger, dict[str, Receipt]]] = {}
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Note where the receipts lie."""
+        self._context = context
+
+    @hook_impl
+    def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
+        """Give the catalog its ledger, which goes with it to other processes."""
+        project = self._context.project_path
+        data = str(self._context.config_loader["globals"]["data"])
+        folder = f"{data if '://' in data else project / data}/{FOLDER}"
+        catalog.ledger = Ledger(catalog, conf_catalog, folder, project)  # type: ignore[attr-defined]
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Check what the run builds on.
+
+        Raises:
+            StaleError: it does not agree with today's code, parameters or data.
+        """
+        keeps = {
+            output
+            for node in pipeline.nodes
+            if run_params["only_missing_outputs"] and all(catalog.exists(output) for output in node.outputs)
+            for output in node.outputs
+        }
+        _ledger(catalog).refuse_stale(pipeline, keeps, run_params["env"], bool(run_params["runtime_params"]))
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        """Say how to go on."""
+        way = go_on(_options(run_params), run_params["env"], bool(run_params["runtime_params"]))
+        error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
+
+    @hook_impl
+    def before_node_run(self, node: Node, catalog: DataCatalog, run_id: str) -> None:
+        """Take down what the node's results will have been made of."""
+        self._announced[node.name] = _ledger(catalog), _ledger(catalog).announce(node, run_id)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Announce a save, so that an interrupted one can be told from an altered file."""
+        ledger, receipts = self._announced[node.name]
+        if dataset_name in receipts:
+            ledger.before_save(receipts[dataset_name])
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Write the receipt."""
+        ledger, receipts = self._announced[node.name]
+        if dataset_name in receipts:
+            ledger.after_save(receipts[dataset_name], data)
+
+
+def go_on(options: str, env: str | None, overridden: bool) -> str:
+    """Say how to go on; what was given by ``--params`` may be a secret, and is not repeated."""
+    place = f" --env={env}" if env else ""
+    return f"`kedro run --changed{options}{place}`" + (" and the same --params" if overridden else "")
+
+
+def _options(run_params: dict[str, Any]) -> str:
+    given = {name: run_params.get(name) for name in ("pipeline_names", "tags", "from_nodes", "to_nodes", "to_outputs")}
+    words = {"pipeline_names": "pipelines"}
+    return "".join(f" --{words.get(name, name).replace('_', '-')}={','.join(v)}" for name, v in given.items() if v)
+
+
+def _ledger(catalog: DataCatalog) -> Ledger:
+    return catalog.ledger  # type: ignore[attr-defined]
+
+
+def _is_parameter(name: str) -> bool:
+    return name.startswith(PARAMETER) or name == "parameters"
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

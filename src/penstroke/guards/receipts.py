@@ -1,0 +1,190 @@
+"""Receipts: what each stored dataset holds, and what it was made of.
+
+Beside a project's data lies a folder of receipts, one for each dataset that a node saved. A receipt cites the content
+of what its dataset was made of, so that a run which begins in the middle can tell whether all of that still stands.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import PurePath
+from time import monotonic, sleep
+from typing import Any
+
+import fsspec
+import joblib
+from fsspec.implementations.local import LocalFileSystem
+from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset, DatasetError
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeIs
+
+from .files import PARTIAL
+
+FOLDER = ".receipts"
+PATIENCE_S = 2.0  # between the rename of a file and that of its receipt lie milliseconds
+
+
+class Receipt(BaseModel):
+    """What a dataset holds and what it was made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    sha256: str  # of the content; empty in the receipt that announces a save
+    files: dict[str, str]  # of a folder: the sha256 of each file that belongs to it
+    rows: int | None
+    call: str  # the node: its function, inputs and outputs
+    code: dict[str, str]  # sha256 by module of the project, version by package
+    parameters: dict[str, Any]  # by group
+    entries: str  # sha256 of the catalog's entries of inputs and outputs
+    inputs: dict[str, str]  # sha256 of each by name
+    stale: dict[str, str]  # what was let pass by --allow-stale, and why it was stale
+    project_version: str
+    commit: str | None
+    time: str
+    run_id: str
+
+
+def read_receipt(place: str | PurePath) -> Receipt | None:
+    """Read a receipt, or nothing where there is none that this version can read."""
+    try:
+        with fsspec.open(str(place), "rb") as file:
+            return Receipt.model_validate_json(file.read())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def write_receipt(receipt: Receipt, place: str) -> None:
+    """Store a receipt."""
+    with fsspec.open(place, "wb", auto_mkdir=True) as file:
+        file.write((json.dumps(receipt.model_dump(), indent=2, sort_keys=True) + "\n").encode())
+
+
+def withdraw(place: str) -> None:
+    """Remove a receipt."""
+    files, path = fsspec.url_to_fs(place)
+    files.rm_file(path)
+
+
+def pending(place: str | PurePath) -> str:
+    """Say where the receipt lies that announces a save, until the one of the saved content takes its place."""
+    return f"{str(place).removesuffix('.json')}.pending.json"
+
+
+def read_vouched_for(read: Callable[[], bytes], place: str | PurePath, name: str) -> bytes:
+    """Read a file with whose receipt it agrees.
+
+    Args:
+        read: returns the bytes; called again while a run is putting a new file in its place.
+        place: where the receipt lies.
+        name: what to call the file in an error.
+
+    Raises:
+        ValueError: it has no receipt, or another content than its receipt says; nobody has looked into it.
+    """
+    until = monotonic() + PATIENCE_S
+    while True:
+        receipt, sha256 = read_receipt(place), hashlib.sha256(content := read()).hexdigest()
+        if receipt and receipt.sha256 == sha256:
+            return content
+        if monotonic() > until:
+            break
+        sleep(PATIENCE_S / 40)
+    if read_receipt(pending(place)):
+        fault = "was being saved when its run was interrupted"
+    elif receipt is None:
+        fault = f"has no receipt ({place}), so nobody knows who made it"
+    else:
+        fault = f"was altered: its sha256 begins with {sha256[:12]}, that of its receipt with {receipt.sha256[:12]}"
+    raise ValueError(f"{name} {fault}; it was not read: run the pipeline that makes it again")
+
+
+def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -> tuple[str | None, dict[str, str]]:
+    """Fingerprint what a dataset holds.
+
+    Args:
+        dataset: any of Kedro's. Files and folders are taken by their bytes, and others as they offer it by a method
+            ``content_hash``, or else by what they load.
+        version: of a versioned dataset; the one that would be loaded otherwise.
+
+    Returns:
+        The sha256 (or what ``content_hash`` says), None where there is nothing; and that of each file of a folder.
+    """
+    if isinstance(dataset, CachedDataset):
+        dataset = dataset._dataset
+    if hasattr(dataset, "content_hash"):
+        return dataset.content_hash(), {}
+    if not dataset.exists():
+        return None, {}
+    path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
+    if path is None:
+        return joblib.hash(dataset.load()), {}
+    if is_versioned(dataset):
+        path = dataset._get_versioned_path(version) if version else dataset._get_load_path()
+    files = getattr(dataset, "_fs", None) or getattr(dataset, "_filesystem", None) or LocalFileSystem()
+    files.invalidate_cache()
+    if not files.isdir(str(path)):
+        return sha256_of(files, str(path)), {}
+    folder = files._strip_protocol(str(path))
+    members = {
+        member.removeprefix(folder).lstrip("/"): sha256_of(files, member)
+        for member in sorted(files.find(folder))
+        if not member.endswith(PARTIAL)
+    }
+    return hash_of(members), members
+
+
+def is_versioned(dataset: AbstractDataset[Any, Any]) -> TypeIs[AbstractVersionedDataset[Any, Any]]:
+    """Whether a dataset keeps its versions."""
+    return getattr(dataset, "_version", None) is not None
+
+
+def sha256_of(files: fsspec.AbstractFileSystem, path: str) -> str:
+    """Return the sha256 of a file."""
+    with files.open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_of(value: Any) -> str:
+    """Return the sha256 of what JSON can say."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class ReceiptDataset(AbstractDataset[None, dict[str, Any]]):
+    """What the receipt of a dataset says of its content; nothing of that depends on when or by whom it was made.
+
+    A node that reads it must depend on the dataset, too, or on what was made of it, so that it runs afterwards.
+
+    Args:
+        filepath: of the receipt.
+        metadata: ignored by Kedro.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = filepath
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Any]:
+        """Return ``dataset``, ``sha256``, ``rows`` and ``inputs`` (the sha256 of each by name).
+
+        Raises:
+            DatasetError: there is no receipt.
+        """
+        receipt = read_receipt(self._filepath)
+        if receipt is None:
+            raise DatasetError(f"there is no receipt {self._filepath}; run the pipeline that makes its dataset")
+        return receipt.model_dump(include={"dataset", "sha256", "rows", "inputs"})
+
+    def content_hash(self) -> str | None:
+        """Return the sha256 of what ``load`` returns, or None where there is no receipt."""
+        return hash_of(self.load()) if self._exists() else None
+
+    def save(self, data: None) -> None:  # noqa: ARG002
+        """Refuse: a receipt is written when its dataset is saved."""
+        raise DatasetError(f"{self._filepath} is written when its dataset is saved, and not otherwise")
+
+    def _exists(self) -> bool:
+        return read_receipt(self._filepath) is not None
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}

@@ -1,0 +1,64 @@
+"""Answering in a moment that nothing has changed, before the project's own code and its packages are even imported.
+
+After a run of what changed, a stamp is left: one sum over every file that its outcome depends on. As long as it holds,
+the same command has nothing to do.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .files import PARTIAL
+
+ENVIRONMENT = re.compile(rb"oc\.env:\s*(\w+)")
+
+
+def stamp_place(receipts: Path, options: dict[str, Any]) -> Path:
+    """Say where the stamp of a command lies: beside the receipts, by the command's options."""
+    key = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()
+    return receipts / ".unchanged" / f"{key[:32]}.json"
+
+
+def write_stamp(stamp: Path, roots: Iterable[Path]) -> None:
+    """Note how things are.
+
+    Args:
+        stamp: a file.
+        roots: the files and folders that a run depends on or makes.
+    """
+    names = sorted({str(root) for root in roots})
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(json.dumps({"roots": names, "sha256": _sum(names)}))
+
+
+def is_unchanged(stamp: Path) -> bool:
+    """Whether all is as it was when the stamp was written."""
+    try:
+        noted = json.loads(stamp.read_text())
+        return bool(noted["sha256"] == _sum(noted["roots"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _sum(roots: Iterable[str]) -> str:
+    """Sum up the bytes and the names of all files, the installed distributions and the variables that are asked for."""
+    found = hashlib.sha256(sys.version.encode())
+    for folder in sys.path:
+        if Path(folder).is_dir():
+            found.update(" ".join(sorted(name for name in os.listdir(folder) if name.endswith(".dist-info"))).encode())
+    for root in roots:
+        for path in sorted(Path(root).rglob("*")) if Path(root).is_dir() else [Path(root)]:
+            if path.is_file() and not _passed_over(path):
+                content = path.read_bytes()
+                variables = [os.environ.get(name.decode(), "") for name in ENVIRONMENT.findall(content)]
+                found.update(f"{path}{hashlib.sha256(content).hexdigest()}{variables}".encode())
+    return found.hexdigest()
+
+
+def _passed_over(path: Path) -> bool:
+    return path.suffix in {PARTIAL, ".pyc"} or ".unchanged" in path.parts or ".locks" in path.parts
