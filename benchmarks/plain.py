@@ -5,6 +5,7 @@
 what ``benchmarks.overhead`` compares with.
 """
 
+import hashlib
 import json
 import sys
 import types
@@ -60,8 +61,12 @@ def main(folder: Path, source: Path | None = None) -> None:
     leaderboard = science.rank_contenders(search_results)
     settings = science.choose_champion(leaderboard, contenders, search)
     model = science.fit_champion(training_rows, settings, final_fit)
+    with (folder / "champion_model.skops").open("wb") as file:
+        model_files.dump(model, file)
     answers = reporting.predict_test_rows(model, digit_features, labels, scoring)
-    scores = reporting.score_test_rows(answers, scoring)
+    written = (folder / "champion_model.skops").read_bytes()
+    receipt = {"sha256": hashlib.sha256(written).hexdigest()}
+    scores = reporting.score_test_rows(answers, receipt, scoring)
 
     for name, table in {
         "accepted_digits": accepted,
@@ -84,8 +89,6 @@ def main(folder: Path, source: Path | None = None) -> None:
         "test_scores": scores,
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(content, indent=2, sort_keys=True))
-    with (folder / "champion_model.skops").open("wb") as file:
-        model_files.dump(model, file)
     for name, figure in {
         "confusion_plot": figures.draw_confusion(answers),
         "calibration_plot": figures.draw_calibration(answers, scoring),

@@ -2,6 +2,7 @@
 
 import re
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 import yaml
@@ -26,6 +27,15 @@ def _entries(path):
 
 def _declared():
     return {name for path in BASE.glob("catalog*.yml") for name in _entries(path)}
+
+
+def _cited():
+    """The datasets whose receipts are cited, by the entry that cites."""
+    entries = {
+        name: entry for path in BASE.glob("catalog*.yml") for name, entry in yaml.safe_load(path.read_text()).items()
+    }
+    kind = "penstroke.guards.receipts.ReceiptDataset"
+    return {name: Path(entry["filepath"]).stem for name, entry in entries.items() if entry["type"] == kind}
 
 
 def _matches(name, entry):
@@ -59,9 +69,8 @@ def test_no_pattern_catches_everything():
 def test_each_catalog_file_declares_what_its_pipeline_makes_and_nothing_else(registered):
     for path in BASE.glob("catalog_*.yml"):
         made = registered[path.stem.removeprefix("catalog_")].all_outputs()
-        assert {entry for entry in _entries(path) if not any(_matches(name, entry) for name in made)} == set(), (
-            path.name
-        )
+        entries = {_cited().get(entry, entry) for entry in _entries(path)}
+        assert {entry for entry in entries if not any(_matches(name, entry) for name in made)} == set(), path.name
 
 
 def test_every_group_of_parameters_is_used_by_the_pipeline_whose_file_gives_it(registered):
@@ -103,7 +112,17 @@ def test_a_node_asks_for_four_datasets_at_the_most_beside_its_parameters(registe
 def test_the_main_job_starts_from_raw_data_alone(registered):
     main = registered["__default__"]
 
-    assert {name for name in main.inputs() if not _is_parameter(name)} == {"raw_digits"}
+    inputs = {name for name in main.inputs() if not _is_parameter(name)}
+    assert inputs - set(_cited()) == {"raw_digits"}
+
+
+def test_a_node_that_cites_a_receipt_runs_after_its_dataset_was_made(registered):
+    main = registered["__default__"]
+    citing = {(node.name, name) for node in main.nodes for name in set(node.inputs) & set(_cited())}
+
+    assert citing
+    for node, name in citing:
+        assert _cited()[name] in main.to_nodes(node).datasets()
 
 
 def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):

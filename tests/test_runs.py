@@ -27,7 +27,7 @@ def _run(project: Path, *arguments: str, **environment: str) -> Path:
 
 
 def _contents(data: Path) -> dict[str, str]:
-    files = sorted(path for path in data.rglob("*") if path.is_file() and path.parent.name != ".locks")
+    files = sorted(path for path in data.rglob("*") if path.is_file() and not {".locks", ".receipts"} & set(path.parts))
     return {str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import settings
+from kedro.utils import find_kedro_project
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
 
@@ -84,7 +85,7 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _receipts(env: str | None, conf_source: str | None) -> Path:
     """Say where an environment keeps its receipts."""
-    project = Path.cwd()
+    project = find_kedro_project(Path.cwd())
     source = conf_source or str(project / settings.CONF_SOURCE)
     loader = settings.CONFIG_LOADER_CLASS(conf_source=source, env=env, **settings.CONFIG_LOADER_ARGS)
     return project / str(loader["globals"]["data"]) / FOLDER

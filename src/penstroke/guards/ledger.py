@@ -35,13 +35,17 @@ class Ledger:
     Args:
         catalog: of the run.
         entries: the catalog's configuration, without credentials.
+        parameters: as configured; Kedro makes typed ones of those alone whose pipelines are run.
         folder: path or address of the receipts.
         project: the project's folder; a path below it counts the same wherever the project lies.
     """
 
-    def __init__(self, catalog: DataCatalog, entries: dict[str, Any], folder: str, project: Path) -> None:
+    def __init__(
+        self, catalog: DataCatalog, entries: dict[str, Any], parameters: dict[str, Any], folder: str, project: Path
+    ) -> None:
         self._catalog = catalog
         self._entries = entries
+        self._parameters = parameters
         self._folder = folder
         self._project = project
         self._code = Code(cast("str", framework.PACKAGE_NAME))
@@ -238,11 +242,7 @@ class Ledger:
 
     def _recipe(self, node: Node) -> dict[str, Any]:
         """Say what a node's results depend on, as it is now."""
-        parameters = {
-            name: to_jsonable_python(self._catalog.load(name), fallback=str)
-            for name in node.inputs
-            if _is_parameter(name)
-        }
+        parameters = {name: self._parameter(name) for name in node.inputs if _is_parameter(name)}
         sources = [name for name in node.inputs if not _is_parameter(name)]
         entries = {name: self._entry(name) for name in sorted({*sources, *node.outputs})}
         kinds = {type(self._catalog[name]) for name in entries if name in self._catalog}
@@ -255,6 +255,12 @@ class Ledger:
             "entries": hash_of(entries),
             "inputs": {name: self._known_content(name) for name in sources},
         }
+
+    def _parameter(self, name: str) -> Any:
+        value: Any = self._parameters
+        for key in name.removeprefix(PARAMETER).split(".") if name != "parameters" else ():
+            value = value[key]
+        return to_jsonable_python(value, fallback=str)
 
     def _known_content(self, name: str) -> str:
         """Return what a dataset holds, or held when it was last there."""
@@ -302,9 +308,10 @@ class ReceiptHooks:
     def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
         """Give the catalog its ledger, which goes with it to other processes."""
         project = self._context.project_path
-        data = str(self._context.config_loader["globals"]["data"])
+        configured = self._context.config_loader
+        data = str(configured["globals"]["data"])
         folder = f"{data if '://' in data else project / data}/{FOLDER}"
-        catalog.ledger = Ledger(catalog, conf_catalog, folder, project)  # type: ignore[attr-defined]
+        catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project)  # type: ignore[attr-defined]
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -9,14 +9,13 @@ import json
 from collections.abc import Callable
 from pathlib import PurePath
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeGuard
 
 import fsspec
 import joblib
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset, DatasetError
 from pydantic import BaseModel, ConfigDict
-from typing_extensions import TypeIs
 
 from .files import PARTIAL
 
@@ -134,7 +133,7 @@ def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -
     return hash_of(members), members
 
 
-def is_versioned(dataset: AbstractDataset[Any, Any]) -> TypeIs[AbstractVersionedDataset[Any, Any]]:
+def is_versioned(dataset: AbstractDataset[Any, Any]) -> TypeGuard[AbstractVersionedDataset[Any, Any]]:
     """Whether a dataset keeps its versions."""
     return getattr(dataset, "_version", None) is not None
 

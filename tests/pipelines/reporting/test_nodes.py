@@ -11,6 +11,7 @@ from penstroke.pipelines.reporting.nodes import (
 )
 from penstroke.pipelines.reporting.parameters import Elsewhere, Scoring
 
+RECEIPT = {"sha256": "0123abc"}
 SCORING = Scoring(interval=0.95, calibration_bins=10, chunk_rows=100)
 ELSEWHERE = Elsewhere.model_validate(
     {"command": "python measure.py", "figures": [{"digits": "Strangers' digits", "rows": 20, "accuracy": 0.85}]}
@@ -65,9 +66,10 @@ def test_the_champion_is_asked_about_no_more_rows_at_once_than_stated():
 
 
 def test_the_scores_are_those_that_one_counts_by_hand():
-    scores = score_test_rows(FOUR, SCORING)
+    scores = score_test_rows(FOUR, RECEIPT, SCORING)
 
     assert (scores["rows"], scores["errors"], scores["accuracy"]) == (4, 1, 0.75)
+    assert scores["model_sha256"] == "0123abc"
     assert scores["precision_0"] == pytest.approx(2 / 3)
     assert scores["recall_0"] == 1
     assert scores["f1_1"] == pytest.approx(2 / 3)
@@ -79,13 +81,13 @@ def test_the_scores_are_those_that_one_counts_by_hand():
 
 def test_the_interval_is_wilsons():
     """Wilson's interval of 9 in 10 at 95 % is 0.596 to 0.982."""
-    scores = score_test_rows(_answers([0] * 10, [[0.9, 0.1]] * 9 + [[0.1, 0.9]]), SCORING)
+    scores = score_test_rows(_answers([0] * 10, [[0.9, 0.1]] * 9 + [[0.1, 0.9]]), RECEIPT, SCORING)
 
     assert (scores["accuracy_low"], scores["accuracy_high"]) == pytest.approx((0.596, 0.982), abs=5e-4)
 
 
 def test_a_class_that_never_occurs_takes_no_part_in_the_scores():
-    scores = score_test_rows(_answers([0, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), SCORING)
+    scores = score_test_rows(_answers([0, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), RECEIPT, SCORING)
 
     assert scores["accuracy"] == 1
     assert scores["macro_f1"] == 1
@@ -95,7 +97,7 @@ def test_a_class_that_never_occurs_takes_no_part_in_the_scores():
 def test_a_model_that_is_right_as_often_as_it_says_has_no_calibration_error():
     answers = _answers([0, 0, 0, 1], [[0.75, 0.25]] * 4)
 
-    assert score_test_rows(answers, SCORING)["calibration_error"] == pytest.approx(0)
+    assert score_test_rows(answers, RECEIPT, SCORING)["calibration_error"] == pytest.approx(0)
 
 
 def test_full_confidence_falls_in_the_last_bin():
@@ -127,10 +129,11 @@ def test_the_model_card_says_what_was_measured():
     )
 
     card = write_model_card(
-        settings, leaderboard, {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, SCORING), ELSEWHERE
+        settings, leaderboard, {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, RECEIPT, SCORING), ELSEWHERE
     )
 
     assert "# Model card: svm" in card
+    assert "`0123abc`" in card
     assert "PCA → OneVsRestClassifier (SVC)" in card
     assert "svc__C = 5" in card
     assert "10 rows were read and 2 rejected" in card
@@ -152,7 +155,7 @@ def test_a_card_without_figures_from_elsewhere_says_that_nobody_knows():
         settings,
         leaderboard,
         {"rows_read": 10, "rows_accepted": 8},
-        score_test_rows(FOUR, SCORING),
+        score_test_rows(FOUR, RECEIPT, SCORING),
         ELSEWHERE.model_copy(update={"figures": []}),
     )
 

@@ -41,18 +41,21 @@ def predict_test_rows(
     return predictions
 
 
-def score_test_rows(test_predictions: pd.DataFrame, scoring: Scoring) -> dict[str, float]:
+def score_test_rows(
+    test_predictions: pd.DataFrame, champion_receipt: dict[str, Any], scoring: Scoring
+) -> dict[str, Any]:
     """Score the answers of the test rows; all figures but counts and ``log_loss`` lie between 0 and 1.
 
     Args:
         test_predictions: ``label``, ``prediction``, ``confidence`` and the probabilities of the test rows.
+        champion_receipt: ``sha256`` of the model that gave the answers.
         scoring: the level of the interval, the bins of the calibration.
 
     Returns:
         ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval), ``macro_f1``, ``rows``,
         ``errors``, ``confidence_mean``, ``calibration_error`` (see :func:`bin_by_confidence`), ``log_loss``, and
         ``precision_<class>``, ``recall_<class>`` and ``f1_<class>`` of the classes that
-        occur among the test rows; their plain mean is ``macro_f1``.
+        occur among the test rows (their plain mean is ``macro_f1``); and ``model_sha256``, of which model they are.
 
     Source: the interval, Wilson, "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22(158), 1927.
@@ -74,6 +77,7 @@ def score_test_rows(test_predictions: pd.DataFrame, scoring: Scoring) -> dict[st
         "errors": rows - right,
         "confidence_mean": float(test_predictions["confidence"].mean()),
         "calibration_error": float((bins["rows"] * (bins["accuracy"] - bins["confidence"]).abs()).sum() / rows),
+        "model_sha256": champion_receipt["sha256"],
         "log_loss": float(log_loss(label, probabilities.to_numpy(), labels=classes)),
         **{
             f"{name}_{class_}": float(report[str(class_)][key])
@@ -103,7 +107,7 @@ def write_model_card(
     champion_settings: dict[str, Any],
     leaderboard: pd.DataFrame,
     cleaning_scores: dict[str, int],
-    test_scores: dict[str, float],
+    test_scores: dict[str, Any],
     elsewhere: Elsewhere,
 ) -> str:
     """Write what the champion is, how it was chosen, how good it is, here and elsewhere, as Markdown.
@@ -130,6 +134,7 @@ def write_model_card(
 - Steps: {" → ".join(steps)}, fitted on the training rows and the copies that
   `augmentation` makes of them, then calibrated.
 - Values that the search chose: {chosen}.
+- Content (sha256): `{test_scores["model_sha256"]}`; `kedro receipt champion_model` prints what it was made of.
 - Input: the features of the pipeline `feature_engineering`; output: a class, and a probability for each class.
 
 ## Intended use

@@ -25,7 +25,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 score_test_rows,
-                inputs=["test_predictions", "params:scoring"],
+                inputs=["test_predictions", "champion_receipt", "params:scoring"],
                 outputs="test_scores",
                 name="score_test_rows",
             ),
