@@ -31,11 +31,9 @@ def _declared():
 
 def _cited():
     """The datasets whose receipts are cited, by the entry that cites."""
-    entries = {
-        name: entry for path in BASE.glob("catalog*.yml") for name, entry in yaml.safe_load(path.read_text()).items()
-    }
-    kind = "penstroke.guards.receipts.ReceiptDataset"
-    return {name: Path(entry["filepath"]).stem for name, entry in entries.items() if entry["type"] == kind}
+    files = [yaml.safe_load(path.read_text()) for path in BASE.glob("catalog*.yml")]
+    entries = [item for entries in files for item in entries.items()]
+    return {name: Path(entry["filepath"]).stem for name, entry in entries if entry["type"].endswith("ReceiptDataset")}
 
 
 def _matches(name, entry):

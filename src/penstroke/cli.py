@@ -1,11 +1,13 @@
 """The project's commands: Kedro's own, with errors that a person can read."""
 
 import copy
+import os
 import re
 import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,9 +17,10 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
+from rich.console import Console
 
 from penstroke.guards.ledger import ALLOW_STALE, go_on
-from penstroke.guards.receipts import FOLDER
+from penstroke.guards.receipts import FOLDER, ancestry, newest
 from penstroke.guards.runs import ONLY_CHANGED
 from penstroke.guards.unchanged import is_unchanged, stamp_place
 
@@ -104,6 +107,24 @@ def _hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
 
 
 sys.excepthook = _hook
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--env", "-e", help="Environment whose dataset is meant.")
+def receipt(name: str, env: str | None) -> None:
+    """Print what a dataset is made of, and what that is, down to the raw data."""
+    folder = _receipts(env, None)
+    if newest(name, folder) is None:
+        known = sorted(place.stem for place in folder.glob("*") if not place.stem.endswith((".pending", ".unchanged")))
+        near = get_close_matches(name, known, n=1)
+        raise click.ClickException(
+            f"{name} has no receipt in {os.path.relpath(folder)}"
+            + (f"; did you mean {near[0]}?" if near else f"; those that are there: {', '.join(known) or 'none'}")
+        )
+    Console(highlight=False, soft_wrap=True).print(ancestry(name, folder))
+
+
 run = copy.copy(kedro_run)
 run.params = [
     *kedro_run.params,

@@ -7,7 +7,7 @@ of what its dataset was made of, so that a run which begins in the middle can te
 import hashlib
 import json
 from collections.abc import Callable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from time import monotonic, sleep
 from typing import Any, TypeGuard
 
@@ -16,6 +16,8 @@ import joblib
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset, DatasetError
 from pydantic import BaseModel, ConfigDict
+from rich.markup import escape
+from rich.tree import Tree
 
 from .files import PARTIAL
 
@@ -147,6 +149,46 @@ def sha256_of(files: fsspec.AbstractFileSystem, path: str) -> str:
 def hash_of(value: Any) -> str:
     """Return the sha256 of what JSON can say."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def newest(name: str, folder: Path) -> Receipt | None:
+    """Read the receipt of a dataset, that of its newest version where it keeps versions; or nothing."""
+    versions = sorted(place for place in (folder / name).glob("*.json") if not place.stem.endswith(".pending"))
+    return read_receipt(versions[-1] if versions else folder / f"{name}.json")
+
+
+def ancestry(name: str, folder: Path) -> Tree:
+    """Draw what a dataset is made of, down to what no node made; each dataset is told of once.
+
+    Args:
+        name: of a dataset.
+        folder: of the receipts.
+    """
+    told: set[str] = set()
+
+    def tell(name: str, cited: str) -> Tree:
+        receipt = newest(name, folder)
+        if receipt is None:
+            return Tree(f"[bold]{name}[/bold] {cited[:12]} (no node made it)")
+        differs = cited not in ("", receipt.sha256)
+        tree = Tree(f"[bold]{name}[/bold] {receipt.sha256[:12]}" + (f" [red]now, was {cited[:12]}[/red]" * differs))
+        if name in told:
+            return tree
+        told.add(name)
+        rows = "" if receipt.rows is None else f", {receipt.rows} rows"
+        tree.add(escape(f"{receipt.call}{rows}"))
+        tree.add(f"made {receipt.time}, run {receipt.run_id}")
+        version = f"version {receipt.project_version}, commit {receipt.commit or 'unknown'}"
+        tree.add(f"{version}, code and packages {hash_of(receipt.code)[:12]}")
+        for group, value in receipt.parameters.items():
+            tree.add(escape(f"{group} {json.dumps(value)}"))
+        for why in receipt.stale.values():
+            tree.add(escape(f"let pass by --allow-stale: {why}"))
+        for source, content in receipt.inputs.items():
+            tree.add(tell(source, content))
+        return tree
+
+    return tell(name, "")
 
 
 class ReceiptDataset(AbstractDataset[None, dict[str, Any]]):
