@@ -19,7 +19,17 @@ from kedro.pipeline.node import Node
 from pydantic_core import to_jsonable_python
 
 from .fingerprints import Code, mentioned_names
-from .receipts import FOLDER, Receipt, content_of, hash_of, is_versioned, pending, read_receipt, withdraw, write_receipt
+from .receipts import (
+    Receipt,
+    content_of,
+    hash_of,
+    is_versioned,
+    pending,
+    read_receipt,
+    receipt_folder,
+    withdraw,
+    write_receipt,
+)
 
 PARAMETER = "params:"
 ALLOW_STALE: ContextVar[bool] = ContextVar("allow_stale", default=False)
@@ -309,8 +319,7 @@ class ReceiptHooks:
         """Give the catalog its ledger, which goes with it to other processes."""
         project = self._context.project_path
         configured = self._context.config_loader
-        data = str(configured["globals"]["data"])
-        folder = f"{data if '://' in data else project / data}/{FOLDER}"
+        folder = receipt_folder(project, str(configured["globals"]["data"]))
         catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project)  # type: ignore[attr-defined]
 
     @hook_impl

@@ -151,13 +151,26 @@ def hash_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def newest(name: str, folder: Path) -> Receipt | None:
+def receipt_folder(project: Path, data: str) -> str:
+    """Say where the receipts lie of a project's environment whose data lie in this folder or at this address."""
+    return f"{data if '://' in data else project / data}/{FOLDER}"
+
+
+def having_receipts(folder: str) -> list[str]:
+    """Name the datasets that have a receipt in a folder."""
+    files, path = fsspec.url_to_fs(folder)
+    names = {PurePath(place).name.removesuffix(".json") for place in files.glob(f"{path}/*")}
+    return sorted(name for name in names if not name.endswith(".pending"))
+
+
+def newest(name: str, folder: str) -> Receipt | None:
     """Read the receipt of a dataset, that of its newest version where it keeps versions; or nothing."""
-    versions = sorted(place for place in (folder / name).glob("*.json") if not place.stem.endswith(".pending"))
-    return read_receipt(versions[-1] if versions else folder / f"{name}.json")
+    files, path = fsspec.url_to_fs(f"{folder}/{name}")
+    versions = sorted(PurePath(place).stem for place in files.glob(f"{path}/*.json") if ".pending." not in place)
+    return read_receipt(f"{folder}/{name}/{versions[-1]}.json" if versions else f"{folder}/{name}.json")
 
 
-def ancestry(name: str, folder: Path) -> Tree:
+def ancestry(name: str, folder: str) -> Tree:
     """Draw what a dataset is made of, down to what no node made; each dataset is told of once.
 
     Args:
@@ -169,7 +182,7 @@ def ancestry(name: str, folder: Path) -> Tree:
     def tell(name: str, cited: str) -> Tree:
         receipt = newest(name, folder)
         if receipt is None:
-            return Tree(f"[bold]{name}[/bold] {cited[:12]} (no node made it)")
+            return Tree(f"[bold]{name}[/bold] {cited[:12]} (made by no node)")
         differs = cited not in ("", receipt.sha256)
         tree = Tree(f"[bold]{name}[/bold] {receipt.sha256[:12]}" + (f" [red]now, was {cited[:12]}[/red]" * differs))
         if name in told:

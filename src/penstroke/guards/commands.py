@@ -1,0 +1,136 @@
+"""``kedro run`` that fails in three lines and says how to go on, and ``kedro receipt``; for the ``cli`` of a project.
+
+Once this is imported, an error of any of Kedro's commands is printed in short; ``--verbose`` shows the whole of it.
+"""
+
+import copy
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import settings
+from kedro.utils import find_kedro_project
+from kedro.validation import DataValidationError
+from kedro.validation.exceptions import CheckFailure
+from rich.console import Console
+
+from .ledger import ALLOW_STALE, go_on
+from .receipts import ancestry, having_receipts, newest, receipt_folder
+from .runs import ONLY_CHANGED
+from .unchanged import is_unchanged, stamp_place
+
+LINES_OF_AN_ERROR = 3
+WIDE = 1000  # columns, where nobody looks
+WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empty"}  # pandera's names for them
+
+
+def _in_short(error: BaseException) -> str:
+    """Say what is wrong in at most three lines."""
+    if isinstance(error, DataValidationError) and error.failures:
+        faults = [_fault(failure) for failure in error.failures]
+        more = f"; and {len(faults) - 2} more" if len(faults) > 2 else ""
+        text = f"dataset {error.dataset_name} on {error.mode}: {'; '.join(faults[:2])}{more}"
+    elif isinstance(error, BrokenProcessPool):
+        text = "a worker process was killed, perhaps because the memory was full; --runner=SequentialRunner takes less"
+    else:  # Kedro names the group before
+        text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))
+    notes = getattr(error, "__notes__", [])
+    lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    return "\n".join(lines[: LINES_OF_AN_ERROR - len(notes)] + notes)
+
+
+def _fault(failure: CheckFailure) -> str:
+    found = str(failure.failure_examples[0]) if failure.failure_examples else ""
+    raised = re.fullmatch(r"ValueError\((?P<quote>['\"])(.*)(?P=quote)\)", found)
+    if raised:  # a check of ours says it all
+        return raised[2]
+    if failure.check == "column_in_dataframe":
+        return f"column {found} is missing"
+    rule = WORDS.get(failure.check or "", failure.check or failure.message)
+    return f"{failure.column} {rule}, found {found}" if failure.column else rule
+
+
+def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a run its options of ours, and say in short why it failed or how to go on."""
+
+    def run(*, verbose: bool, changed: bool, allow_stale: bool, **options: Any) -> Any:
+        warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
+        try:
+            if changed:
+                stamp = stamp_place(
+                    Path(_receipts(options["env"], options["conf_source"])), options | {"stale": allow_stale}
+                )
+                if is_unchanged(stamp):
+                    return click.echo("nothing has changed")
+                ONLY_CHANGED.set(stamp)
+            ALLOW_STALE.set(allow_stale)
+            return command(**options)
+        except click.ClickException:
+            raise
+        except KeyboardInterrupt:
+            way = go_on("", options["env"], bool(options["params"]))
+            click.secho(f"Interrupted. What was stored is whole; go on by {way}", fg="red", err=True)
+            sys.exit(130)
+        except Exception as error:
+            if verbose:
+                raise
+            _print_in_short(error)
+            sys.exit(1)
+
+    return run
+
+
+def _receipts(env: str | None, conf_source: str | None) -> str:
+    """Say where an environment keeps its receipts."""
+    project = find_kedro_project(Path.cwd())
+    source = conf_source or str(project / settings.CONF_SOURCE)
+    loader = settings.CONFIG_LOADER_CLASS(conf_source=source, env=env, **settings.CONFIG_LOADER_ARGS)
+    return receipt_folder(project, str(loader["globals"]["data"]))
+
+
+def _print_in_short(error: BaseException) -> None:
+    click.secho(f"Error: {_in_short(error)}", fg="red", err=True)
+
+
+def _hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Print an error of any of Kedro's commands in short, unless the whole of it is asked for."""
+    if "--verbose" in sys.argv or not isinstance(error, Exception):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _print_in_short(error)
+
+
+sys.excepthook = _hook
+
+
+@click.command()
+@click.argument("name")
+@click.option("--env", "-e", help="Environment whose dataset is meant.")
+def receipt(name: str, env: str | None) -> None:
+    """Print what a dataset is made of, and what that is, down to the raw data."""
+    folder = _receipts(env, None)
+    if newest(name, folder) is None:
+        near = get_close_matches(name, known := having_receipts(folder), n=1)
+        raise click.ClickException(
+            f"{name} has no receipt in {os.path.relpath(folder)}"
+            + (f"; did you mean {near[0]}?" if near else f"; those that are there: {', '.join(known) or 'none'}")
+        )
+    Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(ancestry(name, folder))
+
+
+run = copy.copy(kedro_run)
+run.params = [
+    *kedro_run.params,
+    click.Option(["--changed"], is_flag=True, help="Run what changed since its results were stored, and no more."),
+    click.Option(["--allow-stale"], is_flag=True, help="Build on stored results that do not agree with what is now."),
+    click.Option(["--verbose"], is_flag=True, help="Show the whole traceback of an error."),
+]
+run.callback = _with_guards(cast("Callable[..., Any]", kedro_run.callback))
