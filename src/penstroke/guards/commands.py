@@ -65,9 +65,8 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
         warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
         try:
             if changed:
-                stamp = stamp_place(
-                    Path(_receipts(options["env"], options["conf_source"])), options | {"stale": allow_stale}
-                )
+                receipts = Path(_receipts(options["env"], options["conf_source"]))
+                stamp = stamp_place(receipts, options | {"allow_stale": allow_stale})
                 if is_unchanged(stamp):
                     return click.echo("nothing has changed")
                 ONLY_CHANGED.set(stamp)

@@ -32,6 +32,7 @@ from .receipts import (
 )
 
 PARAMETER = "params:"
+NOTHING = "nothing"  # the content of a folder without a file
 ALLOW_STALE: ContextVar[bool] = ContextVar("allow_stale", default=False)
 
 
@@ -93,7 +94,10 @@ class Ledger:
         if not self._outlives(name):
             return hash_of(self._recipe(self.makers[name])) if name in self.makers else None
         if name not in self._contents:
-            self._contents[name] = content_of(self._catalog[name])[0]
+            content = content_of(self._catalog[name])[0]
+            if content is None and name in self.makers and (receipt := self.receipt(name)):
+                content = NOTHING if receipt.sha256 == NOTHING else None
+            self._contents[name] = content
         return self._contents[name]
 
     def fault(self, name: str) -> tuple[str, str] | None:
@@ -189,10 +193,7 @@ class Ledger:
     def announce(self, node: Node, run_id: str) -> dict[str, Receipt]:
         """Say what a node's outputs will have been made of, before they are."""
         recipe = self._recipe(node)
-        stale = {name: why for name, why in self._accepted.items() if name in node.inputs}
-        for name in set(node.inputs) & set(self.makers) - set(stale):
-            receipt = self.receipt(name) if self._outlives(name) else None
-            stale |= receipt.stale if receipt else {}
+        stale = self._let_pass(node)
         return {
             name: Receipt(
                 dataset=name,
@@ -220,10 +221,20 @@ class Ledger:
         version = dataset.resolve_save_version() if is_versioned(dataset) else None
         sha256, files = content_of(dataset, version)
         shape = getattr(data, "shape", None)
-        done = {"sha256": sha256, "files": files, "rows": shape[0] if shape else None}
+        done = {"sha256": sha256 or NOTHING, "files": files, "rows": shape[0] if shape else None}
         write_receipt(receipt.model_copy(update=done), place)
         withdraw(pending(place))
-        self._contents[receipt.dataset] = sha256
+        self._contents[receipt.dataset] = sha256 or NOTHING
+
+    def _let_pass(self, node: Node) -> dict[str, str]:
+        """Collect what is stale among that of which a node's outputs will have been made, and was let pass."""
+        stale = {name: why for name, why in self._accepted.items() if name in node.inputs}
+        for name in (name for name in node.inputs if name in self.makers and name not in stale):
+            if not self._outlives(name):
+                stale |= self._let_pass(self.makers[name])
+            elif receipt := self.receipt(name):
+                stale |= receipt.stale
+        return stale
 
     def _own_fault(self, name: str, may_be_gone: bool = False) -> str | None:
         """Say why a dataset is not what its node would make of its inputs as they are now, or None."""

@@ -1,0 +1,200 @@
+import hashlib
+from threading import Timer
+
+import fsspec
+import pytest
+from kedro.io import AbstractDataset, CachedDataset, DatasetError, MemoryDataset, Version
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.partitions import PartitionedDataset
+
+from penstroke.guards import receipts
+from penstroke.guards.receipts import (
+    Receipt,
+    ReceiptDataset,
+    ancestry,
+    content_of,
+    newest,
+    pending,
+    read_receipt,
+    read_vouched_for,
+    write_receipt,
+)
+
+RECEIPT = Receipt(
+    dataset="rows",
+    sha256=hashlib.sha256(b"rows").hexdigest(),
+    files={},
+    rows=3,
+    call="Node(make)",
+    code={"python": "3.11"},
+    parameters={"params:size": 3},
+    entries="",
+    inputs={"raw": "0123"},
+    stale={},
+    project_version="1",
+    commit=None,
+    time="2026-01-01T00:00:00+00:00",
+    run_id="one",
+)
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = str(tmp_path / "receipts/rows.json")
+    write_receipt(RECEIPT, place)
+    return place
+
+
+def test_a_receipt_comes_back_as_it_was_written(place):
+    assert read_receipt(place) == RECEIPT
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"dataset": "rows"}', "[]"])
+def test_what_is_no_receipt_counts_as_none(tmp_path, text):
+    (tmp_path / "rows.json").write_text(text)
+
+    assert read_receipt(tmp_path / "rows.json") is None
+    assert read_receipt(tmp_path / "absent.json") is None
+
+
+def test_receipts_can_lie_anywhere_that_fsspec_knows():
+    write_receipt(RECEIPT, "memory://elsewhere/rows.json")
+
+    assert newest("rows", "memory://elsewhere") == RECEIPT
+    assert receipts.having_receipts("memory://elsewhere") == ["rows"]
+
+
+def test_a_file_that_agrees_with_its_receipt_is_read(place):
+    assert read_vouched_for(lambda: b"rows", place, "the file") == b"rows"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(receipts, "PATIENCE_S", 0.1)
+
+
+def test_an_altered_file_is_refused(place, impatient):
+    with pytest.raises(ValueError, match=f"the file was altered: .* that of its receipt with {RECEIPT.sha256[:12]}"):
+        read_vouched_for(lambda: b"rosw", place, "the file")
+
+
+def test_a_file_without_a_receipt_is_refused(tmp_path, impatient):
+    with pytest.raises(ValueError, match="the file has no receipt"):
+        read_vouched_for(lambda: b"rows", tmp_path / "none.json", "the file")
+
+
+def test_a_file_whose_save_was_interrupted_is_refused_as_such(place, impatient):
+    write_receipt(RECEIPT, pending(place))
+
+    with pytest.raises(ValueError, match="was being saved when its run was interrupted"):
+        read_vouched_for(lambda: b"new", place, "the file")
+
+
+def test_a_reader_waits_for_the_receipt_of_a_file_that_has_just_taken_its_place(place):
+    new = RECEIPT.model_copy(update={"sha256": hashlib.sha256(b"new").hexdigest()})
+    timer = Timer(0.3, write_receipt, (new, place))
+    timer.start()
+
+    assert read_vouched_for(lambda: b"new", place, "the file") == b"new"
+    timer.join()
+
+
+def test_a_file_is_known_by_its_bytes(tmp_path):
+    (tmp_path / "a.json").write_text("[1]")
+
+    assert content_of(JSONDataset(filepath=str(tmp_path / "a.json"))) == (hashlib.sha256(b"[1]").hexdigest(), {})
+    assert content_of(JSONDataset(filepath=str(tmp_path / "b.json"))) == (None, {})
+
+
+def test_a_folder_is_known_by_its_files_and_their_names(tmp_path):
+    folder = PartitionedDataset(path=str(tmp_path / "a"), dataset="json.JSONDataset", filename_suffix=".json")
+    folder.save({"x": [1], "deep/y": [2]})
+    (tmp_path / "a/.x.json.0123.partial").write_text("half")
+
+    content, files = content_of(folder)
+
+    assert set(files) == {"x.json", "deep/y.json"}
+    (tmp_path / "a/x.json").rename(tmp_path / "a/z.json")
+    assert content_of(folder)[0] != content
+
+
+def test_a_version_is_known_by_its_own_bytes(tmp_path):
+    for version, value in (("1", [1]), ("2", [2])):
+        JSONDataset(filepath=str(tmp_path / "a.json"), version=Version(version, version)).save(value)
+    newest_one = JSONDataset(filepath=str(tmp_path / "a.json"), version=Version(None, None))
+
+    assert content_of(newest_one)[0] == hashlib.sha256(b"[2]").hexdigest()
+    assert content_of(newest_one, "1")[0] == hashlib.sha256(b"[1]").hexdigest()
+
+
+def test_a_file_of_another_machine_is_known_by_its_bytes_too():
+    with fsspec.open("memory://far/a.json", "w") as file:
+        file.write("[1]")
+
+    assert content_of(JSONDataset(filepath="memory://far/a.json"))[0] == hashlib.sha256(b"[1]").hexdigest()
+
+
+def test_what_is_no_file_is_known_by_what_it_loads(tmp_path):
+    class Table(AbstractDataset):
+        def __init__(self, rows):
+            self.rows = rows
+
+        def load(self):
+            return self.rows
+
+        def save(self, data):
+            raise NotImplementedError
+
+        def _exists(self):
+            return True
+
+        def _describe(self):
+            return {}
+
+    one, same, other = Table([1]), Table([1]), Table([2])
+
+    assert content_of(one) == content_of(same) != content_of(other)
+
+
+def test_a_cache_is_looked_through(tmp_path):
+    (tmp_path / "a.json").write_text("[1]")
+    file = JSONDataset(filepath=str(tmp_path / "a.json"))
+
+    assert content_of(CachedDataset(file, cached=MemoryDataset([2]))) == content_of(file)
+
+
+def test_what_is_cited_of_a_receipt_depends_on_no_clock(place):
+    cited = ReceiptDataset(filepath=place)
+    content = cited.content_hash()
+
+    write_receipt(RECEIPT.model_copy(update={"time": "later", "run_id": "two", "commit": "abc"}), place)
+
+    assert cited.load() == {"dataset": "rows", "sha256": RECEIPT.sha256, "rows": 3, "inputs": {"raw": "0123"}}
+    assert cited.content_hash() == content
+    write_receipt(RECEIPT.model_copy(update={"sha256": "new"}), place)
+    assert cited.content_hash() != content
+
+
+def test_a_receipt_that_is_not_there_cannot_be_cited(tmp_path):
+    cited = ReceiptDataset(filepath=str(tmp_path / "rows.json"))
+
+    assert cited.content_hash() is None
+    with pytest.raises(DatasetError, match="there is no receipt"):
+        cited.load()
+    with pytest.raises(DatasetError, match="written when its dataset is saved"):
+        cited.save({})
+
+
+def test_the_ancestry_tells_of_each_dataset_once_and_of_what_has_changed_since(place, tmp_path):
+    folder = str(tmp_path / "receipts")
+    made_of = {"left": {"rows": RECEIPT.sha256}, "right": {"rows": "0ld"}, "both": {"left": "", "right": ""}}
+    for name, inputs in made_of.items():
+        write_receipt(RECEIPT.model_copy(update={"dataset": name, "inputs": inputs}), f"{folder}/{name}.json")
+
+    tree = ancestry("both", folder)
+
+    left, right = tree.children[-2:]
+    assert "raw" in str(left.children[-1].children[-1].label)
+    assert "made by no node" in str(left.children[-1].children[-1].label)
+    assert "was 0ld" in str(right.children[-1].label)
+    assert right.children[-1].children == []

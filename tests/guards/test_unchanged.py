@@ -1,0 +1,63 @@
+import pytest
+
+from penstroke.guards.unchanged import is_unchanged, stamp_place, write_stamp
+
+
+@pytest.fixture
+def roots(tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/a.yml").write_text("secret: ${oc.env:WORD}")
+    (tmp_path / "rows.csv").write_text("1")
+    return [tmp_path / "conf", tmp_path / "rows.csv", tmp_path / "absent"]
+
+
+@pytest.fixture
+def stamp(tmp_path, roots, monkeypatch):
+    monkeypatch.setenv("WORD", "one")
+    stamp = stamp_place(tmp_path / ".receipts", {"env": None})
+    write_stamp(stamp, roots)
+    return stamp
+
+
+def test_a_stamp_holds_as_long_as_nothing_changes(stamp):
+    assert is_unchanged(stamp)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "rows.csv").write_text("2"),
+        lambda folder: (folder / "rows.csv").unlink(),
+        lambda folder: (folder / "conf/b.yml").write_text(""),
+        lambda folder: (folder / "conf/a.yml").rename(folder / "conf/c.yml"),
+        lambda folder: (folder / "absent").write_text(""),
+    ],
+)
+def test_a_file_that_came_went_or_changed_ends_it(stamp, tmp_path, change):
+    change(tmp_path)
+
+    assert not is_unchanged(stamp)
+
+
+def test_a_variable_that_configuration_asks_for_counts(stamp, monkeypatch):
+    monkeypatch.setenv("WORD", "two")
+
+    assert not is_unchanged(stamp)
+
+
+def test_what_is_being_written_and_bytecode_do_not_count(stamp, tmp_path):
+    (tmp_path / "conf/.a.yml.01.partial").write_text("half")
+    (tmp_path / "conf/a.pyc").write_text("")
+
+    assert is_unchanged(stamp)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"roots": 3, "sha256": ""}'])
+def test_a_spoilt_stamp_holds_for_nothing(stamp, text):
+    stamp.write_text(text)
+
+    assert not is_unchanged(stamp)
+
+
+def test_each_command_has_its_own_stamp(tmp_path):
+    assert stamp_place(tmp_path, {"env": "a"}) != stamp_place(tmp_path, {"env": "b"})
