@@ -2,6 +2,7 @@
 
 import fsspec
 
+from penstroke.guards.classes import CheckedConfigLoader
 from penstroke.guards.files import AtomicLocalFileSystem
 from penstroke.guards.runs import GuardedSession, SweepHooks
 from penstroke.hooks import ParameterHooks, SummaryHooks
@@ -11,6 +12,7 @@ fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)  # a
 SESSION_CLASS = GuardedSession
 HOOKS = (ParameterHooks(), SweepHooks(), SummaryHooks())
 
+CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
