@@ -2,6 +2,7 @@
 
 import fsspec
 
+from penstroke.guards.classes import CheckedConfigLoader
 from penstroke.guards.files import AtomicLocalFileSystem
 from penstroke.guards.ledger import ReceiptHooks
 from penstroke.guards.runs import GuardedSession, SweepHooks
@@ -12,6 +13,7 @@ fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)  # a
 SESSION_CLASS = GuardedSession
 HOOKS = (ParameterHooks(), ReceiptHooks(), SweepHooks(), SummaryHooks())
 
+CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

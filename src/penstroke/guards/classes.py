@@ -1,0 +1,101 @@
+"""Classes that the catalog names come from an allow-list, so that configuration stays data."""
+
+import re
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.io import DatasetError
+
+_PACKAGE = __name__.partition(".")[0]
+TYPES = ("kedro.io", "kedro_datasets", _PACKAGE)  # whose classes an entry may be of
+FUNCTIONS = (_PACKAGE,)  # whose classes and functions it may call: to validate, to compare
+CARRIERS_OF_CODE = (  # what of kedro_datasets unpickles, or loads code, from a file
+    *("pickle", "redis", "matlab", "tensorflow", "huggingface"),
+    *("pandas.HDFDataset", "pandas.GenericDataset", "geopandas.GenericDataset"),
+)
+NESTED = ("dataset", "response_dataset", "checkpoint")  # the keys by which a dataset holds another one
+
+
+class CheckedConfigLoader(OmegaConfigLoader):
+    """Kedro's loader, whose catalog is refused where it names a class that is not allowed.
+
+    Runs, notebooks and Kedro-Viz, which leaves out a project's hooks, all have their catalog from here.
+    """
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Return a part of the configuration.
+
+        Raises:
+            DatasetError: the part is the catalog, and names a class that is not allowed; it was not imported.
+        """
+        found = super().__getitem__(key)
+        if key == "catalog":
+            refuse_foreign_classes(found)
+        return found
+
+
+def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:
+    """Refuse a type outside ``TYPES``, one that can run code from a file, and a function outside ``FUNCTIONS``.
+
+    Args:
+        catalog: the entries by their names; patterns are entries like the others.
+
+    Raises:
+        DatasetError: with the first such entry, its key and what stands there.
+    """
+    for name, entry in catalog.items():
+        for key, path in _paths(entry):
+            wrong = f"catalog entry {name}: {key} {path!r} is not allowed"
+            called = key in ("validator", "comparison_func")
+            # a word with a brace, the placeholder of a pattern, could stand for anything
+            if not re.fullmatch(r"\w+(\.\w+)*", str(path)) or not (_is_ours if called else _is_type)(str(path)):
+                packages = " or ".join(FUNCTIONS if called else TYPES)
+                raise DatasetError(f"{wrong}: it does not lie in {packages}; check its spelling")
+            if _carries_code(path):
+                carriers = ", ".join(CARRIERS_OF_CODE)
+                raise DatasetError(f"{wrong}: the files of {carriers} can run code; use another type")
+
+
+def _paths(entry: Any) -> Iterator[tuple[str, Any]]:
+    """Find the keys of an entry that name a class, at any depth, and what stands there."""
+    if not isinstance(entry, Mapping):
+        return
+    if "type" in entry:
+        yield "type", entry["type"]
+    if "validator" in entry:
+        validator = entry["validator"]
+        yield "validator", validator.get("class") if isinstance(validator, Mapping) else validator
+    yield from _nested(entry)
+
+
+def _nested(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in entry.items():
+        if key == "comparison_func" or (key in NESTED and isinstance(value, str)):
+            yield key, value
+        elif key in NESTED:
+            yield from _paths(value)
+        elif isinstance(value, Mapping):
+            yield from _nested(value)
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(tuple(f"{package}." for package in FUNCTIONS))
+
+
+def _is_type(path: str) -> bool:
+    if path.startswith(tuple(f"{package}." for package in TYPES)):
+        return True
+    module, _, name = path.rpartition(".")
+    if not module:  # found in kedro.io, if anywhere
+        return True
+    # Kedro looks for a short path in kedro_datasets and then everywhere
+    within = f"kedro_datasets.{module}"
+    return "." not in module and find_spec(within) is not None and name in import_module(within).__all__
+
+
+def _carries_code(path: str) -> bool:
+    parts = path.removeprefix("kedro_datasets.").split(".")
+    return bool({parts[0], f"{parts[0]}.{parts[-1]}"} & set(CARRIERS_OF_CODE))

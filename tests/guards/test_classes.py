@@ -1,0 +1,130 @@
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import yaml
+from kedro.io import DatasetError
+
+from penstroke.guards.classes import refuse_foreign_classes
+
+from ..conftest import Kedro
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{type: pandas.ParquetDataset, filepath: a, validator: penstroke.contracts.LABELS}",
+        "{type: kedro_datasets.pandas.csv_dataset.CSVDataset, filepath: a}",
+        "{type: MemoryDataset}",
+        "{type: kedro.io.CachedDataset, dataset: {type: json.JSONDataset, filepath: a}}",
+        "{type: penstroke.datasets.model.ModelDataset, filepath: a}",
+        "{type: partitions.PartitionedDataset, path: a, dataset: pillow.ImageDataset}",
+        "{type: partitions.IncrementalDataset, path: a, dataset: text.TextDataset, checkpoint: {force_checkpoint: 7}}",
+        "{type: pandas.GBQTableDataset, dataset: numbers, table_name: digits}",
+        "{type: plotly.PlotlyDataset, filepath: a, plotly_args: {type: bar}}",
+        "{type: text.TextDataset, filepath: a, validator: {class: penstroke.contracts.LABELS, on: save}}",
+    ],
+)
+def test_what_a_project_needs_is_allowed(entry):
+    refuse_foreign_classes({"entry": yaml.safe_load(entry)})
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{type: os.system}", "type 'os.system' is not allowed: it does not lie in kedro.io or kedro_datasets or"),
+        ("{type: pandas.read_pickle}", "type 'pandas.read_pickle' is not allowed"),
+        ("{type: pandas.io.sql.SQLTable}", "type 'pandas.io.sql.SQLTable' is not allowed"),
+        ("{type: penstroke_more.Dataset}", "penstroke_more"),
+        ("{type: .penstroke.Dataset}", "penstroke"),
+        ("{type: {os: system}}", "type {'os': 'system'} is not allowed"),
+        ("{type: pickle.PickleDataset}", "can run code"),
+        ("{type: kedro_datasets.pickle.PickleDataset}", "can run code"),
+        ("{type: kedro_datasets.pickle.pickle_dataset.PickleDataset}", "can run code"),
+        ("{type: pandas.HDFDataset}", "can run code"),
+        ("{type: pandas.GenericDataset, file_format: pickle}", "can run code"),
+        ("{type: kedro_datasets.tensorflow.TensorFlowModelDataset}", "can run code"),
+        ("{type: MemoryDataset, validator: os.system}", "validator 'os.system' is not allowed"),
+        ("{type: MemoryDataset, validator: {class: os.system}}", "validator 'os.system' is not allowed"),
+        ("{type: MemoryDataset, validator: {on: save}}", "validator None is not allowed"),
+        ("{type: MemoryDataset, validator: kedro.io.MemoryDataset}", "it does not lie in penstroke"),
+        ("{type: partitions.PartitionedDataset, dataset: pickle.PickleDataset}", "dataset 'pickle.PickleDataset'"),
+        ("{type: partitions.PartitionedDataset, dataset: {type: os.system}}", "type 'os.system'"),
+        ("{type: CachedDataset, dataset: {type: CachedDataset, dataset: {type: os.system}}}", "type 'os.system'"),
+        (
+            "{type: partitions.IncrementalDataset, dataset: text.TextDataset, checkpoint: {type: os.system}}",
+            "os.system",
+        ),
+        (
+            "{type: partitions.IncrementalDataset, dataset: {type: Some}, checkpoint: {comparison_func: os.abort}}",
+            "comparison_func 'os.abort'",
+        ),
+        ("{type: api.APIDataset, load_args: {response_dataset: os.system}}", "response_dataset 'os.system'"),
+    ],
+)
+def test_what_lies_elsewhere_or_carries_code_is_refused_by_name(entry, message):
+    with pytest.raises(DatasetError) as caught:
+        refuse_foreign_classes({"entry": yaml.safe_load(entry)})
+
+    assert str(caught.value).startswith("catalog entry entry: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["{kind}", "pandas.{kind}", "penstroke.{kind}"])
+def test_a_pattern_takes_no_class_from_the_name_of_a_dataset(kind):
+    with pytest.raises(DatasetError, match="is not allowed"):
+        refuse_foreign_classes({"{kind}_table": {"type": kind, "filepath": "a"}})
+
+
+@pytest.fixture
+def mischief(project):
+    """A module of the project's folder that leaves a trace when it is imported."""
+    trace = project / "trace"
+    (project / "src/mischief.py").write_text(f"open({str(trace)!r}, 'w')\ndef check(data): pass\nclass Dataset: pass\n")
+    yield (project / "conf/test/catalog.yml").write_text
+    assert not trace.exists()
+
+
+TYPE = "anything: {type: mischief.Dataset}"
+VALIDATOR = """\
+raw_digits:
+  type: pandas.ParquetDataset
+  filepath: ${globals:raw}/digits.parquet
+  validator: mischief.check
+"""
+
+
+@pytest.mark.parametrize(("entry", "found"), [(TYPE, "type 'mischief.Dataset'"), (VALIDATOR, "mischief.check")])
+def test_a_run_ends_in_one_line_before_a_foreign_module_is_imported(mischief, kedro: Kedro, entry, found):
+    mischief(entry)
+
+    result = kedro("run", "--env=test", "--pipelines=data_processing")
+
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert found in result.stderr
+
+
+@pytest.mark.parametrize(
+    "way_to_a_catalog",
+    [
+        "KedroSession.create(env='test').load_context().catalog",
+        "from kedro_viz.integrations.kedro.data_loader import load_data; load_data(Path(), env='test')",
+    ],
+)
+def test_there_is_no_way_to_a_catalog_round_the_list(mischief, project, way_to_a_catalog):
+    mischief(TYPE)
+    command = f"""
+        from pathlib import Path
+        from kedro.framework.session import KedroSession
+        from kedro.framework.startup import bootstrap_project
+        bootstrap_project(Path())
+        {way_to_a_catalog}
+    """
+
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(command)], cwd=project, capture_output=True, text=True, check=False
+    )
+
+    assert "type 'mischief.Dataset' is not allowed" in result.stderr
