@@ -100,15 +100,18 @@ def versions(names: frozenset[str]) -> dict[str, str]:
     What a class of kedro-datasets requires is an extra of its name: ``pandas-parquetdataset``.
     """
     parts = [name.split(".") for name in names]
-    left = [distribution for top, *_ in parts for distribution in _distributions().get(top, ())]
     extras = {"", *(f"{inner[0]}-{inner[-1]}".lower() for _, *inner in parts if inner)}
+    left = {(name, extra) for top, *_ in parts for name in _distributions().get(top, ()) for extra in extras}
     found: dict[str, str] = {"python": ".".join(platform.python_version_tuple()[:2])}
-    while left:
-        name = canonicalize_name(left.pop())
-        if name not in found and (installed := _installed(name)):
-            found[name], lines = installed
-            wanted = ((extra, Requirement(line)) for extra in extras & lines.keys() for line in lines[extra])
-            left.extend(one.name for extra, one in wanted if not one.marker or one.marker.evaluate({"extra": extra}))
+    seen = set[tuple[str, str]]()
+    while left := left - seen:
+        seen |= left
+        for name, extra in list(left):
+            if installed := _installed(canonicalize_name(name)):
+                found[canonicalize_name(name)] = installed[0]
+                wanted = map(Requirement, installed[1].get(extra, ()))
+                needed = [one for one in wanted if not one.marker or one.marker.evaluate({"extra": extra})]
+                left |= {(one.name, further) for one in needed for further in ("", *one.extras)}
     return dict(sorted(found.items()))
 
 
