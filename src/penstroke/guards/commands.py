@@ -6,12 +6,15 @@ Once this is imported, an error of any of Kedro's commands is printed in short; 
 import copy
 import os
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, cast
 
 import click
@@ -29,6 +32,16 @@ from .unchanged import is_unchanged, stamp_place
 
 LINES_OF_AN_ERROR = 3
 WIDE = 1000  # columns, where nobody looks
+UNEXPECTED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    SyntaxError,
+    TypeError,
+)
 WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empty"}  # pandera's names for them
 
 
@@ -42,6 +55,9 @@ def _in_short(error: BaseException) -> str:
         text = "a worker process was killed, perhaps because the memory was full; --runner=SequentialRunner takes less"
     else:  # Kedro names the group before
         text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))
+    if isinstance(error, UNEXPECTED):
+        frame = extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {text}\n({os.path.relpath(frame.filename)}:{frame.lineno}; see --verbose)"
     notes = getattr(error, "__notes__", [])
     lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
     return "\n".join(lines[: LINES_OF_AN_ERROR - len(notes)] + notes)
@@ -62,6 +78,8 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a run its options of ours, and say in short why it failed or how to go on."""
 
     def run(*, verbose: bool, changed: bool, allow_stale: bool, **options: Any) -> Any:
+        # workers go quietly when a person interrupts the run; it is the main process that says so
+        os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))
         warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
         try:
             if changed:

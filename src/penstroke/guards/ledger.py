@@ -349,6 +349,11 @@ class ReceiptHooks:
         _ledger(catalog).refuse_stale(pipeline, keeps, run_params["env"], bool(run_params["runtime_params"]))
 
     @hook_impl
+    def on_node_error(self, error: Exception, node: Node) -> None:
+        """Say where."""
+        error.add_note(f"This happened in the node {node.name}.")
+
+    @hook_impl
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
         """Say how to go on."""
         way = go_on(_options(run_params), run_params["env"], bool(run_params["runtime_params"]))
