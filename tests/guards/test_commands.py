@@ -75,7 +75,7 @@ def test_a_run_that_failed_says_how_to_go_on_and_that_goes_on(tiny):
     assert tiny.ran("--pipelines=sums,words") == {"write"}
 
 
-@pytest.mark.parametrize("runner", ["SequentialRunner", "ThreadRunner", "ParallelRunner"])
+@pytest.mark.parametrize("runner", ["SequentialRunner", "ParallelRunner"])
 def test_who_interrupts_a_run_is_told_how_to_go_on(tiny, runner):
     good = (tiny / "src/tiny/report.py").read_text()
     tiny.write("src/tiny/report.py", SLOW)
