@@ -8,9 +8,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import click
+from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import settings
+from kedro.framework.startup import ProjectMetadata
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
+
+from penstroke.guards.secrets import refuse_packing_secrets
 
 LINES_OF_AN_ERROR = 3
 WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empty"}  # pandera's names for them
@@ -44,7 +49,7 @@ def _fault(failure: CheckFailure) -> str:
 
 
 def _with_short_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    def run(*arguments: Any, verbose: bool, **options: Any) -> Any:
+    def run(*arguments: Any, verbose: bool = False, **options: Any) -> Any:
         warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
         try:
             return command(*arguments, **options)
@@ -66,3 +71,14 @@ run.params = [
 ]
 run.callback = _with_short_errors(cast("Callable[..., Any]", kedro_run.callback))
 cli.add_command(run)
+
+
+@click.pass_obj
+def _package(metadata: ProjectMetadata) -> None:
+    refuse_packing_secrets(metadata.project_path / settings.CONF_SOURCE)
+    cast("Callable[..., Any]", kedro_package.callback)()
+
+
+package = copy.copy(kedro_package)
+package.callback = _with_short_errors(_package)
+cli.add_command(package)
