@@ -177,3 +177,21 @@ def test_git_leaves_out_nothing_that_was_committed(repository):
     listed = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
 
     assert subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("key = '" + "AKIA" + "IOSFODNN7EXAMPLQ'", 1),
+        ("-----BEGIN " + "RSA PRIVATE KEY-----", 1),
+        ("https://me:" + "canary@example.org/x", 1),
+        ("store: {key: '${oc.env:STORE_KEY}'}", 0),
+        ("https://me:word@example.org/x", 0),
+    ],
+)
+def test_the_search_of_what_git_takes_up_tells_secrets_from_examples(tmp_path, text, status):
+    (tmp_path / "file.txt").write_text(text)
+
+    result = subprocess.run([ROOT / ".ci/secrets", tmp_path / "file.txt"], capture_output=True, text=True, check=False)
+
+    assert result.returncode == status, result.stdout
