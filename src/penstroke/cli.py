@@ -2,7 +2,7 @@
 
 import click
 
-from penstroke.guards.commands import receipt, run
+from penstroke.guards.commands import package, receipt, run
 
 
 @click.group(name="penstroke")
@@ -10,5 +10,5 @@ def cli() -> None:
     """Commands of this project."""
 
 
-cli.add_command(run)
-cli.add_command(receipt)
+for command in (run, package, receipt):
+    cli.add_command(command)

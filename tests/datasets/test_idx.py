@@ -2,7 +2,9 @@ import gzip
 import hashlib
 import struct
 import threading
+import traceback
 import tracemalloc
+from base64 import b64encode
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -137,11 +139,12 @@ class Server:
     """A real server of files on 127.0.0.1, which counts what it is asked for."""
 
     def __init__(self, folder):
-        self.asked = asked = []
+        self.asked, self.users = asked, users = [], []
 
         class Handler(SimpleHTTPRequestHandler):
             def log_message(self, *_):
                 asked.append(self.path)
+                users.append(self.headers["Authorization"])
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
         self.address = f"http://127.0.0.1:{self.http.server_port}"
@@ -189,6 +192,23 @@ def test_a_kept_file_that_was_changed_since_is_refused(folder, tmp_path):
 
     with pytest.raises(DatasetError, match="not the file that is meant"):
         remote.load()
+
+
+def test_user_and_password_of_an_address_are_sent_and_neither_shown_nor_written(folder, tmp_path):
+    with Server(folder) as server:
+        address = server.address.replace("://", "://me:canary@")
+        remote = IdxDataset(path=address, files=FILES, filepath=str(tmp_path / "kept"))
+        remote.load()
+        assert set(server.users) == {"Basic " + b64encode(b"me:canary").decode()}
+
+        (folder / FILES["test_labels"]).unlink()
+        absent = IdxDataset(path=address, files=FILES, filepath=str(tmp_path / "other"))
+        with pytest.raises(DatasetError, match="cannot be read") as caught:
+            absent.load()
+
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+    assert "canary" not in repr(remote)
+    assert not list(tmp_path.rglob("*canary*"))
 
 
 def test_nothing_is_written_to_a_source(dataset):

@@ -17,6 +17,7 @@ from kedro.io import AbstractDataset, DatasetError
 
 from penstroke.contracts import CLASSES, SPLITS
 from penstroke.guards.receipts import hash_of, sha256_of
+from penstroke.guards.secrets import without_user
 from penstroke.pixels import to_table
 
 UNSIGNED_BYTE = 8
@@ -32,10 +33,12 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
     header bounds what is read, so a file that unfolds to more costs no memory.
 
     Args:
-        path: folder or address of the files; any protocol that fsspec knows.
+        path: folder or address of the files; any protocol that fsspec knows. User and password in it
+            (``https://me:word@host``) are used, and neither shown nor written.
         files: names of the files below it: ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
         filepath: local folder for the copies of files from elsewhere; a file of this machine is not copied.
-        sha256: the sum of a file by its whole address; a file that differs is refused and not kept.
+        sha256: the sum of a file by its whole address, without user and password; a file that differs is refused and
+            not kept.
         credentials: handed to fsspec's file system.
         metadata: ignored by Kedro; read by Kedro-Viz.
 
@@ -85,7 +88,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
 
     def content_hash(self) -> str | None:
         """Return the sha256 of the files' sha256 by name, or None where a file is not on this machine."""
-        files = {name: self._local(f"{self._path}/{name}") for name in self._files.values()}
+        files = {name: self._local(without_user(f"{self._path}/{name}")) for name in self._files.values()}
         if not all(local.is_file() for local in files.values()):
             return None
         return hash_of({name: sha256_of(LocalFileSystem(), str(local)) for name, local in files.items()})
@@ -104,20 +107,23 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         return images, labels
 
     def _read(self, name: str, dimensions: int) -> np.ndarray:
+        shown = without_user(f"{self._path}/{name}")
         try:
-            content = self._fetch(f"{self._path}/{name}")
-        except (OSError, ImportError) as error:
-            raise DatasetError(f"{self._path}/{name} cannot be read: {error}; check the source") from error
+            content = self._fetch(f"{self._path}/{name}", shown)
+        except (OSError, ImportError, ValueError) as error:
+            # not chained, since what a traceback shows of the cause has the whole address
+            fault = without_user(str(error))
+            raise DatasetError(f"{shown} cannot be read: {fault}; check the source") from None
         with content as file:
-            return read_idx(file, dimensions, f"{self._path}/{name}")
+            return read_idx(file, dimensions, shown)
 
-    def _fetch(self, address: str) -> IO[bytes]:
-        local = self._local(address)
+    def _fetch(self, address: str, shown: str) -> IO[bytes]:
+        local = self._local(shown)
         file_system, remote = fsspec.url_to_fs(address, **self._credentials)
         if "file" not in file_system.protocol and not local.exists():
-            self._download(file_system, remote, address, local)
+            self._download(file_system, remote, shown, local)
         with local.open("rb") as file:
-            self._refuse_another_sum(address, hashlib.file_digest(file, "sha256").hexdigest())
+            self._refuse_another_sum(shown, hashlib.file_digest(file, "sha256").hexdigest())
         return local.open("rb")
 
     def _local(self, address: str) -> Path:
@@ -126,7 +132,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
             return Path(LocalFileSystem._strip_protocol(address))
         return self._filepath / address.replace("://", "/")
 
-    def _download(self, file_system: fsspec.AbstractFileSystem, remote: str, address: str, local: Path) -> None:
+    def _download(self, file_system: fsspec.AbstractFileSystem, remote: str, shown: str, local: Path) -> None:
         local.parent.mkdir(parents=True, exist_ok=True)
         descriptor, arriving = tempfile.mkstemp(dir=local.parent, prefix=".")
         try:
@@ -134,7 +140,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
                 file_system.get_file(remote, file)
                 file.flush()
                 file.seek(0)
-                self._refuse_another_sum(address, hashlib.file_digest(file, "sha256").hexdigest())
+                self._refuse_another_sum(shown, hashlib.file_digest(file, "sha256").hexdigest())
                 os.fsync(file.fileno())
             os.replace(arriving, local)
         finally:
@@ -148,7 +154,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
             )
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path, "files": self._files, "filepath": self._filepath.as_posix()}
+        return {"path": without_user(self._path), "files": self._files, "filepath": self._filepath.as_posix()}
 
 
 def read_idx(file: IO[bytes], dimensions: int, name: str) -> np.ndarray:

@@ -18,8 +18,10 @@ from traceback import extract_tb
 from typing import Any, cast
 
 import click
+from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import settings
+from kedro.framework.startup import ProjectMetadata
 from kedro.utils import find_kedro_project
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
@@ -28,6 +30,7 @@ from rich.console import Console
 from .ledger import ALLOW_STALE, go_on
 from .receipts import ancestry, having_receipts, newest, receipt_folder
 from .runs import ONLY_CHANGED
+from .secrets import refuse_packing_secrets
 from .unchanged import is_unchanged, stamp_place
 
 LINES_OF_AN_ERROR = 3
@@ -151,3 +154,13 @@ run.params = [
     click.Option(["--verbose"], is_flag=True, help="Show the whole traceback of an error."),
 ]
 run.callback = _with_guards(cast("Callable[..., Any]", kedro_run.callback))
+
+
+@click.pass_obj
+def _package(metadata: ProjectMetadata) -> None:
+    refuse_packing_secrets(metadata.project_path / settings.CONF_SOURCE)
+    cast("Callable[..., Any]", kedro_package.callback)()
+
+
+package = copy.copy(kedro_package)
+package.callback = _package

@@ -1,0 +1,53 @@
+"""Secrets stay where they are: out of messages, of the names of files and of packages."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PACKED_KINDS = {".yml", ".yaml", ".json", ".md"}
+_USER = re.compile(r"(?<=://)[^/\s]*@")
+_FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:\w+\}")
+
+
+class SecretError(ValueError):
+    """A secret would leave the machine."""
+
+
+def without_user(text: str) -> str:
+    """Leave user and password out of the addresses in a text: ``https://me:word@host/x`` becomes ``https://host/x``."""
+    return _USER.sub("", text)
+
+
+def refuse_packing_secrets(conf: Path) -> None:
+    """Refuse a folder of configuration that ``kedro package`` would pack with a secret in it.
+
+    Kedro leaves out the ``.yml`` files of ``local`` and nothing else.
+
+    Raises:
+        SecretError: credentials of another environment have a value that is not ``${oc.env:NAME}``, or a file is no
+            configuration (a key, say).
+    """
+    for path in sorted(path for path in conf.rglob("*") if path.is_file() and path.name != ".gitignore"):
+        environment, *within = path.relative_to(conf).parts
+        shown = path.relative_to(conf.parent)
+        kinds = {".yml"} if environment == "local" else PACKED_KINDS
+        if path.suffix not in kinds:
+            raise SecretError(f"{shown} would go into the package; configuration is {' or '.join(sorted(kinds))} there")
+        if environment != "local" and any("credentials" in part for part in within):
+            for key, value in _leaves(yaml.safe_load(path.read_text())):
+                if not _FROM_ENVIRONMENT.fullmatch(str(value)):
+                    raise SecretError(
+                        f"{shown} would go into the package with the value of {key}; "
+                        "write ${oc.env:NAME} there, or keep the file in conf/local"
+                    )
+
+
+def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif node is not None:
+        yield key, node
