@@ -2,7 +2,7 @@
 
 import fsspec
 
-from penstroke.guards.classes import CheckedConfigLoader
+from penstroke.config import CheckedConfigLoader
 from penstroke.guards.files import AtomicLocalFileSystem
 from penstroke.guards.ledger import ReceiptHooks
 from penstroke.guards.runs import GuardedSession, SweepHooks

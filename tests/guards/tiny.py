@@ -70,7 +70,7 @@ FILES = {
     "src/tiny/cli.py": """
         import click
 
-        from penstroke.guards.commands import receipt, run
+        from penstroke.commands import receipt, run
 
 
         @click.group()

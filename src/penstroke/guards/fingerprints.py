@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import metadata
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Code:
                 followed.add(name)
                 left.extend(self._module(name)[1])
         # the packages round a module are run when it is imported; what they import counts where it is used
-        return {around for name in followed for around in _packages_of(name)}, outside
+        return {around for name in followed for around in accumulate(name.split("."), "{}.{}".format)}, outside
 
     def _existing(self, name: str) -> str:
         """Cut a dotted name of the project back to the module that it lies in."""
@@ -139,11 +140,6 @@ def _distributions() -> dict[str, list[str]]:
             if rest.startswith("__init__.py,"):
                 found.setdefault(top, []).append(distribution.name)
     return found
-
-
-def _packages_of(module: str) -> list[str]:
-    parts = module.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def _unwrapped(function: Any) -> Any:

@@ -139,14 +139,18 @@ class Ledger:
         return {node.name: reason for node, reason in ready.items()}
 
     def places(self, pipeline: Pipeline) -> list[Path]:
-        """List the files and folders that a pipeline depends on or makes; none, if not all of it is on this machine."""
+        """List the files and folders, of code and of data, that a pipeline depends on or makes.
+
+        Returns:
+            Nothing, if not all of it is on this machine.
+        """
         names, left = set[str](), list(pipeline.datasets())
         while left:
             name = left.pop()
             if name not in names and not _is_parameter(name):
                 names.add(name)
                 left.extend(self.makers[name].inputs if name in self.makers else [])
-        found = [Path(self._folder)]
+        found = [Path(self._folder), self._code.folder]
         for dataset in (self._catalog[name] for name in names if self._outlives(name)):
             ways = [str(getattr(dataset, way)) for way in ("_filepath", "_path") if getattr(dataset, way, None)]
             local = [Path(way) for way in ways if "://" not in way]
@@ -154,10 +158,6 @@ class Ledger:
                 return []
             found.extend(local)
         return [] if "://" in self._folder else found
-
-    def code_places(self) -> list[Path]:
-        """List the folders of the project's code."""
-        return [self._code.folder]
 
     def refuse_stale(self, pipeline: Pipeline, keeps: set[str], env: str | None, overridden: bool) -> None:
         """Refuse a run that would build on what is stale, or let it pass and remember that.

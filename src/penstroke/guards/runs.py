@@ -79,8 +79,7 @@ class GuardedSession(KedroSession):
         if not done:
             click.echo("nothing has changed")
         if places := ledger.places(asked):
-            code = [Path(self._conf_source), self._project_path / "pyproject.toml"]
-            write_stamp(stamp, [*places, *code, *ledger.code_places()])
+            write_stamp(stamp, [*places, Path(self._conf_source), self._project_path / "pyproject.toml"])
         return made
 
     def _ledger(self) -> Ledger:
