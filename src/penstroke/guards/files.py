@@ -96,6 +96,11 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
             self.makedirs(self._parent(path), exist_ok=True)
         return AtomicWriter(path, mode)
 
+    def ls(self, path: str, detail: bool = False, **options: Any) -> list[Any]:
+        """List as fsspec does, but nothing that is still being written: it would pass for a part of a folder."""
+        found = super().ls(path, detail=detail, **options)
+        return [entry for entry in found if not (entry["name"] if detail else entry).endswith(PARTIAL)]
+
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
         """Copy a file, as ``put`` does for datasets that write by path; the copy is whole or not there."""
         if self.isdir(path1):
