@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import resource
 import time
 
 import fsspec
@@ -49,6 +50,24 @@ def test_an_error_while_writing_leaves_the_former_file(place, mode):
 
     with pytest.raises(RuntimeError):
         write()
+
+    assert place.read_text() == "former"
+    assert _names(place) == ["file"]
+
+
+@pytest.mark.parametrize("size", [100, 1_000_000])
+def test_a_file_that_no_longer_fits_is_forgotten_whoever_opened_it(place, size):
+    def write():
+        with fsspec.open(str(place), "wb") as file:
+            file.write(b"x" * size)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert place.read_text() == "former"
     assert _names(place) == ["file"]

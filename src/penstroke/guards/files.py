@@ -8,6 +8,8 @@ Whatever writes through fsspec, as Kedro's datasets do, is made safe by one line
 import io
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import IO, Any
@@ -48,6 +50,25 @@ class AtomicWriter(io.BufferedRandom):
             with self.place.open("rb") as former:
                 shutil.copyfileobj(former, self)
             self.seek(0, io.SEEK_END if "a" in mode else io.SEEK_SET)
+
+    def write(self, content: Any) -> int:
+        """Write, or forget all that was written where the disk is full."""
+        with self._forgetting():
+            return super().write(content)
+
+    def flush(self) -> None:
+        """Hand what was written to the system, or forget all of it where the disk is full."""
+        with self._forgetting():
+            super().flush()
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Discard on an error, for ``fsspec.open`` closes its files as if there had been none."""
+        try:
+            yield
+        except OSError:
+            self.discard()
+            raise
 
     def close(self) -> None:
         """Complete the file and put it in its place."""
