@@ -20,6 +20,7 @@ from typing import Any, cast
 import click
 from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
 from kedro.utils import find_kedro_project
@@ -128,7 +129,17 @@ def _hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
         _print_in_short(error)
 
 
+def _show(error: click.ClickException, file: Any = None) -> None:  # noqa: ARG001
+    """Print what is wrong with a command line as shortly as any other error."""
+    context = getattr(error, "ctx", None)
+    more = f"; see `{context.command_path} --help`" if context else ""
+    click.secho(f"Error: {' '.join(error.format_message().split()).rstrip('.')}{more}", fg="red", err=True)
+
+
 sys.excepthook = _hook
+for _kind in (click.ClickException, click.UsageError, KedroCliError):
+    _kind.show = _show  # type: ignore[assignment, method-assign]
+click.UsageError.exit_code = 1  # as that of all other errors
 
 
 @click.command()
