@@ -160,7 +160,7 @@ def having_receipts(folder: str) -> list[str]:
     """Name the datasets that have a receipt in a folder."""
     files, path = fsspec.url_to_fs(folder)
     names = {PurePath(place).name.removesuffix(".json") for place in files.glob(f"{path}/*")}
-    return sorted(name for name in names if not name.endswith(".pending"))
+    return sorted(name for name in names if not name.startswith(".") and not name.endswith(".pending"))
 
 
 def newest(name: str, folder: str) -> Receipt | None:
