@@ -22,6 +22,7 @@ import click
 import fsspec
 from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
 from kedro.utils import find_kedro_project
@@ -132,7 +133,17 @@ def _hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
         _print_in_short(error)
 
 
+def _show(error: click.ClickException, file: Any = None) -> None:  # noqa: ARG001
+    """Print what is wrong with a command line as shortly as any other error."""
+    context = getattr(error, "ctx", None)
+    more = f"; see `{context.command_path} --help`" if context else ""
+    click.secho(f"Error: {' '.join(error.format_message().split()).rstrip('.')}{more}", fg="red", err=True)
+
+
 sys.excepthook = _hook
+for _kind in (click.ClickException, click.UsageError, KedroCliError):
+    _kind.show = _show  # type: ignore[assignment, method-assign]
+click.UsageError.exit_code = 1  # as that of all other errors
 
 
 @click.command()
@@ -154,7 +165,7 @@ def having_receipts(folder: str) -> list[str]:
     """Name the datasets that have a receipt in a folder."""
     files, path = fsspec.url_to_fs(folder)
     names = {PurePath(place).name.removesuffix(".json") for place in files.glob(f"{path}/*")}
-    return sorted(name for name in names if not name.endswith(".pending"))
+    return sorted(name for name in names if not name.startswith(".") and not name.endswith(".pending"))
 
 
 def newest(name: str, folder: str) -> Receipt | None:

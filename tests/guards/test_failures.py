@@ -110,3 +110,10 @@ def test_a_killed_worker_is_named_with_the_way_on(tiny):
     what, how = errors.splitlines()
     assert "a worker process was killed" in what
     assert "go on by `kedro run --changed`" in how
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "--nope"], ["nope"], ["receipt"], ["run", "--params=x"], ["run", "--load-versions=x"]]
+)
+def test_a_command_line_that_makes_no_sense_is_told_so_as_shortly(tiny, arguments):
+    assert _lines(tiny.kedro(*arguments))[0].startswith("Error: ")

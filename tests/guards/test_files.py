@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import resource
 import time
 
 import fsspec
@@ -10,6 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 from kedro.io import DatasetError, Version
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
+from kedro_datasets.partitions import PartitionedDataset
 
 import penstroke.settings  # noqa: F401 - it registers the file system
 from penstroke.guards.files import PARTIAL, AtomicLocalFileSystem, sweep
@@ -48,6 +50,24 @@ def test_an_error_while_writing_leaves_the_former_file(place, mode):
 
     with pytest.raises(RuntimeError):
         write()
+
+    assert place.read_text() == "former"
+    assert _names(place) == ["file"]
+
+
+@pytest.mark.parametrize("size", [100, 1_000_000])
+def test_a_file_that_no_longer_fits_is_forgotten_whoever_opened_it(place, size):
+    def write():
+        with fsspec.open(str(place), "wb") as file:
+            file.write(b"x" * size)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert place.read_text() == "former"
     assert _names(place) == ["file"]
@@ -107,6 +127,15 @@ def test_reading_is_that_of_fsspec(place):
     assert FILES.cat(str(place)) == LocalFileSystem().cat(str(place)) == b"former"
     with FILES.open(str(place), "r") as file:
         assert file.read() == "former"
+
+
+def test_what_is_being_written_is_no_part_of_its_folder(tmp_path):
+    folder = PartitionedDataset(path=str(tmp_path), dataset="json.JSONDataset")
+    folder.save({"a": [1]})
+
+    with FILES.open(str(tmp_path / "b"), "w"):
+        assert set(folder.load()) == {"a"}
+        assert FILES.ls(str(tmp_path)) == FILES.find(str(tmp_path)) == [str(tmp_path / "a")]
 
 
 def test_what_a_killed_process_left_of_a_file_and_its_versions_is_swept_and_nothing_else(tmp_path):

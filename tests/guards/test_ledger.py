@@ -9,7 +9,9 @@ import subprocess
 
 import pytest
 
-from .tiny import NODES, Tiny
+from penstroke.guards.receipts import having_receipts
+
+from .tiny import NODES, Project, Tiny
 
 
 def _edit_factor(tiny):
@@ -47,9 +49,7 @@ def finished(tmp_path_factory):
 def done(finished, tmp_path):
     """The project after one run."""
     shutil.copytree(finished.folder, tmp_path / "done")
-    done = Tiny.__new__(Tiny)
-    done.folder = tmp_path / "done"
-    return done
+    return Project(tmp_path / "done")
 
 
 @pytest.mark.parametrize(
@@ -317,3 +317,61 @@ def test_a_dataset_that_stands_is_not_made_stale_by_later_parameters_but_must_be
     done.write("data/sums.json", "{}")
 
     assert "sums was altered on disk" in done.refused("--pipelines=words")
+
+
+REPLACING = """
+from pathlib import Path
+
+from kedro.framework.hooks import hook_impl
+
+
+class Replacing:
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name):
+        if dataset_name == "sums":
+            Path("data/sums.json").write_text("{}")
+
+
+HOOKS = (*HOOKS, Replacing())
+"""
+
+
+def test_a_run_whose_input_another_one_replaces_while_it_is_read_stores_nothing(done):
+    before = done.contents()["report.txt"]
+    done.write("src/tiny/settings.py", (done / "src/tiny/settings.py").read_text() + REPLACING)
+
+    assert "sums was replaced by another run while this one read it" in done.refused("--pipelines=words")
+    assert done.contents()["report.txt"] == before
+
+
+def test_what_a_killed_run_left_beside_the_receipts_is_swept_and_no_receipt(done):
+    left = [done / f"data/.receipts/.sums{way}.json.0123.partial" for way in ("", ".pending")]
+    for path in left:
+        path.touch()
+
+    assert having_receipts(str(done / "data/.receipts")) == ["digits", "great", "report", "scaled", "small", "sums"]
+    done.run()
+
+    assert not any(path.exists() for path in left)
+
+
+def test_a_save_that_failed_leaves_no_word_of_it_beside_what_is_whole(done):
+    done.edit("src/tiny/report.py", "return f", "return 3, f")
+    before = (done / "data/.receipts/report.json").read_bytes()
+
+    done.refused()
+
+    assert not (done / "data/.receipts/report.pending.json").exists()
+    assert (done / "data/.receipts/report.json").read_bytes() == before
+
+
+def test_a_run_of_what_changed_withdraws_the_word_of_a_save_that_was_killed_at_its_end(done):
+    announced = done / "data/.receipts/report.pending.json"
+    announced.write_bytes((done / "data/.receipts/report.json").read_bytes())
+
+    assert done.ran() == set()
+    assert not announced.exists()
+
+
+def test_a_version_of_what_keeps_none_cannot_be_asked_for(done):
+    assert "sums keeps no versions" in done.refused("--load-versions=sums:2020-01-01T00.00.00.000Z")

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from textwrap import dedent
 
@@ -146,14 +148,12 @@ FORK = multiprocessing.get_context("fork")
 NODES = ("scale", "divide", "spell", "negate", "add", "write")
 
 
-class Tiny:
-    """The project in a folder."""
+class Project:
+    """A project in a folder, whose data lie in a folder below it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, data: str = "data") -> None:
         self.folder = folder
-        for name, text in FILES.items():
-            self.write(name, dedent(text).lstrip())
-        self.write("conf/logging.yml", (ROOT / "conf/logging.yml").read_text())
+        self.data = folder / data
 
     def __truediv__(self, name: str) -> Path:
         return self.folder / name
@@ -183,16 +183,29 @@ class Tiny:
             start_new_session=True,
         )
 
-    def kedro(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of Kedro in a fork of this process, which saves it most of what Kedro imports."""
-        out, err = (open(self.folder / f"std{name}.txt", "w+") for name in ("out", "err"))  # noqa: SIM115
+    def fork(self, *arguments: str, name: str = "std", within: Callable[[], None] | None = None) -> BaseProcess:
+        """Start a command of Kedro in a fork of this process, which saves it most of what Kedro imports.
+
+        Args:
+            *arguments: of the command.
+            name: of the files that take what is printed: ``<name>out.txt``, ``<name>err.txt``.
+            within: is called in the new process, before anything of Kedro.
+        """
+        out, err = (open(self.folder / f"{name}{way}.txt", "w") for way in ("out", "err"))  # noqa: SIM115
         with out, err:
-            process = FORK.Process(target=_kedro, args=(self.folder, arguments, out.fileno(), err.fileno()))
+            process = FORK.Process(target=_kedro, args=(self.folder, arguments, out.fileno(), err.fileno(), within))
             process.start()
-            process.join(timeout=120)
-            out.seek(0)
-            err.seek(0)
-            return subprocess.CompletedProcess(arguments, process.exitcode, out.read(), err.read())
+        return process
+
+    def printed(self, process: BaseProcess, name: str = "std") -> subprocess.CompletedProcess[str]:
+        """Wait for a fork, and return what it printed."""
+        process.join(timeout=120)
+        out, err = ((self.folder / f"{name}{way}.txt").read_text() for way in ("out", "err"))
+        return subprocess.CompletedProcess((), process.exitcode, out, err)
+
+    def kedro(self, *arguments: str, within: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command of Kedro in a fork of this process."""
+        return self.printed(self.fork(*arguments, within=within))
 
     def run(self, *arguments: str) -> str:
         """Run, and return what was printed."""
@@ -214,16 +227,25 @@ class Tiny:
 
     def contents(self) -> dict[str, str]:
         """The sha256 of every file that a run made, receipts and locks apart."""
-        data = self / "data"
-        files = (path for path in sorted(data.rglob("*")) if path.is_file())
+        files = (path for path in sorted(self.data.rglob("*")) if path.is_file())
         kept = {path: path.read_bytes() for path in files if not {".receipts", ".locks"} & set(path.parts)}
-        return {str(path.relative_to(data)): hashlib.sha256(content).hexdigest() for path, content in kept.items()}
+        return {str(path.relative_to(self.data)): hashlib.sha256(content).hexdigest() for path, content in kept.items()}
 
     def receipt(self, name: str) -> dict:
-        return json.loads((self / f"data/.receipts/{name}.json").read_text())
+        return json.loads((self.data / f".receipts/{name}.json").read_text())
 
 
-def _kedro(folder: Path, arguments: tuple[str, ...], out: int, err: int) -> None:
+class Tiny(Project):
+    """The project of a few lines."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        for name, text in FILES.items():
+            self.write(name, dedent(text).lstrip())
+        self.write("conf/logging.yml", (ROOT / "conf/logging.yml").read_text())
+
+
+def _kedro(folder: Path, arguments: tuple[str, ...], out: int, err: int, within: Callable[[], None] | None) -> None:
     os.dup2(out, 1)
     os.dup2(err, 2)
     os.chdir(folder)
@@ -231,6 +253,8 @@ def _kedro(folder: Path, arguments: tuple[str, ...], out: int, err: int) -> None
     sys.dont_write_bytecode = True  # a later edit may fall into the same second
     sys.path[:0] = [str(folder / "src")]
     sys.argv = ["kedro", *arguments]
+    if within:
+        within()
     try:
         main()
     except SystemExit as leaving:

@@ -8,6 +8,8 @@ Whatever writes through fsspec, as Kedro's datasets do, is made safe by one line
 import io
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import IO, Any
@@ -48,6 +50,25 @@ class AtomicWriter(io.BufferedRandom):
             with self.place.open("rb") as former:
                 shutil.copyfileobj(former, self)
             self.seek(0, io.SEEK_END if "a" in mode else io.SEEK_SET)
+
+    def write(self, content: Any) -> int:
+        """Write, or forget all that was written where the disk is full."""
+        with self._forgetting():
+            return super().write(content)
+
+    def flush(self) -> None:
+        """Hand what was written to the system, or forget all of it where the disk is full."""
+        with self._forgetting():
+            super().flush()
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Discard on an error, for ``fsspec.open`` closes its files as if there had been none."""
+        try:
+            yield
+        except OSError:
+            self.discard()
+            raise
 
     def close(self) -> None:
         """Complete the file and put it in its place."""
@@ -95,6 +116,11 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
         if self.auto_mkdir:
             self.makedirs(self._parent(path), exist_ok=True)
         return AtomicWriter(path, mode)
+
+    def ls(self, path: str, detail: bool = False, **options: Any) -> list[Any]:
+        """List as fsspec does, but nothing that is still being written: it would pass for a part of a folder."""
+        found = super().ls(path, detail=detail, **options)
+        return [entry for entry in found if not (entry["name"] if detail else entry).endswith(PARTIAL)]
 
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
         """Copy a file, as ``put`` does for datasets that write by path; the copy is whole or not there."""

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -13,7 +14,7 @@ from kedro.framework import project as framework
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic_core import to_jsonable_python
@@ -57,10 +58,11 @@ class Ledger:
         self._catalog = catalog
         self._entries = entries
         self._parameters = parameters
-        self._folder = folder
+        self.folder = folder
         self._project = project
         self._code = Code(cast("str", framework.PACKAGE_NAME))
         self._accepted: dict[str, str] = {}
+        self._built_on: dict[str, str | None] = {}  # what the run's inputs held when it was let go
         self.look_again()
 
     def look_again(self) -> None:
@@ -150,14 +152,14 @@ class Ledger:
             if name not in names and not _is_parameter(name):
                 names.add(name)
                 left.extend(self.makers[name].inputs if name in self.makers else [])
-        found = [Path(self._folder), self._code.folder]
+        found = [Path(self.folder), self._code.folder]
         for dataset in (self._catalog[name] for name in names if self._outlives(name)):
             ways = [str(getattr(dataset, way)) for way in ("_filepath", "_path") if getattr(dataset, way, None)]
             local = [Path(way) for way in ways if "://" not in way]
             if not local or getattr(dataset, "_protocol", "file") != "file":
                 return []
             found.extend(local)
-        return [] if "://" in self._folder else found
+        return [] if "://" in self.folder else found
 
     def refuse_stale(self, pipeline: Pipeline, keeps: set[str], env: str | None, overridden: bool) -> None:
         """Refuse a run that would build on what is stale, or let it pass and remember that.
@@ -173,6 +175,8 @@ class Ledger:
         """
         self.look_again()
         for name in sorted(name for name in pipeline.inputs() | keeps if name in self.makers):
+            if name in pipeline.inputs():
+                self._built_on[name] = self.content(name)
             gone = self._outlives(name) and self.content(name) is None
             fault = (name, "is missing") if gone else self.fault(name)
             if fault is None:
@@ -191,8 +195,15 @@ class Ledger:
         self.look_again()
 
     def announce(self, node: Node, run_id: str) -> dict[str, Receipt]:
-        """Say what a node's outputs will have been made of, before they are."""
+        """Say what a node's outputs will have been made of, once its inputs are loaded.
+
+        Raises:
+            StaleError: another run has replaced one of them since this one began; which was loaded nobody knows.
+        """
         recipe = self._recipe(node)
+        for name in self._built_on.keys() & recipe["inputs"].keys():
+            if self._outlives(name) and self._built_on[name] != self.content(name):
+                raise StaleError(f"{name} was replaced by another run while this one read it; start this run again")
         stale = self._let_pass(node)
         return {
             name: Receipt(
@@ -225,6 +236,13 @@ class Ledger:
         write_receipt(receipt.model_copy(update=done), place)
         withdraw(pending(place))
         self._contents[receipt.dataset] = sha256 or NOTHING
+
+    def settle(self, pipeline: Pipeline) -> None:
+        """Withdraw what announces saves that are over, or that failed and left what was there."""
+        for name in (name for name in pipeline.all_outputs() if self._outlives(name)):
+            receipt, announced = self.receipt(name), pending(self._place(name))
+            if receipt and receipt.sha256 == self.content(name) and read_receipt(announced):
+                withdraw(announced)
 
     def _let_pass(self, node: Node) -> dict[str, str]:
         """Collect what is stale among that of which a node's outputs will have been made, and was let pass."""
@@ -308,10 +326,10 @@ class Ledger:
         """Say where a receipt lies; those of a dataset's versions lie in a folder."""
         dataset = self._catalog[name]
         if not is_versioned(dataset):
-            return f"{self._folder}/{name}.json"
+            return f"{self.folder}/{name}.json"
         if saved:
-            return f"{self._folder}/{name}/{dataset.resolve_save_version()}.json"
-        return f"{self._folder}/{name}/{dataset.resolve_load_version() if dataset.exists() else 'none'}.json"
+            return f"{self.folder}/{name}/{dataset.resolve_save_version()}.json"
+        return f"{self.folder}/{name}/{dataset.resolve_load_version() if dataset.exists() else 'none'}.json"
 
 
 class ReceiptHooks:
@@ -339,7 +357,11 @@ class ReceiptHooks:
 
         Raises:
             StaleError: it does not agree with today's code, parameters or data.
+            DatasetError: a version was asked for of what keeps none.
         """
+        for name in run_params["load_versions"] or ():
+            if not is_versioned(catalog[name]):
+                raise DatasetError(f"{name} keeps no versions, so --load-versions can choose none of it; leave it out")
         keeps = {
             output
             for node in pipeline.nodes
@@ -354,8 +376,13 @@ class ReceiptHooks:
         error.add_note(f"This happened in the node {node.name}.")
 
     @hook_impl
-    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
         """Say how to go on."""
+        with suppress(Exception):  # of a disk that may only be read, say; the error itself is worth more
+            _ledger(catalog).look_again()
+            _ledger(catalog).settle(pipeline)
         way = go_on(_options(run_params), run_params["env"], bool(run_params["runtime_params"]))
         error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
 

@@ -76,6 +76,7 @@ class GuardedSession(KedroSession):
             done |= set(due)
             self._stamp()
         ledger.refuse_stale(asked, set(), self._store.get("env"), bool(self._store.get("runtime_params")))
+        ledger.settle(asked)
         if not done:
             click.echo("nothing has changed")
         if places := ledger.places(asked):
@@ -91,7 +92,7 @@ class GuardedSession(KedroSession):
 
 
 class SweepHooks:
-    """Remove what killed runs left of the files that this run will write."""
+    """Remove what killed runs left of the files that this run will write, and of their receipts."""
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -100,6 +101,8 @@ class SweepHooks:
             place = getattr(catalog.get(name), "_filepath", None) or getattr(catalog.get(name), "_path", None)
             if place and "://" not in str(place):
                 sweep(Path(place))
+            if "://" not in (receipts := catalog.ledger.folder):  # type: ignore[attr-defined]
+                sweep(Path(receipts) / name)
 
 
 def lock_folder(project: Path, data: str) -> Path:
