@@ -23,8 +23,11 @@ import fsspec
 from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
+from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline.node import Node
 from kedro.utils import find_kedro_project
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
@@ -33,7 +36,7 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from penstroke.guards.ledger import ALLOW_STALE, go_on
-from penstroke.guards.receipts import Receipt, hash_of, read_receipt, receipt_folder
+from penstroke.guards.receipts import Receipt, hash_of, is_versioned, read_receipt, receipt_folder
 from penstroke.guards.runs import ONLY_CHANGED
 from penstroke.guards.unchanged import is_unchanged, stamp_place
 from penstroke.secrets import refuse_packing_secrets
@@ -111,6 +114,35 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(1)
 
     return run
+
+
+class FailureHooks:
+    """Say where a run failed, and how to go on."""
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """Refuse to load a version of what keeps none, which Kedro passes over.
+
+        Raises:
+            DatasetError: with its name.
+        """
+        for name in run_params["load_versions"] or ():
+            if not is_versioned(catalog[name]):
+                raise DatasetError(f"{name} keeps no versions, so --load-versions can choose none of it; leave it out")
+
+    @hook_impl
+    def on_node_error(self, error: Exception, node: Node) -> None:
+        """Say where."""
+        error.add_note(f"This happened in the node {node.name}.")
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        """Say how to go on."""
+        given = {"pipelines": run_params.get("pipeline_names")}
+        given |= {name: run_params.get(name) for name in ("tags", "from_nodes", "to_nodes", "to_outputs")}
+        options = "".join(f" --{name.replace('_', '-')}={','.join(asked)}" for name, asked in given.items() if asked)
+        way = go_on(options, run_params["env"], bool(run_params["runtime_params"]))
+        error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
 
 
 def _receipts(env: str | None, conf_source: str | None) -> str:

@@ -4,6 +4,7 @@ import json
 import subprocess
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib import import_module
@@ -14,7 +15,7 @@ from kedro.framework import project as framework
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog, DatasetError
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic_core import to_jsonable_python
@@ -41,6 +42,7 @@ class StaleError(RuntimeError):
     """A run would build on what does not agree with today's code, parameters or data."""
 
 
+@dataclass
 class Ledger:
     """What the receipts say, beside how things are.
 
@@ -52,14 +54,13 @@ class Ledger:
         project: the project's folder; a path below it counts the same wherever the project lies.
     """
 
-    def __init__(
-        self, catalog: DataCatalog, entries: dict[str, Any], parameters: dict[str, Any], folder: str, project: Path
-    ) -> None:
-        self._catalog = catalog
-        self._entries = entries
-        self._parameters = parameters
-        self.folder = folder
-        self._project = project
+    _catalog: DataCatalog
+    _entries: dict[str, Any]
+    _parameters: dict[str, Any]
+    folder: str
+    _project: Path
+
+    def __post_init__(self) -> None:
         self._code = Code(cast("str", framework.PACKAGE_NAME))
         self._accepted: dict[str, str] = {}
         self._built_on: dict[str, str | None] = {}  # what the run's inputs held when it was let go
@@ -123,21 +124,14 @@ class Ledger:
         Returns:
             The reason by the node's name; of nodes of which one depends on the other, the first one alone.
         """
-        reasons = {}
-        for node in pipeline.nodes:
-            faults = (f"{name} {fault}" for name in node.outputs if (fault := self._own_fault(name)))
-            if reason := next(faults, None):
-                reasons[node] = reason
-        parents = pipeline.node_dependencies
-        waiting: set[Node] = set()
-        for node in pipeline.nodes:
-            if any(parent in reasons or parent in waiting for parent in parents[node]):
-                waiting.add(node)
+        found = ((node, name, self._own_fault(name)) for node in pipeline.nodes for name in node.outputs)
+        reasons = {node: f"{name} {fault}" for node, name, fault in found if fault}
+        waiting = {later for node in reasons for later in pipeline.from_nodes(node.name).nodes if later != node}
         ready = {node: reason for node, reason in reasons.items() if node not in waiting}
         for node in reversed(pipeline.nodes):
-            needed = [name for name in node.inputs if name in self.makers and not self._outlives(name)]
-            for name in needed if node in ready else []:
-                ready.setdefault(self.makers[name], f"{name} is needed by {node.name}, and kept nowhere")
+            for name in (name for name in node.inputs if node in ready and not self._outlives(name)):
+                if self.makers.get(name) in pipeline.nodes:
+                    ready.setdefault(self.makers[name], f"{name} is needed by {node.name}, and kept nowhere")
         return {node.name: reason for node, reason in ready.items()}
 
     def places(self, pipeline: Pipeline) -> list[Path]:
@@ -146,14 +140,9 @@ class Ledger:
         Returns:
             Nothing, if not all of it is on this machine.
         """
-        names, left = set[str](), list(pipeline.datasets())
-        while left:
-            name = left.pop()
-            if name not in names and not _is_parameter(name):
-                names.add(name)
-                left.extend(self.makers[name].inputs if name in self.makers else [])
+        names = sum(pipelines.values(), start=Pipeline([])).to_outputs(*pipeline.all_outputs()).datasets()
         found = [Path(self.folder), self._code.folder]
-        for dataset in (self._catalog[name] for name in names if self._outlives(name)):
+        for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._outlives(name)):
             ways = [str(getattr(dataset, way)) for way in ("_filepath", "_path") if getattr(dataset, way, None)]
             local = [Path(way) for way in ways if "://" not in way]
             if not local or getattr(dataset, "_protocol", "file") != "file":
@@ -178,10 +167,9 @@ class Ledger:
             if name in pipeline.inputs():
                 self._built_on[name] = self.content(name)
             gone = self._outlives(name) and self.content(name) is None
-            fault = (name, "is missing") if gone else self.fault(name)
-            if fault is None:
+            culprit, why = (name, "is missing") if gone else self.fault(name) or (name, "")
+            if not why:
                 continue
-            culprit, why = fault
             what = culprit if culprit == name else f"{culprit}, from which {name} was made,"
             if gone or not ALLOW_STALE.get():
                 makers = [key for key in ("__default__", *pipelines) if name in pipelines[key].all_outputs()]
@@ -208,9 +196,6 @@ class Ledger:
         return {
             name: Receipt(
                 dataset=name,
-                sha256="",
-                files={},
-                rows=None,
                 stale=stale,
                 project_version=getattr(import_module(self._code.package), "__version__", ""),
                 commit=self._commit,
@@ -327,9 +312,8 @@ class Ledger:
         dataset = self._catalog[name]
         if not is_versioned(dataset):
             return f"{self.folder}/{name}.json"
-        if saved:
-            return f"{self.folder}/{name}/{dataset.resolve_save_version()}.json"
-        return f"{self.folder}/{name}/{dataset.resolve_load_version() if dataset.exists() else 'none'}.json"
+        version = dataset.resolve_save_version() if saved else dataset.exists() and dataset.resolve_load_version()
+        return f"{self.folder}/{name}/{version}.json"
 
 
 class ReceiptHooks:
@@ -357,34 +341,18 @@ class ReceiptHooks:
 
         Raises:
             StaleError: it does not agree with today's code, parameters or data.
-            DatasetError: a version was asked for of what keeps none.
         """
-        for name in run_params["load_versions"] or ():
-            if not is_versioned(catalog[name]):
-                raise DatasetError(f"{name} keeps no versions, so --load-versions can choose none of it; leave it out")
-        keeps = {
-            output
-            for node in pipeline.nodes
-            if run_params["only_missing_outputs"] and all(catalog.exists(output) for output in node.outputs)
-            for output in node.outputs
-        }
+        asks = run_params["only_missing_outputs"]
+        kept = [node.outputs for node in pipeline.nodes if asks and all(map(catalog.exists, node.outputs))]
+        keeps = {name for outputs in kept for name in outputs}
         _ledger(catalog).refuse_stale(pipeline, keeps, run_params["env"], bool(run_params["runtime_params"]))
 
     @hook_impl
-    def on_node_error(self, error: Exception, node: Node) -> None:
-        """Say where."""
-        error.add_note(f"This happened in the node {node.name}.")
-
-    @hook_impl
-    def on_pipeline_error(
-        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
-    ) -> None:
-        """Say how to go on."""
-        with suppress(Exception):  # of a disk that may only be read, say; the error itself is worth more
+    def on_pipeline_error(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Tidy up after a save that failed."""
+        with suppress(Exception):  # of a disk that may only be read, say; the run's own error is worth more
             _ledger(catalog).look_again()
             _ledger(catalog).settle(pipeline)
-        way = go_on(_options(run_params), run_params["env"], bool(run_params["runtime_params"]))
-        error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog, run_id: str) -> None:
@@ -410,12 +378,6 @@ def go_on(options: str, env: str | None, overridden: bool) -> str:
     """Say how to go on; what was given by ``--params`` may be a secret, and is not repeated."""
     place = f" --env={env}" if env else ""
     return f"`kedro run --changed{options}{place}`" + (" and the same --params" if overridden else "")
-
-
-def _options(run_params: dict[str, Any]) -> str:
-    given = {name: run_params.get(name) for name in ("pipeline_names", "tags", "from_nodes", "to_nodes", "to_outputs")}
-    words = {"pipeline_names": "pipelines"}
-    return "".join(f" --{words.get(name, name).replace('_', '-')}={','.join(v)}" for name, v in given.items() if v)
 
 
 def _ledger(catalog: DataCatalog) -> Ledger:

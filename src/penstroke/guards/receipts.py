@@ -29,9 +29,9 @@ class Receipt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
-    sha256: str  # of the content; empty in the receipt that announces a save
-    files: dict[str, str]  # of a folder: the sha256 of each file that belongs to it
-    rows: int | None
+    sha256: str = ""  # of the content; empty in the receipt that announces a save
+    files: dict[str, str] = {}  # of a folder: the sha256 of each file that belongs to it
+    rows: int | None = None
     call: str  # the node: its function, inputs and outputs
     code: dict[str, str]  # sha256 by module of the project, version by package
     parameters: dict[str, Any]  # by group
