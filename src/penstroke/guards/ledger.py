@@ -19,6 +19,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic_core import to_jsonable_python
 
+from .files import sweep
 from .fingerprints import Code, mentioned_names
 from .receipts import (
     Receipt,
@@ -58,7 +59,7 @@ class Ledger:
         self._catalog = catalog
         self._entries = entries
         self._parameters = parameters
-        self.folder = folder
+        self._folder = folder
         self._project = project
         self._code = Code(cast("str", framework.PACKAGE_NAME))
         self._accepted: dict[str, str] = {}
@@ -148,14 +149,14 @@ class Ledger:
             if name not in names and not _is_parameter(name):
                 names.add(name)
                 left.extend(self.makers[name].inputs if name in self.makers else [])
-        found = [Path(self.folder)]
+        found = [Path(self._folder)]
         for dataset in (self._catalog[name] for name in names if self._outlives(name)):
             ways = [str(getattr(dataset, way)) for way in ("_filepath", "_path") if getattr(dataset, way, None)]
             local = [Path(way) for way in ways if "://" not in way]
             if not local or getattr(dataset, "_protocol", "file") != "file":
                 return []
             found.extend(local)
-        return [] if "://" in self.folder else found
+        return [] if "://" in self._folder else found
 
     def code_places(self) -> list[Path]:
         """List the folders of the project's code."""
@@ -236,6 +237,12 @@ class Ledger:
         write_receipt(receipt.model_copy(update=done), place)
         withdraw(pending(place))
         self._contents[receipt.dataset] = sha256 or NOTHING
+
+    def sweep(self, pipeline: Pipeline) -> None:
+        """Remove what killed runs left of the receipts of what a run will write."""
+        if "://" not in self._folder:
+            for name in pipeline.all_outputs():
+                sweep(Path(self._folder) / name)
 
     def settle(self, pipeline: Pipeline) -> None:
         """Withdraw what announces saves that are over, or that failed and left what was there."""
@@ -326,10 +333,10 @@ class Ledger:
         """Say where a receipt lies; those of a dataset's versions lie in a folder."""
         dataset = self._catalog[name]
         if not is_versioned(dataset):
-            return f"{self.folder}/{name}.json"
+            return f"{self._folder}/{name}.json"
         if saved:
-            return f"{self.folder}/{name}/{dataset.resolve_save_version()}.json"
-        return f"{self.folder}/{name}/{dataset.resolve_load_version() if dataset.exists() else 'none'}.json"
+            return f"{self._folder}/{name}/{dataset.resolve_save_version()}.json"
+        return f"{self._folder}/{name}/{dataset.resolve_load_version() if dataset.exists() else 'none'}.json"
 
 
 class ReceiptHooks:
@@ -353,7 +360,7 @@ class ReceiptHooks:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check what the run builds on.
+        """Tidy up beside the receipts, and check what the run builds on.
 
         Raises:
             StaleError: it does not agree with today's code, parameters or data.
@@ -368,6 +375,7 @@ class ReceiptHooks:
             if run_params["only_missing_outputs"] and all(catalog.exists(output) for output in node.outputs)
             for output in node.outputs
         }
+        _ledger(catalog).sweep(pipeline)
         _ledger(catalog).refuse_stale(pipeline, keeps, run_params["env"], bool(run_params["runtime_params"]))
 
     @hook_impl
