@@ -20,6 +20,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic_core import to_jsonable_python
 
+from .files import sweep
 from .fingerprints import Code, mentioned_names
 from .receipts import (
     Receipt,
@@ -57,7 +58,7 @@ class Ledger:
     _catalog: DataCatalog
     _entries: dict[str, Any]
     _parameters: dict[str, Any]
-    folder: str
+    _folder: str
     _project: Path
 
     def __post_init__(self) -> None:
@@ -141,14 +142,14 @@ class Ledger:
             Nothing, if not all of it is on this machine.
         """
         names = sum(pipelines.values(), start=Pipeline([])).to_outputs(*pipeline.all_outputs()).datasets()
-        found = [Path(self.folder), self._code.folder]
+        found = [Path(self._folder), self._code.folder]
         for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._outlives(name)):
             ways = [str(getattr(dataset, way)) for way in ("_filepath", "_path") if getattr(dataset, way, None)]
             local = [Path(way) for way in ways if "://" not in way]
             if not local or getattr(dataset, "_protocol", "file") != "file":
                 return []
             found.extend(local)
-        return [] if "://" in self.folder else found
+        return [] if "://" in self._folder else found
 
     def refuse_stale(self, pipeline: Pipeline, keeps: set[str], env: str | None, overridden: bool) -> None:
         """Refuse a run that would build on what is stale, or let it pass and remember that.
@@ -222,8 +223,14 @@ class Ledger:
         withdraw(pending(place))
         self._contents[receipt.dataset] = sha256 or NOTHING
 
+    def sweep(self, pipeline: Pipeline) -> None:
+        """Remove what killed runs left of the receipts of what a run will write."""
+        for name in pipeline.all_outputs() if "://" not in self._folder else ():
+            sweep(Path(self._folder) / name)
+
     def settle(self, pipeline: Pipeline) -> None:
         """Withdraw what announces saves that are over, or that failed and left what was there."""
+        self.look_again()
         for name in (name for name in pipeline.all_outputs() if self._outlives(name)):
             receipt, announced = self.receipt(name), pending(self._place(name))
             if receipt and receipt.sha256 == self.content(name) and read_receipt(announced):
@@ -259,7 +266,8 @@ class Ledger:
             then = getattr(receipt, part)
             changed = sorted(key for key in then.keys() | now[part].keys() if then.get(key) != now[part].get(key))
             if changed:
-                return f"was made with {words} ({_few([key.removeprefix(PARAMETER) for key in changed])})"
+                few = ", ".join(key.removeprefix(PARAMETER) for key in changed[:3])
+                return f"was made with {words} ({few}{', …' * (len(changed) > 3)})"
         if receipt.call != now["call"]:
             return "was made by another call"
         return None if receipt.entries == now["entries"] else "was made with other entries of the catalog"
@@ -311,9 +319,9 @@ class Ledger:
         """Say where a receipt lies; those of a dataset's versions lie in a folder."""
         dataset = self._catalog[name]
         if not is_versioned(dataset):
-            return f"{self.folder}/{name}.json"
+            return f"{self._folder}/{name}.json"
         version = dataset.resolve_save_version() if saved else dataset.exists() and dataset.resolve_load_version()
-        return f"{self.folder}/{name}/{version}.json"
+        return f"{self._folder}/{name}/{version}.json"
 
 
 class ReceiptHooks:
@@ -337,7 +345,7 @@ class ReceiptHooks:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check what the run builds on.
+        """Tidy up beside the receipts, and check what the run builds on.
 
         Raises:
             StaleError: it does not agree with today's code, parameters or data.
@@ -345,13 +353,13 @@ class ReceiptHooks:
         asks = run_params["only_missing_outputs"]
         kept = [node.outputs for node in pipeline.nodes if asks and all(map(catalog.exists, node.outputs))]
         keeps = {name for outputs in kept for name in outputs}
+        _ledger(catalog).sweep(pipeline)
         _ledger(catalog).refuse_stale(pipeline, keeps, run_params["env"], bool(run_params["runtime_params"]))
 
     @hook_impl
     def on_pipeline_error(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Tidy up after a save that failed."""
         with suppress(Exception):  # of a disk that may only be read, say; the run's own error is worth more
-            _ledger(catalog).look_again()
             _ledger(catalog).settle(pipeline)
 
     @hook_impl
@@ -386,7 +394,3 @@ def _ledger(catalog: DataCatalog) -> Ledger:
 
 def _is_parameter(name: str) -> bool:
     return name.startswith(PARAMETER) or name == "parameters"
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -92,7 +92,7 @@ class GuardedSession(KedroSession):
 
 
 class SweepHooks:
-    """Remove what killed runs left of the files that this run will write, and of their receipts."""
+    """Remove what killed runs left of the files that this run will write."""
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -101,8 +101,6 @@ class SweepHooks:
             place = getattr(catalog.get(name), "_filepath", None) or getattr(catalog.get(name), "_path", None)
             if place and "://" not in str(place):
                 sweep(Path(place))
-            if "://" not in (receipts := catalog.ledger.folder):  # type: ignore[attr-defined]
-                sweep(Path(receipts) / name)
 
 
 def lock_folder(project: Path, data: str) -> Path:
