@@ -6,7 +6,7 @@ import pytest
 import yaml
 from kedro.io import DatasetError
 
-from penstroke.config import refuse_foreign_classes
+from penstroke.config import CheckedConfigLoader, refuse_foreign_classes
 
 from .conftest import Kedro
 
@@ -128,3 +128,29 @@ def test_there_is_no_way_to_a_catalog_round_the_list(mischief, project, way_to_a
     )
 
     assert "type 'mischief.Dataset' is not allowed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        ("base/parameters.yml", "- split", "parameters.yml must hold names with their values"),
+        ("base/globals.yml", "- data", "globals.yml must hold names with their values"),
+        (
+            "base/parameters.yml",
+            "split: !!python/object/apply:os.system [ls]",
+            "parameters.yml cannot be read: could not",
+        ),
+        ("base/parameters.yml", "split: \0", "parameters.yml cannot be read: unacceptable character"),
+        ("base/parameters.yml", "split: {seed: 3, seed: 4}", "parameters.yml cannot be read: .* duplicate key seed"),
+        ("local/parameters.yml", "split: [1]", r"local/parameters.yml: split must hold names .* found \[1\]"),
+    ],
+)
+def test_a_file_that_holds_no_configuration_is_named(tmp_path, name, content, fault):
+    for folder in ("base", "local"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "parameters.yml").write_text("split: {seed: 3}")
+    (tmp_path / name).write_text(content)
+    settings = {"base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft"}}
+
+    with pytest.raises(ValueError, match=fault):
+        CheckedConfigLoader(str(tmp_path), **settings)["parameters"]

@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.io import DatasetError
+from omegaconf import OmegaConf
+from yaml import YAMLError
 
 _PACKAGE = __name__.partition(".")[0]
 TYPES = ("kedro.io", "kedro_datasets", _PACKAGE)  # whose classes an entry may be of
@@ -30,11 +33,31 @@ class CheckedConfigLoader(OmegaConfigLoader):
 
         Raises:
             DatasetError: the part is the catalog, and names a class that is not allowed; it was not imported.
+            ValueError: a file is not as YAML must be, with the name of that file.
         """
-        found = super().__getitem__(key)
+        try:
+            found = super().__getitem__(key)
+        except (AttributeError, TypeError, ValueError, YAMLError):
+            self._refuse_unreadable_files()
+            raise
         if key == "catalog":
             refuse_foreign_classes(found)
         return found
+
+    def _refuse_unreadable_files(self) -> None:
+        """Name the first file at fault, for what Kedro says of some faults names none."""
+        groups: dict[Any, Any] = {}
+        for folder in (self.base_env, self.env or self.default_run_env):
+            for path in sorted((Path(self.conf_source) / str(folder)).rglob("*.y*ml")):
+                try:
+                    found = OmegaConf.to_container(OmegaConf.load(path))
+                except Exception as error:
+                    raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+                if not isinstance(found, dict):
+                    raise ValueError(f"{path} must hold names with their values, found {found!r}")
+                for name, value in found.items():
+                    if isinstance(groups.setdefault(name, value), dict) and not isinstance(value, dict | None):
+                        raise ValueError(f"{path}: {name!s} must hold names with their values, found {value!r}")
 
 
 def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:

@@ -80,11 +80,10 @@ class Ledger:
     @cached_property
     def _commit(self) -> str | None:
         command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        try:
+        with suppress(FileNotFoundError):  # where there is no git
             answer = subprocess.run(command, cwd=self._project, capture_output=True, text=True, check=False)  # noqa: S603
-        except FileNotFoundError:
-            return None
-        return answer.stdout.strip() or None
+            return answer.stdout.strip() or None
+        return None
 
     def receipt(self, name: str) -> Receipt | None:
         """Read the receipt of what a dataset would load now."""
@@ -338,8 +337,7 @@ class ReceiptHooks:
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
         """Give the catalog its ledger, which goes with it to other processes."""
-        project = self._context.project_path
-        configured = self._context.config_loader
+        project, configured = self._context.project_path, self._context.config_loader
         folder = receipt_folder(project, str(configured["globals"]["data"]))
         catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project)  # type: ignore[attr-defined]
 

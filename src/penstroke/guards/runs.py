@@ -45,6 +45,7 @@ class GuardedSession(KedroSession):
         """Run as Kedro does, once all locks are had; with ``ONLY_CHANGED``, what changed alone.
 
         Raises:
+            ValueError: ``lock_timeout_s`` is no number.
             RunLockError: another run has held one of them for as long as this one may wait.
             StaleError: the run would build on what does not agree with today's code, parameters or data.
         """
@@ -52,9 +53,12 @@ class GuardedSession(KedroSession):
         asked = _asked(names, choices)
         places = self._get_config_loader()["globals"]
         folder = lock_folder(self._project_path, str(places["data"]))
+        patience_s = places["lock_timeout_s"]
+        if not isinstance(patience_s, int | float):
+            raise ValueError(f"lock_timeout_s in globals.yml must be a number of seconds, found {patience_s!r}")
         with ExitStack() as held:
             for dataset in sorted(asked.all_outputs()):  # so that no two runs can wait for each other
-                held.enter_context(lock(folder / dataset, float(places["lock_timeout_s"])))
+                held.enter_context(lock(folder / dataset, patience_s))
             # versions follow the order in which runs wrote, not that in which they were asked for
             self._stamp()
             if stamp := ONLY_CHANGED.get():
@@ -66,8 +70,7 @@ class GuardedSession(KedroSession):
         made: dict[str, Any] = {}
         done: set[str] = set()
         while due := (ledger := self._ledger()).due(asked):
-            again = sorted(done & set(due))
-            if again:
+            if again := sorted(done & set(due)):
                 raise RuntimeError(f"{again[0]} has run, and is due again: {due[again[0]]}; another process interferes")
             for node, reason in due.items():
                 click.echo(f"{node}: {reason}")
