@@ -98,9 +98,8 @@ class Ledger:
             return hash_of(self._recipe(self.makers[name])) if name in self.makers else None
         if name not in self._contents:
             content = content_of(self._catalog[name])[0]
-            if content is None and name in self.makers and (receipt := self.receipt(name)):
-                content = NOTHING if receipt.sha256 == NOTHING else None
-            self._contents[name] = content
+            receipt = self.receipt(name) if content is None and name in self.makers else None
+            self._contents[name] = NOTHING if receipt and receipt.sha256 == NOTHING else content
         return self._contents[name]
 
     def fault(self, name: str) -> tuple[str, str] | None:
@@ -143,8 +142,8 @@ class Ledger:
         names = sum(pipelines.values(), start=Pipeline([])).to_outputs(*pipeline.all_outputs()).datasets()
         found = [Path(self._folder), self._code.folder]
         for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._outlives(name)):
-            ways = [str(getattr(dataset, way)) for way in ("_filepath", "_path") if getattr(dataset, way, None)]
-            local = [Path(way) for way in ways if "://" not in way]
+            ways = (getattr(dataset, way, None) for way in ("_filepath", "_path"))
+            local = [Path(way) for way in ways if way and "://" not in str(way)]
             if not local or getattr(dataset, "_protocol", "file") != "file":
                 return []
             found.extend(local)
