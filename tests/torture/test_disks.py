@@ -54,7 +54,7 @@ def test_a_disk_that_fills_up_at_any_touch_costs_nothing_and_the_next_run_goes_o
     clean[B] = disk.contents()
     disk.run(A)
     whole = {file for contents in clean.values() for file in contents.items()}
-    step = times(23, 1)
+    step = times(29, 1)
     refused = 0
     for touch in count(1, step):
         full = disk.kedro("run", B, within=lambda touch=touch: at_change_of(disk.data, touch, lambda: _fill(disk)))

@@ -270,7 +270,7 @@ def test_a_run_that_is_killed_at_any_moment_with_all_its_processes_is_mended_by_
 
 
 def test_a_run_that_is_killed_wherever_it_touches_the_disk_is_mended_by_the_next_one(victim):
-    step = times(61, 1)
+    step = times(29, 1)
     for call in count(1, step):
         result = victim.tiny.kedro("run", victim.next, within=lambda call=call: _die_at(call, victim.tiny.data))
         if result.returncode == 0:
