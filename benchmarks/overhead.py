@@ -34,8 +34,8 @@ def main(pairs: int, source: str | None) -> None:
             plain += [source]
         rows = []
         for _ in range(pairs + 1):
-            kedro_s, kedro_mb = _measure(kedro, project)
-            plain_s, plain_mb = _measure(plain, project)
+            kedro_s, kedro_mb = measure(kedro, project)
+            plain_s, plain_mb = measure(plain, project)
             rows.append(
                 {"kedro_cpu_s": kedro_s, "plain_cpu_s": plain_s, "kedro_peak_mb": kedro_mb, "plain_peak_mb": plain_mb}
             )
@@ -49,7 +49,7 @@ def main(pairs: int, source: str | None) -> None:
     )
 
 
-def _measure(command: list[str], project: Path) -> tuple[float, int]:
+def measure(command: list[str], project: Path) -> tuple[float, int]:
     """Run a command and return its CPU seconds and peak memory in MB."""
     process = subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

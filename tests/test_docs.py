@@ -112,3 +112,13 @@ def test_the_exponents_of_growth_are_those_that_the_benchmark_kept():
 @pytest.mark.parametrize("name", ["overhead", "overhead_mnist"])
 def test_the_figure_of_the_overhead_is_the_one_that_the_benchmark_kept(name):
     assert f"{_kept(name)['median_ratio']:.2f}" in (ROOT / "docs/figures.md").read_text()
+
+
+def test_the_figures_of_the_guards_are_those_that_the_benchmark_kept():
+    kept, figures = _kept("guards"), (ROOT / "docs/figures.md").read_text()
+
+    assert f"**{kept['median_ratio']:.3f}** times" in figures
+    assert (
+        f"**{kept['nothing_changed_cpu_s']:.1f} s** of CPU, and `kedro --version` {kept['version_cpu_s']:.1f} s"
+        in figures
+    )

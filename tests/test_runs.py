@@ -105,6 +105,17 @@ def test_another_seed_makes_another_split(finished, project):
     assert 0.2 < (ours != theirs).mean() < 0.4
 
 
+@pytest.mark.parametrize("change", ["--params=features.deskew=0.5", "--params=pictures.gallery=9"])
+def test_a_run_of_what_changed_leaves_what_a_full_run_makes(finished, project, tmp_path, change):
+    full = _run(copy_project(tmp_path / "full"), change)
+    subprocess.run(["mkdir", "-p", project / "build/test"], check=True)
+    subprocess.run(["cp", "-r", finished / DATA, project / "build/test"], check=True)
+
+    changed = _run(project, "--changed", change)
+
+    assert _comparable(changed) == _comparable(full) != _comparable(finished / DATA)
+
+
 def test_labels_that_mean_nothing_cannot_be_learned(project):
     """Training labels are shuffled, the test rows keep theirs: any better answer than chance would be a leak."""
     raw = project / "data/01_raw/digits.parquet"

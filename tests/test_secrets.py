@@ -164,7 +164,7 @@ MADE = {
 }
 NEEDED = {
     *(".telemetry", "conf/local/.gitignore", "conf/production/catalog.yml", "conf/production/globals.yml"),
-    *("data/README.md", "data/01_raw/digits.parquet", "src/penstroke/guards/secrets.py", "tests/test_secrets.py"),
+    *("data/README.md", "data/01_raw/digits.parquet", "src/penstroke/secrets.py", "tests/test_secrets.py"),
     *("docs/how-to/secrets.md", "requirements.txt", "requirements-dev.txt", ".github/workflows/ci.yml"),
 }
 

@@ -2,7 +2,7 @@
 
 import click
 
-from penstroke.guards.commands import package, receipt, run
+from penstroke.commands import package, receipt, run
 
 
 @click.group(name="penstroke")

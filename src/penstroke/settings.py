@@ -2,7 +2,8 @@
 
 import fsspec
 
-from penstroke.guards.classes import CheckedConfigLoader
+from penstroke.commands import FailureHooks
+from penstroke.config import CheckedConfigLoader
 from penstroke.guards.files import AtomicLocalFileSystem
 from penstroke.guards.ledger import ReceiptHooks
 from penstroke.guards.runs import GuardedSession, SweepHooks
@@ -11,7 +12,7 @@ from penstroke.hooks import ParameterHooks, SummaryHooks
 fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)  # a killed save costs nothing stored
 
 SESSION_CLASS = GuardedSession
-HOOKS = (ParameterHooks(), ReceiptHooks(), SweepHooks(), SummaryHooks())
+HOOKS = (ParameterHooks(), ReceiptHooks(), SweepHooks(), FailureHooks(), SummaryHooks())
 
 CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {

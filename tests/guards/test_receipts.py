@@ -1,19 +1,15 @@
 import hashlib
-import re
 from threading import Timer
 
 import pytest
-from kedro.io import AbstractDataset, CachedDataset, DatasetError, Version
+from kedro.io import AbstractDataset, CachedDataset, Version
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.partitions import PartitionedDataset
 
 from penstroke.guards import receipts
 from penstroke.guards.receipts import (
     Receipt,
-    ReceiptDataset,
-    ancestry,
     content_of,
-    newest,
     pending,
     read_receipt,
     read_vouched_for,
@@ -55,13 +51,6 @@ def test_what_is_no_receipt_counts_as_none(tmp_path, text):
 
     assert read_receipt(tmp_path / "rows.json") is None
     assert read_receipt(tmp_path / "absent.json") is None
-
-
-def test_receipts_can_lie_anywhere_that_fsspec_knows():
-    write_receipt(RECEIPT, "memory://elsewhere/rows.json")
-
-    assert newest("rows", "memory://elsewhere") == RECEIPT
-    assert receipts.having_receipts("memory://elsewhere") == ["rows"]
 
 
 def test_a_file_that_agrees_with_its_receipt_is_read(place):
@@ -162,40 +151,3 @@ def test_a_cache_is_looked_through(tmp_path):
     file = JSONDataset(filepath=str(tmp_path / "a.json"))
 
     assert content_of(CachedDataset(file, copy_mode="assign")) == content_of(file)
-
-
-def test_what_is_cited_of_a_receipt_depends_on_no_clock(place):
-    cited = ReceiptDataset(filepath=place)
-    content = cited.content_hash()
-
-    write_receipt(RECEIPT.model_copy(update={"time": "later", "run_id": "two", "commit": "abc"}), place)
-
-    assert cited.load() == {"dataset": "rows", "sha256": RECEIPT.sha256, "rows": 3, "inputs": {"raw": "0123"}}
-    assert cited.content_hash() == content
-    write_receipt(RECEIPT.model_copy(update={"sha256": "new"}), place)
-    assert cited.content_hash() != content
-
-
-def test_a_receipt_that_is_not_there_cannot_be_cited(tmp_path):
-    cited = ReceiptDataset(filepath=str(tmp_path / "rows.json"))
-
-    assert cited.content_hash() is None
-    with pytest.raises(DatasetError, match="there is no receipt"):
-        cited.load()
-    with pytest.raises(DatasetError, match="written when its dataset is saved"):
-        cited.save({})
-
-
-def test_the_ancestry_tells_of_each_dataset_once_and_of_what_has_changed_since(place, tmp_path):
-    folder = str(tmp_path / "receipts")
-    made_of = {"left": {"rows": RECEIPT.sha256}, "right": {"rows": "0ld"}, "both": {"left": "", "right": ""}}
-    for name, inputs in made_of.items():
-        write_receipt(RECEIPT.model_copy(update={"dataset": name, "inputs": inputs}), f"{folder}/{name}.json")
-
-    tree = ancestry("both", folder)
-
-    left, right = (branch.label for branch in tree.children[-2:])
-    first, second = left.children[-1].label, right.children[-1].label
-    assert re.search("raw.* 0123 .*made by no node", str(first.children[-1].label.label))
-    assert "was 0ld" in str(second.label)
-    assert second.children == []

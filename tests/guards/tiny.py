@@ -58,13 +58,14 @@ FILES = {
     "src/tiny/settings.py": """
         import fsspec
 
+        from penstroke.commands import FailureHooks
         from penstroke.guards.files import AtomicLocalFileSystem
         from penstroke.guards.ledger import ReceiptHooks
         from penstroke.guards.runs import GuardedSession, SweepHooks
 
         fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
         SESSION_CLASS = GuardedSession
-        HOOKS = (ReceiptHooks(), SweepHooks())
+        HOOKS = (ReceiptHooks(), SweepHooks(), FailureHooks())
         CONFIG_LOADER_ARGS = {
             "base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft"}
         }
@@ -72,7 +73,7 @@ FILES = {
     "src/tiny/cli.py": """
         import click
 
-        from penstroke.guards.commands import receipt, run
+        from penstroke.commands import receipt, run
 
 
         @click.group()

@@ -17,8 +17,8 @@ from kedro.io import AbstractDataset, DatasetError
 
 from penstroke.contracts import CLASSES, SPLITS
 from penstroke.guards.receipts import hash_of, sha256_of
-from penstroke.guards.secrets import without_user
 from penstroke.pixels import to_table
+from penstroke.secrets import without_user
 
 UNSIGNED_BYTE = 8
 GZIP_MAGIC = b"\x1f\x8b"

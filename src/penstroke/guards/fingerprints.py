@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import metadata
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Code:
                 followed.add(name)
                 left.extend(self._module(name)[1])
         # the packages round a module are run when it is imported; what they import counts where it is used
-        return {around for name in followed for around in _packages_of(name)}, outside
+        return {around for name in followed for around in accumulate(name.split("."), "{}.{}".format)}, outside
 
     def _existing(self, name: str) -> str:
         """Cut a dotted name of the project back to the module that it lies in."""
@@ -91,6 +92,9 @@ def mentioned_names(value: Any) -> set[str]:
     if isinstance(value, list):
         return set().union(*map(mentioned_names, value))
     return {value} if isinstance(value, str) and DOTTED.fullmatch(value) else set()
+
+
+_distributions = cache(metadata.packages_distributions)
 
 
 @cache
@@ -127,23 +131,6 @@ def _installed(name: str) -> tuple[str, dict[str, list[str]]] | None:
         extra = re.search(r"extra *== *['\"]([^'\"]+)['\"]", line)
         required.setdefault(extra[1] if extra else "", []).append(line)
     return distribution.version, required
-
-
-@cache
-def _distributions() -> dict[str, list[str]]:
-    """Map packages to distributions, in a tenth of the time of ``importlib.metadata.packages_distributions``."""
-    found: dict[str, list[str]] = {}
-    for distribution in metadata.distributions():
-        for line in (distribution.read_text("RECORD") or "").splitlines():
-            top, _, rest = line.partition("/")
-            if rest.startswith("__init__.py,"):
-                found.setdefault(top, []).append(distribution.name)
-    return found
-
-
-def _packages_of(module: str) -> list[str]:
-    parts = module.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def _unwrapped(function: Any) -> Any:

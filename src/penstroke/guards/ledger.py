@@ -4,6 +4,7 @@ import json
 import subprocess
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib import import_module
@@ -14,7 +15,7 @@ from kedro.framework import project as framework
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog, DatasetError
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic_core import to_jsonable_python
@@ -42,6 +43,7 @@ class StaleError(RuntimeError):
     """A run would build on what does not agree with today's code, parameters or data."""
 
 
+@dataclass
 class Ledger:
     """What the receipts say, beside how things are.
 
@@ -53,14 +55,13 @@ class Ledger:
         project: the project's folder; a path below it counts the same wherever the project lies.
     """
 
-    def __init__(
-        self, catalog: DataCatalog, entries: dict[str, Any], parameters: dict[str, Any], folder: str, project: Path
-    ) -> None:
-        self._catalog = catalog
-        self._entries = entries
-        self._parameters = parameters
-        self._folder = folder
-        self._project = project
+    _catalog: DataCatalog
+    _entries: dict[str, Any]
+    _parameters: dict[str, Any]
+    _folder: str
+    _project: Path
+
+    def __post_init__(self) -> None:
         self._code = Code(cast("str", framework.PACKAGE_NAME))
         self._accepted: dict[str, str] = {}
         self._built_on: dict[str, str | None] = {}  # what the run's inputs held when it was let go
@@ -79,11 +80,10 @@ class Ledger:
     @cached_property
     def _commit(self) -> str | None:
         command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        try:
+        with suppress(FileNotFoundError):  # where there is no git
             answer = subprocess.run(command, cwd=self._project, capture_output=True, text=True, check=False)  # noqa: S603
-        except FileNotFoundError:
-            return None
-        return answer.stdout.strip() or None
+            return answer.stdout.strip() or None
+        return None
 
     def receipt(self, name: str) -> Receipt | None:
         """Read the receipt of what a dataset would load now."""
@@ -98,9 +98,8 @@ class Ledger:
             return hash_of(self._recipe(self.makers[name])) if name in self.makers else None
         if name not in self._contents:
             content = content_of(self._catalog[name])[0]
-            if content is None and name in self.makers and (receipt := self.receipt(name)):
-                content = NOTHING if receipt.sha256 == NOTHING else None
-            self._contents[name] = content
+            receipt = self.receipt(name) if content is None and name in self.makers else None
+            self._contents[name] = NOTHING if receipt and receipt.sha256 == NOTHING else content
         return self._contents[name]
 
     def fault(self, name: str) -> tuple[str, str] | None:
@@ -124,43 +123,31 @@ class Ledger:
         Returns:
             The reason by the node's name; of nodes of which one depends on the other, the first one alone.
         """
-        reasons = {}
-        for node in pipeline.nodes:
-            faults = (f"{name} {fault}" for name in node.outputs if (fault := self._own_fault(name)))
-            if reason := next(faults, None):
-                reasons[node] = reason
-        parents = pipeline.node_dependencies
-        waiting: set[Node] = set()
-        for node in pipeline.nodes:
-            if any(parent in reasons or parent in waiting for parent in parents[node]):
-                waiting.add(node)
+        found = ((node, name, self._own_fault(name)) for node in pipeline.nodes for name in node.outputs)
+        reasons = {node: f"{name} {fault}" for node, name, fault in found if fault}
+        waiting = {later for node in reasons for later in pipeline.from_nodes(node.name).nodes if later != node}
         ready = {node: reason for node, reason in reasons.items() if node not in waiting}
         for node in reversed(pipeline.nodes):
-            needed = [name for name in node.inputs if name in self.makers and not self._outlives(name)]
-            for name in needed if node in ready else []:
-                ready.setdefault(self.makers[name], f"{name} is needed by {node.name}, and kept nowhere")
+            for name in (name for name in node.inputs if node in ready and not self._outlives(name)):
+                if self.makers.get(name) in pipeline.nodes:
+                    ready.setdefault(self.makers[name], f"{name} is needed by {node.name}, and kept nowhere")
         return {node.name: reason for node, reason in ready.items()}
 
     def places(self, pipeline: Pipeline) -> list[Path]:
-        """List the files and folders that a pipeline depends on or makes; none, if not all of it is on this machine."""
-        names, left = set[str](), list(pipeline.datasets())
-        while left:
-            name = left.pop()
-            if name not in names and not _is_parameter(name):
-                names.add(name)
-                left.extend(self.makers[name].inputs if name in self.makers else [])
-        found = [Path(self._folder)]
-        for dataset in (self._catalog[name] for name in names if self._outlives(name)):
-            ways = [str(getattr(dataset, way)) for way in ("_filepath", "_path") if getattr(dataset, way, None)]
-            local = [Path(way) for way in ways if "://" not in way]
+        """List the files and folders, of code and of data, that a pipeline depends on or makes.
+
+        Returns:
+            Nothing, if not all of it is on this machine.
+        """
+        names = sum(pipelines.values(), start=Pipeline([])).to_outputs(*pipeline.all_outputs()).datasets()
+        found = [Path(self._folder), self._code.folder]
+        for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._outlives(name)):
+            ways = (getattr(dataset, way, None) for way in ("_filepath", "_path"))
+            local = [Path(way) for way in ways if way and "://" not in str(way)]
             if not local or getattr(dataset, "_protocol", "file") != "file":
                 return []
             found.extend(local)
         return [] if "://" in self._folder else found
-
-    def code_places(self) -> list[Path]:
-        """List the folders of the project's code."""
-        return [self._code.folder]
 
     def refuse_stale(self, pipeline: Pipeline, keeps: set[str], env: str | None, overridden: bool) -> None:
         """Refuse a run that would build on what is stale, or let it pass and remember that.
@@ -179,10 +166,9 @@ class Ledger:
             if name in pipeline.inputs():
                 self._built_on[name] = self.content(name)
             gone = self._outlives(name) and self.content(name) is None
-            fault = (name, "is missing") if gone else self.fault(name)
-            if fault is None:
+            culprit, why = (name, "is missing") if gone else self.fault(name) or (name, "")
+            if not why:
                 continue
-            culprit, why = fault
             what = culprit if culprit == name else f"{culprit}, from which {name} was made,"
             if gone or not ALLOW_STALE.get():
                 makers = [key for key in ("__default__", *pipelines) if name in pipelines[key].all_outputs()]
@@ -209,9 +195,6 @@ class Ledger:
         return {
             name: Receipt(
                 dataset=name,
-                sha256="",
-                files={},
-                rows=None,
                 stale=stale,
                 project_version=getattr(import_module(self._code.package), "__version__", ""),
                 commit=self._commit,
@@ -240,12 +223,12 @@ class Ledger:
 
     def sweep(self, pipeline: Pipeline) -> None:
         """Remove what killed runs left of the receipts of what a run will write."""
-        if "://" not in self._folder:
-            for name in pipeline.all_outputs():
-                sweep(Path(self._folder) / name)
+        for name in pipeline.all_outputs() if "://" not in self._folder else ():
+            sweep(Path(self._folder) / name)
 
     def settle(self, pipeline: Pipeline) -> None:
         """Withdraw what announces saves that are over, or that failed and left what was there."""
+        self.look_again()
         for name in (name for name in pipeline.all_outputs() if self._outlives(name)):
             receipt, announced = self.receipt(name), pending(self._place(name))
             if receipt and receipt.sha256 == self.content(name) and read_receipt(announced):
@@ -281,7 +264,8 @@ class Ledger:
             then = getattr(receipt, part)
             changed = sorted(key for key in then.keys() | now[part].keys() if then.get(key) != now[part].get(key))
             if changed:
-                return f"was made with {words} ({_few([key.removeprefix(PARAMETER) for key in changed])})"
+                few = ", ".join(key.removeprefix(PARAMETER) for key in changed[:3])
+                return f"was made with {words} ({few}{', …' * (len(changed) > 3)})"
         if receipt.call != now["call"]:
             return "was made by another call"
         return None if receipt.entries == now["entries"] else "was made with other entries of the catalog"
@@ -334,9 +318,8 @@ class Ledger:
         dataset = self._catalog[name]
         if not is_versioned(dataset):
             return f"{self._folder}/{name}.json"
-        if saved:
-            return f"{self._folder}/{name}/{dataset.resolve_save_version()}.json"
-        return f"{self._folder}/{name}/{dataset.resolve_load_version() if dataset.exists() else 'none'}.json"
+        version = dataset.resolve_save_version() if saved else dataset.exists() and dataset.resolve_load_version()
+        return f"{self._folder}/{name}/{version}.json"
 
 
 class ReceiptHooks:
@@ -353,8 +336,7 @@ class ReceiptHooks:
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
         """Give the catalog its ledger, which goes with it to other processes."""
-        project = self._context.project_path
-        configured = self._context.config_loader
+        project, configured = self._context.project_path, self._context.config_loader
         folder = receipt_folder(project, str(configured["globals"]["data"]))
         catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project)  # type: ignore[attr-defined]
 
@@ -364,35 +346,18 @@ class ReceiptHooks:
 
         Raises:
             StaleError: it does not agree with today's code, parameters or data.
-            DatasetError: a version was asked for of what keeps none.
         """
-        for name in run_params["load_versions"] or ():
-            if not is_versioned(catalog[name]):
-                raise DatasetError(f"{name} keeps no versions, so --load-versions can choose none of it; leave it out")
-        keeps = {
-            output
-            for node in pipeline.nodes
-            if run_params["only_missing_outputs"] and all(catalog.exists(output) for output in node.outputs)
-            for output in node.outputs
-        }
+        asks = run_params["only_missing_outputs"]
+        kept = [node.outputs for node in pipeline.nodes if asks and all(map(catalog.exists, node.outputs))]
+        keeps = {name for outputs in kept for name in outputs}
         _ledger(catalog).sweep(pipeline)
         _ledger(catalog).refuse_stale(pipeline, keeps, run_params["env"], bool(run_params["runtime_params"]))
 
     @hook_impl
-    def on_node_error(self, error: Exception, node: Node) -> None:
-        """Say where."""
-        error.add_note(f"This happened in the node {node.name}.")
-
-    @hook_impl
-    def on_pipeline_error(
-        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
-    ) -> None:
-        """Say how to go on."""
-        with suppress(Exception):  # of a disk that may only be read, say; the error itself is worth more
-            _ledger(catalog).look_again()
+    def on_pipeline_error(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Tidy up after a save that failed."""
+        with suppress(Exception):  # of a disk that may only be read, say; the run's own error is worth more
             _ledger(catalog).settle(pipeline)
-        way = go_on(_options(run_params), run_params["env"], bool(run_params["runtime_params"]))
-        error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: DataCatalog, run_id: str) -> None:
@@ -420,19 +385,9 @@ def go_on(options: str, env: str | None, overridden: bool) -> str:
     return f"`kedro run --changed{options}{place}`" + (" and the same --params" if overridden else "")
 
 
-def _options(run_params: dict[str, Any]) -> str:
-    given = {name: run_params.get(name) for name in ("pipeline_names", "tags", "from_nodes", "to_nodes", "to_outputs")}
-    words = {"pipeline_names": "pipelines"}
-    return "".join(f" --{words.get(name, name).replace('_', '-')}={','.join(v)}" for name, v in given.items() if v)
-
-
 def _ledger(catalog: DataCatalog) -> Ledger:
     return catalog.ledger  # type: ignore[attr-defined]
 
 
 def _is_parameter(name: str) -> bool:
     return name.startswith(PARAMETER) or name == "parameters"
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

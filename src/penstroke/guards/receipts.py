@@ -14,10 +14,8 @@ from typing import Any, TypeGuard
 import fsspec
 import joblib
 from fsspec.implementations.local import LocalFileSystem
-from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset, DatasetError
+from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset
 from pydantic import BaseModel, ConfigDict
-from rich.markup import escape
-from rich.tree import Tree
 
 from .files import PARTIAL
 
@@ -31,9 +29,9 @@ class Receipt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
-    sha256: str  # of the content; empty in the receipt that announces a save
-    files: dict[str, str]  # of a folder: the sha256 of each file that belongs to it
-    rows: int | None
+    sha256: str = ""  # of the content; empty in the receipt that announces a save
+    files: dict[str, str] = {}  # of a folder: the sha256 of each file that belongs to it
+    rows: int | None = None
     call: str  # the node: its function, inputs and outputs
     code: dict[str, str]  # sha256 by module of the project, version by package
     parameters: dict[str, Any]  # by group
@@ -154,91 +152,3 @@ def hash_of(value: Any) -> str:
 def receipt_folder(project: Path, data: str) -> str:
     """Say where the receipts lie of a project's environment whose data lie in this folder or at this address."""
     return f"{data if '://' in data else project / data}/{FOLDER}"
-
-
-def having_receipts(folder: str) -> list[str]:
-    """Name the datasets that have a receipt in a folder."""
-    files, path = fsspec.url_to_fs(folder)
-    names = {PurePath(place).name.removesuffix(".json") for place in files.glob(f"{path}/*")}
-    return sorted(name for name in names if not name.startswith(".") and not name.endswith(".pending"))
-
-
-def newest(name: str, folder: str) -> Receipt | None:
-    """Read the receipt of a dataset, that of its newest version where it keeps versions; or nothing."""
-    files, path = fsspec.url_to_fs(f"{folder}/{name}")
-    versions = sorted(PurePath(place).stem for place in files.glob(f"{path}/*.json") if ".pending." not in place)
-    return read_receipt(f"{folder}/{name}/{versions[-1]}.json" if versions else f"{folder}/{name}.json")
-
-
-def ancestry(name: str, folder: str) -> Tree:
-    """Draw what a dataset is made of, down to what no node made; each dataset is told of once.
-
-    Args:
-        name: of a dataset.
-        folder: of the receipts.
-    """
-    told: set[str] = set()
-
-    def tell(name: str, cited: str) -> Tree:
-        receipt = newest(name, folder)
-        if receipt is None:
-            return Tree(f"[bold]{name}[/bold] {cited[:12]} (made by no node)")
-        differs = cited not in ("", receipt.sha256)
-        tree = Tree(f"[bold]{name}[/bold] {receipt.sha256[:12]}" + (f" [red]now, was {cited[:12]}[/red]" * differs))
-        if name in told:
-            return tree
-        told.add(name)
-        rows = "" if receipt.rows is None else f", {receipt.rows} rows"
-        tree.add(escape(f"{receipt.call}{rows}"))
-        tree.add(f"made {receipt.time}, run {receipt.run_id}")
-        version = f"version {receipt.project_version}, commit {receipt.commit or 'unknown'}"
-        tree.add(f"{version}, code and packages {hash_of(receipt.code)[:12]}")
-        for group, value in receipt.parameters.items():
-            tree.add(escape(f"{group} {json.dumps(value)}"))
-        for why in receipt.stale.values():
-            tree.add(escape(f"let pass by --allow-stale: {why}"))
-        for source, content in receipt.inputs.items():
-            tree.add(tell(source, content))
-        return tree
-
-    return tell(name, "")
-
-
-class ReceiptDataset(AbstractDataset[None, dict[str, Any]]):
-    """What the receipt of a dataset says of its content; nothing of that depends on when or by whom it was made.
-
-    A node that reads it must depend on the dataset, too, or on what was made of it, so that it runs afterwards.
-
-    Args:
-        filepath: of the receipt.
-        metadata: ignored by Kedro.
-    """
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = filepath
-        self.metadata = metadata
-
-    def load(self) -> dict[str, Any]:
-        """Return ``dataset``, ``sha256``, ``rows`` and ``inputs`` (the sha256 of each by name).
-
-        Raises:
-            DatasetError: there is no receipt.
-        """
-        receipt = read_receipt(self._filepath)
-        if receipt is None:
-            raise DatasetError(f"there is no receipt {self._filepath}; run the pipeline that makes its dataset")
-        return receipt.model_dump(include={"dataset", "sha256", "rows", "inputs"})
-
-    def content_hash(self) -> str | None:
-        """Return the sha256 of what ``load`` returns, or None where there is no receipt."""
-        return hash_of(self.load()) if self._exists() else None
-
-    def save(self, data: None) -> None:  # noqa: ARG002
-        """Refuse: a receipt is written when its dataset is saved."""
-        raise DatasetError(f"{self._filepath} is written when its dataset is saved, and not otherwise")
-
-    def _exists(self) -> bool:
-        return read_receipt(self._filepath) is not None
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}

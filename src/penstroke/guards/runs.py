@@ -70,8 +70,7 @@ class GuardedSession(KedroSession):
         made: dict[str, Any] = {}
         done: set[str] = set()
         while due := (ledger := self._ledger()).due(asked):
-            again = sorted(done & set(due))
-            if again:
+            if again := sorted(done & set(due)):
                 raise RuntimeError(f"{again[0]} has run, and is due again: {due[again[0]]}; another process interferes")
             for node, reason in due.items():
                 click.echo(f"{node}: {reason}")
@@ -84,8 +83,7 @@ class GuardedSession(KedroSession):
         if not done:
             click.echo("nothing has changed")
         if places := ledger.places(asked):
-            code = [Path(self._conf_source), self._project_path / "pyproject.toml"]
-            write_stamp(stamp, [*places, *code, *ledger.code_places()])
+            write_stamp(stamp, [*places, Path(self._conf_source), self._project_path / "pyproject.toml"])
         return made
 
     def _ledger(self) -> Ledger:

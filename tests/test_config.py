@@ -6,9 +6,9 @@ import pytest
 import yaml
 from kedro.io import DatasetError
 
-from penstroke.guards.classes import CheckedConfigLoader, refuse_foreign_classes
+from penstroke.config import CheckedConfigLoader, refuse_foreign_classes
 
-from ..conftest import Kedro
+from .conftest import Kedro
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Once this is imported, an error of any of Kedro's commands is printed in short; 
 """
 
 import copy
+import json
 import os
 import re
 import signal
@@ -13,26 +14,32 @@ from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from difflib import get_close_matches
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from traceback import extract_tb
 from typing import Any, cast
 
 import click
+import fsspec
 from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
+from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline.node import Node
 from kedro.utils import find_kedro_project
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
 from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
 
-from .ledger import ALLOW_STALE, go_on
-from .receipts import ancestry, having_receipts, newest, receipt_folder
-from .runs import ONLY_CHANGED
-from .secrets import refuse_packing_secrets
-from .unchanged import is_unchanged, stamp_place
+from penstroke.guards.ledger import ALLOW_STALE, go_on
+from penstroke.guards.receipts import Receipt, hash_of, is_versioned, read_receipt, receipt_folder
+from penstroke.guards.runs import ONLY_CHANGED
+from penstroke.guards.unchanged import is_unchanged, stamp_place
+from penstroke.secrets import refuse_packing_secrets
 
 LINES_OF_AN_ERROR = 3
 WIDE = 1000  # columns, where nobody looks
@@ -109,6 +116,35 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+class FailureHooks:
+    """Say where a run failed, and how to go on."""
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """Refuse to load a version of what keeps none, which Kedro passes over.
+
+        Raises:
+            DatasetError: with its name.
+        """
+        for name in run_params["load_versions"] or ():
+            if not is_versioned(catalog[name]):
+                raise DatasetError(f"{name} keeps no versions, so --load-versions can choose none of it; leave it out")
+
+    @hook_impl
+    def on_node_error(self, error: Exception, node: Node) -> None:
+        """Say where."""
+        error.add_note(f"This happened in the node {node.name}.")
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        """Say how to go on."""
+        given = {"pipelines": run_params.get("pipeline_names")}
+        given |= {name: run_params.get(name) for name in ("tags", "from_nodes", "to_nodes", "to_outputs")}
+        options = "".join(f" --{name.replace('_', '-')}={','.join(asked)}" for name, asked in given.items() if asked)
+        way = go_on(options, run_params["env"], bool(run_params["runtime_params"]))
+        error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
+
+
 def _receipts(env: str | None, conf_source: str | None) -> str:
     """Say where an environment keeps its receipts."""
     project = find_kedro_project(Path.cwd())
@@ -155,6 +191,54 @@ def receipt(name: str, env: str | None) -> None:
             + (f"; did you mean {near[0]}?" if near else f"; those that are there: {', '.join(known) or 'none'}")
         )
     Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(ancestry(name, folder))
+
+
+def having_receipts(folder: str) -> list[str]:
+    """Name the datasets that have a receipt in a folder."""
+    files, path = fsspec.url_to_fs(folder)
+    names = {PurePath(place).name.removesuffix(".json") for place in files.glob(f"{path}/*")}
+    return sorted(name for name in names if not name.startswith(".") and not name.endswith(".pending"))
+
+
+def newest(name: str, folder: str) -> Receipt | None:
+    """Read the receipt of a dataset, that of its newest version where it keeps versions; or nothing."""
+    files, path = fsspec.url_to_fs(f"{folder}/{name}")
+    versions = sorted(PurePath(place).stem for place in files.glob(f"{path}/*.json") if ".pending." not in place)
+    return read_receipt(f"{folder}/{name}/{versions[-1]}.json" if versions else f"{folder}/{name}.json")
+
+
+def ancestry(name: str, folder: str) -> Tree:
+    """Draw what a dataset is made of, down to what no node made; each dataset is told of once.
+
+    Args:
+        name: of a dataset.
+        folder: of the receipts.
+    """
+    told: set[str] = set()
+
+    def tell(name: str, cited: str) -> Tree:
+        receipt = newest(name, folder)
+        if receipt is None:
+            return Tree(f"[bold]{name}[/bold] {cited[:12]} (made by no node)")
+        differs = cited not in ("", receipt.sha256)
+        tree = Tree(f"[bold]{name}[/bold] {receipt.sha256[:12]}" + (f" [red]now, was {cited[:12]}[/red]" * differs))
+        if name in told:
+            return tree
+        told.add(name)
+        rows = "" if receipt.rows is None else f", {receipt.rows} rows"
+        tree.add(escape(f"{receipt.call}{rows}"))
+        tree.add(f"made {receipt.time}, run {receipt.run_id}")
+        version = f"version {receipt.project_version}, commit {receipt.commit or 'unknown'}"
+        tree.add(f"{version}, code and packages {hash_of(receipt.code)[:12]}")
+        for group, value in receipt.parameters.items():
+            tree.add(escape(f"{group} {json.dumps(value)}"))
+        for why in receipt.stale.values():
+            tree.add(escape(f"let pass by --allow-stale: {why}"))
+        for source, content in receipt.inputs.items():
+            tree.add(tell(source, content))
+        return tree
+
+    return tell(name, "")
 
 
 run = copy.copy(kedro_run)

@@ -1,0 +1,73 @@
+"""What do the guards cost? ``python -m benchmarks.guards [--pairs 5]``.
+
+``kedro run`` as it is, and the same without atomic saves, locks, receipts and the check of the model file, in turn.
+CPU seconds are those of the process and its children, user and system together; the ratio is taken pair by pair, since
+the speed of a machine drifts. Beside it, what ``kedro run --changed`` takes where nothing has changed, and what
+``kedro --version`` takes.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from .overhead import NOT_COPIED, measure
+from .project import ROOT, keep
+
+UNGUARDED = """
+from penstroke.hooks import ParameterHooks, SummaryHooks
+
+HOOKS = (ParameterHooks(), SummaryHooks())
+CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft"}}
+"""
+
+
+def main(pairs: int) -> None:
+    """Print and keep a row for each pair, and the medians."""
+    kedro = [sys.executable, "-m", "kedro"]
+    with tempfile.TemporaryDirectory() as folder:
+        guarded, plain = Path(folder) / "guarded", Path(folder) / "plain"
+        for project in (guarded, plain):
+            shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(*NOT_COPIED))
+            (project / "conf/local").mkdir()
+        _unguard(plain)
+        rows = []
+        for _ in range(pairs + 1):
+            guarded_s, plain_s = (measure([*kedro, "run"], project)[0] for project in (guarded, plain))
+            rows.append({"guarded_cpu_s": guarded_s, "plain_cpu_s": plain_s, "ratio": round(guarded_s / plain_s, 3)})
+        measure([*kedro, "run", "--changed"], guarded)
+        unchanged_s, version_s = (
+            measure([*kedro, *arguments], guarded)[0] for arguments in (["run", "--changed"], ["--version"])
+        )
+    table = pd.DataFrame(rows[1:])  # the first pair fills the caches
+    keep(
+        "guards",
+        table,
+        median_ratio=round(float(table["ratio"].median()), 3),
+        median_difference_cpu_s=round(float((table["guarded_cpu_s"] - table["plain_cpu_s"]).median()), 2),
+        nothing_changed_cpu_s=unchanged_s,
+        version_cpu_s=version_s,
+    )
+
+
+def _unguard(project: Path) -> None:
+    """Take the guards out of a copy of the project, and give what cites a receipt something to cite."""
+    (project / "src/penstroke/settings.py").write_text(UNGUARDED)
+    entries = yaml.safe_load((project / "conf/base/catalog_data_science.yml").read_text())
+    del entries["champion_model"]["receipt"]
+    cited = project / "data/cited.json"
+    cited.write_text(json.dumps({"sha256": "0" * 64}))
+    receipt = {"type": "json.JSONDataset", "filepath": "data/cited.json"}
+    override = {"champion_model": entries["champion_model"], "champion_receipt": receipt}
+    (project / "conf/local/catalog.yml").write_text(yaml.safe_dump(override))
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--pairs", type=int, default=5, help="how many pairs are counted")
+    main(arguments.parse_args().pairs)
