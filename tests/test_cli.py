@@ -125,7 +125,9 @@ def test_a_table_that_breaks_its_contract_is_told_so_in_words(run, project, spoi
     raw = project / "data/01_raw/digits.parquet"
     spoil(pd.read_parquet(raw)).to_parquet(raw)
 
-    assert run().stderr == f"Error: dataset raw_digits on load: {message}\n"
+    what, how = run().stderr.splitlines()
+    assert what == f"Error: dataset raw_digits on load: {message}"
+    assert "go on by `kedro run --changed --env=test`" in how
 
 
 def test_the_whole_traceback_is_there_for_who_asks(run):
