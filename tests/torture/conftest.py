@@ -18,7 +18,7 @@ from penstroke.guards.fingerprints import versions
 from ..guards.tiny import Tiny
 
 FULL = os.environ.get("PENSTROKE_TORTURE") == "full"
-CHANGES = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "shutil.copymode"}
+CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod"}
 FIGURES: Counter[str] = Counter()  # what the bench found, by name; printed at its end
 
 
@@ -33,11 +33,13 @@ def some(cases: dict, share: int) -> list:
 
 
 def at_change_of(folder: Path, number: int, act: Callable[[], None]) -> None:
-    """Act once, right before this process opens, renames or removes what lies in a folder for the n-th time."""
+    """Act once, right before this process writes, renames or removes what lies in a folder for the n-th time."""
     left = count(1 - number)
+    writing = os.O_WRONLY | os.O_RDWR
 
     def watch(event: str, arguments: tuple) -> None:
-        if event in CHANGES and f"{folder}/" in f"{arguments[0]}/" and not next(left):
+        changes = event in CHANGES or (event == "open" and arguments[2] & writing)
+        if changes and f"{folder}/" in f"{arguments[0]}/" and not next(left):
             act()
 
     sys.addaudithook(watch)
