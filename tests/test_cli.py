@@ -67,7 +67,7 @@ def test_a_mistake_on_the_command_line_ends_in_three_lines_at_most(run, argument
             "spilt: {seed: 3}",
             "spilt is not a known group of parameters; did you mean split?",
         ),
-        ("parameters_split.yml", "split: {seed: 3", "YAML"),
+        ("parameters_split.yml", "split: {seed: 3", "parameters_split.yml cannot be read"),
         (
             "parameters_more.yml",
             "contenders: {svm: {steps: [{class: os.system}]}}",
