@@ -138,10 +138,10 @@ def test_there_is_no_way_to_a_catalog_round_the_list(mischief, project, way_to_a
         (
             "base/parameters.yml",
             "split: !!python/object/apply:os.system [ls]",
-            "parameters.yml cannot be read: could not",
+            "parameters.yml cannot be read as YAML: could not",
         ),
-        ("base/parameters.yml", "split: \0", "parameters.yml cannot be read: unacceptable character"),
-        ("base/parameters.yml", "split: {seed: 3, seed: 4}", "parameters.yml cannot be read: .* duplicate key seed"),
+        ("base/parameters.yml", "split: \0", "parameters.yml cannot be read as YAML: unacceptable character"),
+        ("base/parameters.yml", "split: {seed: 3, seed: 4}", "parameters.yml cannot be read as YAML: .* duplicate key seed"),
         ("local/parameters.yml", "split: [1]", r"local/parameters.yml: split must hold names .* found \[1\]"),
     ],
 )

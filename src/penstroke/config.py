@@ -52,7 +52,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
                 try:
                     found = OmegaConf.to_container(OmegaConf.load(path))
                 except Exception as error:
-                    raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+                    raise ValueError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
                 if not isinstance(found, dict):
                     raise ValueError(f"{path} must hold names with their values, found {found!r}")
                 for name, value in found.items():
