@@ -129,7 +129,7 @@ def _next_save_mends(kept: Kept) -> None:
 
 def test_a_save_that_is_killed_at_any_moment_costs_nothing(kept):
     moments = random.Random(0)  # noqa: S311
-    for _ in range(times(1, 50)):
+    for _ in range(times(1, 80)):
         begun = FORK.Event()
         saver = FORK.Process(target=_save_for_ever, args=(kept, begun))
         saver.start()
