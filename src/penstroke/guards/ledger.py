@@ -1,7 +1,7 @@
 """The receipts of a project, and whether what they say still holds."""
 
 import json
-import subprocess
+import subprocess  # nosec B404
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ class Ledger:
     def _commit(self) -> str | None:
         command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
         with suppress(FileNotFoundError):  # where there is no git
-            answer = subprocess.run(command, cwd=self._project, capture_output=True, text=True, check=False)  # noqa: S603
+            answer = subprocess.run(command, cwd=self._project, capture_output=True, text=True, check=False)  # noqa: S603  # nosec B603
             return answer.stdout.strip() or None
         return None
 
