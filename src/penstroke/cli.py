@@ -23,10 +23,13 @@ def cli() -> None:
 
 def _in_short(error: Exception) -> str:
     """Say what is wrong in at most three lines."""
+    if isinstance(error.__cause__, DataValidationError):  # of a chunk, in the middle of saving what is made of it
+        error = error.__cause__
     if isinstance(error, DataValidationError) and error.failures:
         faults = [_fault(failure) for failure in error.failures]
         more = f"; and {len(faults) - 2} more" if len(faults) > 2 else ""
-        return f"dataset {error.dataset_name} on {error.mode}: {'; '.join(faults[:2])}{more}"
+        moment = f" on {error.mode}" if error.mode else ""
+        return f"dataset {error.dataset_name}{moment}: {'; '.join(faults[:2])}{more}"
     text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))  # Kedro names the group before
     lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
     return "\n".join(lines[:LINES_OF_AN_ERROR])
