@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from kedro.validation import DataValidationError
 from pandera.errors import SchemaError
 
 from penstroke import contracts
@@ -86,3 +87,23 @@ def test_the_probabilities_of_an_answer_must_sum_to_one():
         contracts.TEST_PREDICTIONS.validate(answers.assign(probability_0=-0.1, probability_1=1.1))
     with pytest.raises(SchemaError, match="each class"):
         contracts.TEST_PREDICTIONS.validate(answers.drop(columns=["probability_0", "probability_1"]))
+
+
+def test_chunks_are_checked_one_by_one_when_their_turn_comes(raw_digits):
+    chunks = iter([raw_digits[:5].reset_index(), raw_digits[5:9], raw_digits[:5].drop(columns="pixel_0_1")])
+
+    checked = contracts.INCOMING_DIGITS.validate(chunks)
+
+    assert [len(next(checked)), len(next(checked))] == [5, 4]
+    with pytest.raises(DataValidationError, match="incoming_digits"):
+        next(checked)
+
+
+def test_a_whole_table_is_checked_at_once_by_the_same_contract(raw_digits):
+    pd.testing.assert_frame_equal(contracts.INCOMING_DIGITS.validate(raw_digits), raw_digits)
+    with pytest.raises(DataValidationError, match="drawing_digits"):
+        contracts.DRAWING_DIGITS.validate(raw_digits.astype(int) - 1)
+
+
+def test_a_table_without_rows_breaks_no_contract_of_what_is_to_be_answered(raw_digits):
+    assert len(contracts.INCOMING_DIGITS.validate(raw_digits.head(0))) == 0

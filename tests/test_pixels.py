@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke.pixels import pixel_columns, to_images, to_table
+from penstroke.pixels import pixel_columns, scale_ink, to_images, to_table
 
 from .conftest import table_of
 
@@ -34,3 +34,23 @@ def test_a_missing_pixel_column_is_named():
 def test_a_table_without_pixels_is_refused():
     with pytest.raises(ValueError, match="no pixel columns"):
         pixel_columns(pd.DataFrame({"label": [1]}))
+
+
+@pytest.mark.parametrize("full_ink", [1, 16, 100, 255, 4095])
+def test_ink_is_scaled_to_bytes_and_rounded(full_ink):
+    pixels = np.arange(full_ink + 1)
+
+    scaled = scale_ink(pixels, full_ink)
+
+    assert scaled.dtype == np.uint8
+    np.testing.assert_allclose(scaled, pixels * 255 / full_ink, atol=0.5)
+
+
+@pytest.mark.parametrize(("pixel", "found"), [(17, "17"), (-1, "-1")])
+def test_ink_beyond_the_scale_is_refused(pixel, found):
+    with pytest.raises(ValueError, match=f"pixels must be 0 to 16, found {found}"):
+        scale_ink(np.array([[0, pixel]]), 16)
+
+
+def test_no_pixels_are_scaled_to_none():
+    assert scale_ink(np.empty((0, 4), np.uint8), 16).shape == (0, 4)

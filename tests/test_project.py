@@ -92,9 +92,10 @@ def test_every_table_has_a_contract():
                 assert entry["validator"].startswith("penstroke.contracts."), name
 
 
-def test_every_node_is_named_after_its_function(registered):
+def test_every_node_is_named_after_its_function_maybe_under_a_namespace(registered):
     for pipeline in registered.values():
-        assert [node.name for node in pipeline.nodes] == [node.func.__name__ for node in pipeline.nodes]
+        names = [node.name.removeprefix(f"{node.namespace}.") for node in pipeline.nodes]
+        assert names == [node.func.__name__ for node in pipeline.nodes]
 
 
 def test_a_node_asks_for_four_datasets_at_the_most_beside_its_parameters(registered):
@@ -121,6 +122,15 @@ def test_a_node_that_cites_a_receipt_runs_after_its_dataset_was_made(registered)
     assert citing
     for node, name in citing:
         assert _cited()[name] in main.to_nodes(node).datasets()
+
+
+def test_the_other_pipelines_start_from_raw_data_and_from_what_another_one_makes(registered):
+    made = {name for pipeline in registered.values() for name in pipeline.all_outputs()}
+
+    for name, pipeline in registered.items():
+        taken = {name for name in pipeline.inputs() if not _is_parameter(name)}
+        known = _entries(BASE / "catalog.yml") | set(_cited())
+        assert taken <= known | (made - pipeline.all_outputs()), name
 
 
 def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):

@@ -58,10 +58,13 @@ WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empt
 
 def _in_short(error: BaseException) -> str:
     """Say what is wrong in at most three lines."""
+    if isinstance(error.__cause__, DataValidationError):  # of a chunk, in the middle of saving what is made of it
+        error = error.__cause__
     if isinstance(error, DataValidationError) and error.failures:
         faults = [_fault(failure) for failure in error.failures]
         more = f"; and {len(faults) - 2} more" if len(faults) > 2 else ""
-        text = f"dataset {error.dataset_name} on {error.mode}: {'; '.join(faults[:2])}{more}"
+        moment = f" on {error.mode}" if error.mode else ""
+        text = f"dataset {error.dataset_name}{moment}: {'; '.join(faults[:2])}{more}"
     elif isinstance(error, BrokenProcessPool):
         text = "a worker process was killed, perhaps because the memory was full; --runner=SequentialRunner takes less"
     else:  # Kedro names the group before

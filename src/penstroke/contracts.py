@@ -3,14 +3,45 @@
 Pixels and features are checked as one matrix, not column by column: the same verdict in a fraction of the time.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
+from kedro.validation import DataValidationError, PanderaValidator
 from pandera.pandas import Check, Column, DataFrameSchema, Index, Parser
 
 from penstroke.pixels import to_images
 
 CLASSES = tuple(range(10))
 SPLITS = ("train", "test")
+
+
+class InChunks:
+    """A contract for a table, or for tables that come one after the other: each is checked when its turn comes.
+
+    Args:
+        name: what an error calls the dataset, since Kedro does not see it when it is raised in the middle.
+        schema: what a table, or each of them, must look like. Identifiers are unique within each.
+    """
+
+    def __init__(self, name: str, schema: DataFrameSchema) -> None:
+        self._name = name
+        self._contract = PanderaValidator(schema)
+
+    def validate(self, data: pd.DataFrame | Iterator[pd.DataFrame]) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """Check a table now, or have each of an iterator checked on its way.
+
+        Raises:
+            DataValidationError: with what is wrong, and the dataset's name.
+        """
+        return self._check(data) if isinstance(data, pd.DataFrame) else map(self._check, data)
+
+    def _check(self, table: pd.DataFrame) -> pd.DataFrame:
+        try:
+            return self._contract.validate(table)
+        except DataValidationError as error:
+            error.dataset_name = self._name
+            raise
 
 
 def _pixels_are_whole_numbers(table: pd.DataFrame) -> bool:
@@ -94,6 +125,18 @@ FEATURES = _digit_rows({}, Check(_is_finite_float32))
 TRAINING_ROWS = _digit_rows({"label": _class}, Check(_features_beside_label_are_finite_float32))
 TEST_PREDICTIONS = _digit_rows(
     {"label": _class, "prediction": _class, "confidence": _share()}, Check(_probabilities_sum_to_one)
+)
+_incoming = _digit_rows({}, Check(_pixels_are_whole_numbers), parser=Parser(_digit_id_to_index))
+INCOMING_DIGITS = InChunks("incoming_digits", _incoming)
+DRAWING_DIGITS = InChunks("drawing_digits", _incoming)
+PREDICTIONS = InChunks(
+    "predictions",
+    _digit_rows(
+        {"prediction": _class, "confidence": _share(), "unsure": Column(bool)}, Check(_probabilities_sum_to_one)
+    ),
+)
+REJECTED_DRAWINGS = DataFrameSchema(
+    {"reason": Column(str, Check.str_length(min_value=1))}, index=Index(str, name="digit_id")
 )
 SEARCH_RESULTS = DataFrameSchema(_combination | {"fold": Column(int, Check.ge(0)), "accuracy": _share()})
 TIMINGS = DataFrameSchema(_combination | {"fit_s": _seconds(), "score_s": _seconds()})

@@ -50,14 +50,16 @@ class SummaryHooks:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Show leaderboard, test accuracy and files to open, as far as this run made them."""
+        """Show leaderboard, test accuracy, answers and files to open, as far as this run made them."""
         made = pipeline.all_outputs()
         console = Console(highlight=False)
         if "leaderboard" in made:
             console.print("Cross-validation on the training rows", _ranking(catalog.load("leaderboard")), sep="\n")
         if "test_scores" in made:
             console.print(_test_line(catalog.load("test_scores")))
-        for name in sorted(made & {"model_card", "test_scores"}):
+        if made >= {"predictions", "rejected_drawings"}:
+            console.print(_drawings_line(catalog.load("predictions"), catalog.load("rejected_drawings")))
+        for name in sorted(made & {"model_card", "test_scores", "predictions", "table_predictions"}):
             console.print(f"{name}: {_relative_path(catalog, name)}", soft_wrap=True)
         figures = sorted(name for name in made if name.endswith("_plot"))
         if figures:
@@ -98,6 +100,11 @@ def _test_line(scores: dict[str, float]) -> str:
         f"[bold]Test accuracy {scores['accuracy']:.2%}[/bold] "
         f"({scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}), {scores['errors']} of {scores['rows']} wrong"
     )
+
+
+def _drawings_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:
+    line = f"{len(predictions)} drawings answered, {predictions['unsure'].sum()} of them not sure"
+    return f"{line}; {len(rejected)} rejected, see rejected_drawings" if len(rejected) else line
 
 
 def _relative_path(catalog: DataCatalog, name: str) -> str:

@@ -55,3 +55,19 @@ def _in_order(values: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:
     for start in range(0, len(values), CHUNK_ROWS):
         ordered[start : start + CHUNK_ROWS] = values[start : start + CHUNK_ROWS]
     return ordered
+
+
+def scale_ink(pixels: np.ndarray, full_ink: int) -> np.ndarray:
+    """Bring whole numbers from 0 (paper) to ``full_ink`` to uint8 from 0 to 255, rounded.
+
+    Raises:
+        ValueError: a pixel lies outside.
+    """
+    lowest, highest = pixels.min(initial=0), pixels.max(initial=0)
+    if lowest < 0 or highest > full_ink:
+        raise ValueError(
+            f"pixels must be 0 to {full_ink}, found {lowest if lowest < 0 else highest}; "
+            "set cleaning.full_ink to the scale of your source"
+        )
+    scale = (np.arange(full_ink + 1) * INK + full_ink // 2) // full_ink
+    return scale.astype(np.uint8)[pixels]

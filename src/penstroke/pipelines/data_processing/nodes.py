@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from penstroke.pixels import INK, pixel_columns
+from penstroke.pixels import pixel_columns, scale_ink
 
 from .parameters import Cleaning, Split
 
@@ -29,8 +29,7 @@ def screen_digits(raw_digits: pd.DataFrame, cleaning: Cleaning) -> tuple[pd.Data
     names = pixel_columns(raw_digits)
     pixels = raw_digits[names].to_numpy()
     _refuse_another_scale(pixels, cleaning.full_ink)
-    scale = (np.arange(cleaning.full_ink + 1) * INK + cleaning.full_ink // 2) // cleaning.full_ink
-    scaled = scale.astype(np.uint8)[pixels]
+    scaled = scale_ink(pixels, cleaning.full_ink)
     reasons = _reasons_to_reject(raw_digits.index, raw_digits["label"], scaled)
     rejected = reasons.ne("")
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import classification_report, log_loss
-from sklearn.utils import gen_batches
+
+from penstroke.answers import ask
 
 from .parameters import Elsewhere, Scoring
 
@@ -31,12 +31,7 @@ def predict_test_rows(
     """
     label = labels.loc[labels["split"] == "test", "label"]
     rows = digit_features.loc[label.index]
-    chunks = gen_batches(len(rows), scoring.chunk_rows)
-    probabilities = np.concatenate([champion_model.predict_proba(rows[chunk]) for chunk in chunks]).astype(float)
-    probabilities /= probabilities.sum(axis=1, keepdims=True)  # of float32 features they sum to 1 only nearly
-    predictions = pd.DataFrame(probabilities, label.index, [f"probability_{name}" for name in champion_model.classes_])
-    predictions.insert(0, "confidence", probabilities.max(axis=1))
-    predictions.insert(0, "prediction", champion_model.classes_[probabilities.argmax(axis=1)])
+    predictions = ask(champion_model, rows, scoring.chunk_rows)
     predictions.insert(0, "label", label)
     return predictions
 

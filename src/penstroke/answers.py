@@ -1,0 +1,27 @@
+"""What a model answers, as a table."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+
+
+def ask(model: ClassifierMixin, rows: pd.DataFrame, chunk_rows: int) -> pd.DataFrame:
+    """Ask a model about rows, some of them at once.
+
+    Args:
+        model: a fitted classifier with ``predict_proba``.
+        rows: float32 features.
+        chunk_rows: how many rows are asked about at once; bounds the memory.
+
+    Returns:
+        The same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
+        ``probability_<class>`` for each class.
+    """
+    chunks = [rows[start : start + chunk_rows] for start in range(0, len(rows), chunk_rows)]
+    of_none = np.empty((0, len(model.classes_)))
+    probabilities = np.concatenate([of_none, *map(model.predict_proba, chunks)])
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # of float32 features they sum to 1 only nearly
+    answers = pd.DataFrame(probabilities, rows.index, [f"probability_{name}" for name in model.classes_])
+    answers.insert(0, "confidence", probabilities.max(axis=1))
+    answers.insert(0, "prediction", model.classes_[probabilities.argmax(axis=1)])
+    return answers

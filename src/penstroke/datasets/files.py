@@ -1,0 +1,76 @@
+"""A folder of files, as people put them there."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import fsspec
+from kedro.io import AbstractDataset, DatasetError
+
+
+class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
+    """Give the files of a folder by name, each to be read when it is wanted: one at a time is in memory.
+
+    Hidden files are passed over. Whatever else lies there is given, and says when it is read why it cannot be:
+    folders, pipes, links that lead nowhere, files beyond ``most_bytes``.
+
+    Args:
+        filepath: the folder; any protocol that fsspec knows.
+        most_bytes: what a file may hold.
+        credentials: handed to fsspec's file system.
+        metadata: ignored by Kedro; read by Kedro-Viz.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        most_bytes: int,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._filepath = filepath
+        self._most_bytes = most_bytes
+        self._credentials = credentials or {}
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Callable[[], bytes]]:
+        """Return a function for each file, in the order of their names, which gives what it holds.
+
+        The functions raise a ValueError with the reason where a file cannot be read. A name that is no UTF-8 has its
+        odd bytes spelt out.
+
+        Raises:
+            DatasetError: there is no such folder, or nothing in it.
+        """
+        file_system, folder = fsspec.url_to_fs(self._filepath, **self._credentials)
+        if not file_system.isdir(folder):
+            raise DatasetError(f"{self._filepath} is no folder; make it and put your files there")
+        places = {place.rpartition("/")[2]: place for place in file_system.ls(folder, detail=False)}
+        shown = {name: places[name] for name in sorted(places) if not name.startswith(".")}
+        if not shown:
+            raise DatasetError(f"{self._filepath} holds no files; put yours there")
+        return {
+            name.encode(errors="backslashreplace").decode(): partial(self._read, file_system, place)
+            for name, place in shown.items()
+        }
+
+    def save(self, data: None) -> None:  # noqa: ARG002
+        """Refuse: what comes in is never written."""
+        raise DatasetError("the files of a folder are read only")
+
+    def _read(self, file_system: fsspec.AbstractFileSystem, place: str) -> bytes:
+        try:
+            entry = file_system.info(place)
+            if entry["type"] != "file":  # a pipe would be waited for, a device never ends
+                raise ValueError("it is no file")
+            with file_system.open(place, "rb") as file:
+                content = file.read(self._most_bytes + 1)
+        except OSError as error:
+            raise ValueError(f"it cannot be read: {error.strerror or type(error).__name__}") from error
+        if len(content) > self._most_bytes:
+            raise ValueError(f"it holds more than {self._most_bytes:,} bytes; make it smaller")
+        return content
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "most_bytes": self._most_bytes}

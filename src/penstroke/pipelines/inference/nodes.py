@@ -1,0 +1,111 @@
+"""Frame drawings like the training images, and ask the model about rows of digits, however many."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+
+from penstroke.answers import ask
+from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pipelines.feature_engineering.parameters import Features
+from penstroke.pixels import pixel_columns, scale_ink, to_table
+
+from .framing import frame_picture
+from .parameters import Answers, Drawings
+from .reading import read_picture
+
+
+def frame_drawings(
+    drawings: Mapping[str, Callable[[], bytes]], frame: Drawings, cleaning: Cleaning
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bring each drawing to an image like the raw digits, or say why it cannot be; one is in memory at a time.
+
+    Args:
+        drawings: what gives the bytes of each file, by name; raises a ValueError where it cannot be read.
+        frame: how pictures become images.
+        cleaning: the value of full ink among the raw digits.
+
+    Returns:
+        ``drawing_digits``, rows by ``digit_id`` (the file's name) with pixels from 0 to ``full_ink``; and
+        ``rejected_drawings``, the other files by the same, with the ``reason``.
+    """
+    images: dict[str, np.ndarray] = {}
+    reasons: dict[str, str] = {}
+    for name, read in drawings.items():
+        try:
+            images[name] = frame_drawing(read(), frame, cleaning)
+        except ValueError as error:
+            reasons[name] = str(error)
+    stack = np.array(list(images.values()), _least_type(cleaning)).reshape(-1, frame.rows, frame.columns)
+    digits = to_table(stack).set_axis(_digit_id(images))
+    return digits, pd.DataFrame({"reason": pd.Series(reasons.values(), dtype="str")}).set_axis(_digit_id(reasons))
+
+
+def frame_drawing(content: bytes, frame: Drawings, cleaning: Cleaning) -> np.ndarray:
+    """Bring one image file to the form of the raw digits: (rows, columns) whole numbers from 0 to ``full_ink``.
+
+    Raises:
+        ValueError: the file cannot be read, or there is no ink in it.
+    """
+    framed = frame_picture(read_picture(content, frame.most_pixels, frame.side), frame)
+    return np.rint(cleaning.full_ink * framed).astype(_least_type(cleaning))
+
+
+def classify_digits(
+    digits: Iterable[pd.DataFrame],
+    production_model: ClassifierMixin,
+    cleaning: Cleaning,
+    features: Features,
+    answers: Answers,
+) -> Iterator[pd.DataFrame]:
+    """Answer table after table, each when it is asked for, so that memory holds one of them whatever their number.
+
+    Args:
+        digits: tables as :func:`answer_digits` takes them.
+        production_model: a fitted classifier with calibrated ``predict_proba``.
+        cleaning: the value of full ink.
+        features: what the model sees.
+        answers: from which confidence an answer is sure.
+
+    Returns:
+        An iterator over tables as :func:`answer_digits` returns them.
+    """
+    return map(
+        partial(answer_digits, model=production_model, cleaning=cleaning, features=features, answers=answers), digits
+    )
+
+
+def answer_digits(
+    digits: pd.DataFrame, model: ClassifierMixin, cleaning: Cleaning, features: Features, answers: Answers
+) -> pd.DataFrame:
+    """Answer the rows of one table.
+
+    Args:
+        digits: rows are digits, pixels whole numbers from 0 (paper) to ``cleaning.full_ink``.
+        model: a fitted classifier with calibrated ``predict_proba``.
+        cleaning: the value of full ink.
+        features: what the model sees.
+        answers: from which confidence an answer is sure.
+
+    Returns:
+        The same rows: ``prediction``, ``confidence`` (0 to 1), ``unsure``, ``probability_<class>`` of each class.
+
+    Raises:
+        ValueError: a pixel lies outside the scale, or the model was fitted on other features.
+    """
+    names = pixel_columns(digits)
+    scaled = pd.DataFrame(scale_ink(digits[names].to_numpy(), cleaning.full_ink), digits.index, names)
+    answered = ask(model, extract_features(scaled, features), answers.chunk_rows)
+    answered.insert(2, "unsure", answered["confidence"] < answers.sure_from)
+    return answered
+
+
+def _digit_id(names: Iterable[str]) -> pd.Index:
+    return pd.Index(list(names), name="digit_id", dtype="str")
+
+
+def _least_type(cleaning: Cleaning) -> np.dtype:
+    return np.min_scalar_type(cleaning.full_ink)

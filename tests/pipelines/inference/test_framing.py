@@ -1,0 +1,213 @@
+import numpy as np
+import pytest
+from benchmarks.hand import trace, write
+from scipy import ndimage
+
+from penstroke.pipelines.inference.framing import find_ink, frame_picture, place_digit
+from penstroke.pipelines.inference.parameters import Drawings
+
+from ...conftest import base_parameters
+
+SIDE = 300
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return Drawings.model_validate(base_parameters("inference")["drawings"])
+
+
+@pytest.fixture(scope="module")
+def frame_of_mnist(frame):
+    changes = {"rows": 28, "columns": 28, "tall": 20, "wide": 20, "narrowest": 1.0}
+    return frame.model_copy(update=changes | {"centre_of_mass": True, "thinnest": 2.0, "thickest": 3.5})
+
+
+def _ink(digit=5, *, side=SIDE, tall=0.5, pen=0.06, place=(0.5, 0.5)):
+    """Draw a digit; all lengths are shares of the side."""
+    strokes = write(digit, np.random.default_rng(0))
+    return trace(strokes, side, tall * side, pen * side, (place[0] * side, place[1] * side))
+
+
+def _picture(ink, pen=(0.0, 0.0, 0.0, 1.0), paper=(1.0, 1.0, 1.0, 1.0)):
+    """Colour ink; pen and paper are red, green, blue, each times opacity, and opacity."""
+    share = ink[..., None]
+    return (np.float32(paper) * (1 - share) + np.float32(pen) * share).astype(np.float32)
+
+
+def _apart(one, other):
+    """Say how far two images are apart on the mean, 0 to 1."""
+    return np.abs(one - other).mean()
+
+
+@pytest.fixture(scope="module")
+def plain(frame):
+    return frame_picture(_picture(_ink()), frame)
+
+
+@pytest.mark.parametrize(
+    ("pen", "paper"),
+    [
+        ((1, 1, 1, 1), (0, 0, 0, 1)),
+        ((0.1, 0.2, 0.6, 1), (0.9, 0.9, 0.7, 1)),
+        ((1, 0, 0, 1), (0, 0.3, 0, 1)),
+        ((0.85, 0.85, 0.85, 1), (1, 1, 1, 1)),
+        ((0, 0, 0, 1), (0, 0, 0, 0)),
+        ((1, 1, 1, 1), (0, 0, 0, 0)),
+        ((0.25, 0.25, 0.25, 0.5), (0, 0, 0, 0)),
+        ((0, 0, 0, 0), (1, 1, 1, 1)),
+    ],
+    ids=[
+        "chalk",
+        "blue",
+        "red on green",
+        "faint",
+        "black on nothing",
+        "white on nothing",
+        "thin on nothing",
+        "cut out",
+    ],
+)
+def test_colours_and_opacity_make_no_difference(frame, plain, pen, paper):
+    assert _apart(frame_picture(_picture(_ink(), pen, paper), frame), plain) < 0.01
+
+
+@pytest.mark.parametrize("side", [60, 120, 300, 700])
+def test_the_size_of_the_picture_makes_no_difference(frame, plain, side):
+    assert _apart(frame_picture(_picture(_ink(side=side)), frame), plain) < 0.04
+
+
+@pytest.mark.parametrize("tall", [0.15, 0.3, 0.8])
+@pytest.mark.parametrize("place", [(0.5, 0.5), (0.45, 0.55)])
+def test_the_size_and_place_of_the_digit_make_no_difference(frame, plain, tall, place):
+    drawn = _ink(tall=tall, pen=0.12 * tall, place=place)
+
+    assert _apart(frame_picture(_picture(drawn), frame), plain) < 0.04
+
+
+@pytest.mark.parametrize("pen", [0.003, 0.01, 0.03, 0.1])
+def test_the_stroke_is_brought_within_its_limits(frame, plain, pen):
+    framed = frame_picture(_picture(_ink(pen=pen, side=600)), frame)
+
+    assert _apart(framed, plain) < 0.12
+    assert framed.sum() == pytest.approx(plain.sum(), rel=0.25)
+
+
+def test_the_digit_fills_the_frame_of_the_shipped_digits(plain):
+    assert (plain.max(axis=1) > 0.3).all()  # all rows
+    assert (plain.max(axis=0)[1:7] > 0.3).all()  # and the columns inside
+    assert plain[:, [0, 7]].max() < 0.5
+
+
+def test_the_centre_of_mass_comes_to_the_middle_of_the_frame_of_mnist(frame_of_mnist):
+    for digit in range(10):
+        framed = frame_picture(_picture(_ink(digit)), frame_of_mnist)
+        inked = np.flatnonzero((framed > 0.5).any(axis=1))
+
+        np.testing.assert_allclose(ndimage.center_of_mass(framed), 13.5, atol=0.7)
+        assert 18 <= inked[-1] + 1 - inked[0] <= 22
+
+
+def test_a_digit_that_has_the_frame_already_keeps_it(frame_of_mnist):
+    strokes = write(3, np.random.default_rng(0))
+    framed = place_digit(trace(strokes, 280, 180, 25, (140, 140)), frame_of_mnist)
+
+    again = frame_picture(_picture(framed, (1, 1, 1, 1), (0, 0, 0, 1)), frame_of_mnist)
+
+    assert _apart(again, framed) < 0.03
+
+
+def test_a_wide_digit_is_pressed_together_as_far_as_it_may_be_and_then_made_smaller(frame):
+    as_it_is = frame.model_copy(update={"thickest": 99.0})
+    wide = np.zeros((100, 300))
+    wide[10:90, 10:290] = 1
+
+    rows, columns = (np.flatnonzero(place_digit(wide, as_it_is).max(axis=axis) > 0.5) for axis in (1, 0))
+
+    assert len(columns) == 6
+    assert len(rows) == 4  # 3.4 rows in form, twice as many were it pressed to a half, which is made to fit
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_light_from_one_side_and_a_shadow_make_no_difference(frame, digit):
+    ink = _ink(digit)
+    down, across = np.indices(ink.shape) / SIDE
+    light = 0.95 - 0.5 * across - 0.3 * np.exp(-((across - 0.7) ** 2 + (down - 0.3) ** 2) / 0.1)
+    lit = _picture(ink * 0.8) * np.float32(light)[..., None]
+    lit[..., 3] = 1
+
+    assert _apart(frame_picture(lit, frame), frame_picture(_picture(ink), frame)) < 0.03
+
+
+def test_noise_and_specks_make_little_difference(frame, plain):
+    generator = np.random.default_rng(0)
+    dirty = _picture(_ink() * 0.8) + generator.normal(0, 0.08, (SIDE, SIDE, 1))
+    for row, column in generator.integers(10, SIDE - 10, (20, 2)):
+        dirty[row : row + 2, column : column + 2] = 0
+
+    assert _apart(frame_picture(dirty.astype(np.float32), frame), plain) < 0.04
+
+
+def test_the_black_edge_of_a_scan_is_not_ink(frame, plain):
+    scan = _picture(_ink())
+    scan[:, :8] = scan[-6:] = (0, 0, 0, 1)
+
+    assert _apart(frame_picture(scan, frame), plain) < 0.01
+
+
+def test_a_sheet_on_a_table_is_read_for_itself(frame, plain):
+    table = np.full((500, 500, 4), 0.3, np.float32) + np.random.default_rng(0).normal(0, 0.03, (500, 500, 1))
+    table[100:400, 90:390] = _picture(_ink() * 0.8)
+
+    assert _apart(frame_picture(table.astype(np.float32), frame), plain) < 0.02
+
+
+def test_a_stroke_of_two_pieces_is_kept_whole(frame):
+    strokes = write(5, np.random.default_rng(0))
+    parted = [strokes[0][:40], *strokes[1:]] if len(strokes) > 2 else strokes
+    ink = trace(parted, SIDE, 150, 12, (150, 150))
+
+    _, pieces = ndimage.label(find_ink(_picture(ink), frame) > 0.5)
+
+    assert pieces == ndimage.label(ink > 0.5)[1]
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.ones((50, 50, 4)),
+        np.zeros((300, 300, 4)),
+        np.ones((300, 300, 4)) * np.linspace(0.3, 1, 300)[:, None, None],
+        np.random.default_rng(0).uniform(0, 1, (300, 300, 4)),
+        0.9 + np.random.default_rng(0).normal(0, 0.02, (200, 200, 4)),
+    ],
+    ids=["white", "nothing", "shading", "noise", "grainy paper"],
+)
+def test_where_there_is_no_ink_that_is_said(frame, picture):
+    with pytest.raises(ValueError, match="there is no ink"):
+        frame_picture(picture.astype(np.float32), frame)
+
+
+def test_a_picture_of_which_a_large_part_is_something_else_is_refused(frame):
+    picture = _picture(_ink())
+    picture[20:150, 160:290] = (0, 0, 0, 1)
+
+    with pytest.raises(ValueError, match="neither paper nor ink"):
+        frame_picture(picture, frame)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_the_ink_is_the_image_is_one(frame, frame_of_mnist, seed):
+    """Dots, lines, blocks and dust of any place and length."""
+    generator = np.random.default_rng(seed)
+    ink = np.zeros(generator.integers(4, 300, 2), np.float32)
+    top, left = (generator.integers(side) for side in ink.shape)
+    places = [(top, left), (slice(None), left), (top, slice(None)), (slice(top, None), slice(left, None))]
+    ink[places[seed % 4]] = 1
+    if seed % 5 == 0:
+        ink[generator.uniform(0, 1, ink.shape) > 0.5] = 1
+
+    for chosen in (frame, frame_of_mnist):
+        image = place_digit(ink, chosen)
+        assert image.shape == (chosen.rows, chosen.columns)
+        assert 0 <= image.min() <= image.max() <= 1
+        assert image.max() > 0.3

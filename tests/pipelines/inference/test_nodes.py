@@ -1,0 +1,117 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from penstroke.contracts import DRAWING_DIGITS, PREDICTIONS, REJECTED_DRAWINGS
+from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pipelines.inference.nodes import answer_digits, classify_digits, frame_drawings
+from penstroke.pipelines.inference.parameters import Answers, Drawings
+from penstroke.pixels import pixel_columns, scale_ink, to_images
+
+from ...conftest import base_parameters
+from .hostile import PNG, READ
+
+CLEANING, ANSWERS = Cleaning(full_ink=16), Answers(sure_from=0.9, chunk_rows=7, shown=4)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return Drawings.model_validate(base_parameters("inference")["drawings"])
+
+
+@pytest.fixture(scope="module")
+def model(raw_digits, features_of_base):
+    pixels = raw_digits[pixel_columns(raw_digits)].to_numpy()
+    scaled = pd.DataFrame(scale_ink(pixels, 16), raw_digits.index, pixel_columns(raw_digits))
+    return KNeighborsClassifier(5).fit(extract_features(scaled, features_of_base), raw_digits["label"])
+
+
+def _refuse():
+    raise ValueError("it cannot be read: No such file or directory")
+
+
+def test_drawings_become_rows_like_the_raw_digits_and_the_rest_goes_on(frame):
+    digits, rejected = frame_drawings(
+        {"a.png": lambda: PNG, "b.png": lambda: b"", "c.png": _refuse, "d.jpg": READ["CMYK"]}, frame, CLEANING
+    )
+
+    DRAWING_DIGITS.validate(digits)
+    REJECTED_DRAWINGS.validate(rejected)
+    assert list(digits.index) == ["a.png", "d.jpg"]
+    assert to_images(digits).dtype == np.uint8
+    assert to_images(digits).max() == 16
+    assert rejected["reason"].to_dict() == {
+        "b.png": "it is no JPEG or PNG file; save it as one",
+        "c.png": "it cannot be read: No such file or directory",
+    }
+
+
+def test_no_drawing_or_none_that_can_be_read_makes_tables_without_rows(frame, model, features_of_base):
+    digits, rejected = frame_drawings({"b.png": lambda: b""}, frame, CLEANING)
+
+    DRAWING_DIGITS.validate(digits)
+    assert to_images(digits).shape == (0, 8, 8)
+    assert len(rejected) == 1
+    answers = answer_digits(digits, model, CLEANING, features_of_base, ANSWERS)
+    PREDICTIONS.validate(answers.astype({"prediction": np.int8}))
+    assert len(frame_drawings({"a.png": lambda: PNG}, frame, CLEANING)[1]) == 0
+
+
+def test_one_drawing_is_in_memory_at_a_time(frame):
+    """Each is read when the one before is done."""
+    read = []
+    drawings = {name: lambda name=name: read.append(name) or PNG for name in "ba"}
+
+    frame_drawings(drawings, frame, CLEANING)
+
+    assert read == ["b", "a"]
+
+
+def test_the_scale_of_the_raw_digits_may_need_more_than_a_byte(frame):
+    digits, _ = frame_drawings({"a.png": lambda: PNG}, frame, Cleaning(full_ink=4095))
+
+    assert to_images(digits).dtype == np.uint16
+    assert 4000 < to_images(digits).max() <= 4095
+
+
+def test_each_row_has_an_answer_and_is_unsure_below_the_threshold(raw_digits, model, features_of_base):
+    table = raw_digits.drop(columns="label")
+
+    answers = answer_digits(table, model, CLEANING, features_of_base, ANSWERS)
+
+    PREDICTIONS.validate(answers)
+    assert list(answers.index) == list(table.index)
+    probabilities = answers.filter(like="probability_")
+    np.testing.assert_array_equal(answers["confidence"], probabilities.max(axis=1))
+    np.testing.assert_array_equal(answers["prediction"], probabilities.to_numpy().argmax(axis=1))
+    np.testing.assert_array_equal(answers["unsure"], answers["confidence"] < 0.9)
+    assert 0 < answers["unsure"].sum() < len(answers) / 2
+    assert (answers["prediction"] == raw_digits["label"]).mean() > 0.95
+
+
+def test_the_answer_to_a_row_does_not_hang_on_its_neighbours(raw_digits, model, features_of_base):
+    whole = answer_digits(raw_digits, model, CLEANING, features_of_base, ANSWERS)
+
+    parts = classify_digits(
+        [raw_digits[:33], raw_digits[33:33], raw_digits[33:]], model, CLEANING, features_of_base, ANSWERS
+    )
+
+    pd.testing.assert_frame_equal(pd.concat(parts), whole)
+
+
+def test_tables_are_answered_when_they_are_asked_for(raw_digits, model, features_of_base):
+    asked = []
+    tables = (asked.append(start) or raw_digits[start : start + 10] for start in range(0, 50, 10))
+
+    answers = classify_digits(tables, model, CLEANING, features_of_base, ANSWERS)
+
+    assert asked == []
+    next(answers)
+    assert asked == [0]
+
+
+def test_a_table_of_another_scale_is_refused(raw_digits, model, features_of_base):
+    with pytest.raises(ValueError, match="pixels must be 0 to 8, found 16; set cleaning.full_ink"):
+        answer_digits(raw_digits, model, Cleaning(full_ink=8), features_of_base, ANSWERS)

@@ -1,0 +1,87 @@
+"""Whole runs on tables of digits, of any length."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from penstroke import model_files
+from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.pipelines.inference.nodes import answer_digits
+from penstroke.pipelines.inference.parameters import Answers
+
+from ...conftest import ROOT, copy_project, run_kedro
+from ..inference.test_runs import DATA, lend_model, run_measured
+
+
+@pytest.fixture
+def lent(test_run, project):
+    return lend_model(test_run, project)
+
+
+def _incoming(rows):
+    """Repeat the shipped digits, without labels, under names of their own."""
+    digits = pd.read_parquet(ROOT / "data/01_raw/digits.parquet").drop(columns="label")
+    table = digits.iloc[np.arange(rows) % len(digits)]
+    return table.set_axis(pd.Index([f"row-{row}" for row in range(rows)], name="digit_id", dtype="str"))
+
+
+def _answers(project):
+    return pd.read_parquet(project / DATA / "07_model_output/table_predictions.parquet")
+
+
+def test_a_table_of_any_length_is_answered_in_the_same_memory(lent):
+    place = lent / "data/01_raw/incoming_digits.parquet"
+    peaks = []
+    for rows in (4_000, 40_000):
+        _incoming(rows).to_parquet(place)
+        peaks.append(run_measured(lent, "--pipelines=inference_table")[1])
+        assert len(_answers(lent)) == rows
+
+    assert peaks[1] - peaks[0] < 30
+
+
+def test_the_answers_are_those_that_the_rows_have_alone_also_from_a_folder(lent, features_of_base):
+    table = _incoming(300)
+    folder = lent / "data/01_raw/incoming_digits.parquet"
+    folder.mkdir()
+    table[:100].to_parquet(folder / "1.parquet")
+    table[100:].reset_index().to_parquet(folder / "2.parquet")  # the identifier may be a column as well
+
+    run_measured(lent, "--pipelines=inference_table")
+
+    with (lent / DATA / "06_models/production_model.skops").open("rb") as file:
+        model = model_files.load(file)
+    chosen = Answers(sure_from=0.9, chunk_rows=77, shown=1)
+    expected = answer_digits(table, model, Cleaning(full_ink=16), features_of_base, chosen)
+    pd.testing.assert_frame_equal(_answers(lent), expected)
+
+
+@pytest.fixture(scope="module")
+def answered(test_run, tmp_path_factory):
+    """A copy of the project that has answered a table, and the answers; they are only to be read."""
+    project = lend_model(test_run, copy_project(tmp_path_factory.mktemp("answered") / "project"))
+    _incoming(50).to_parquet(project / "data/01_raw/incoming_digits.parquet")
+    run_measured(project, "--pipelines=inference_table")
+    return project, _answers(project)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda table: table.drop(columns="pixel_3_3"), "dataset incoming_digits: 1 of 64 pixels"),
+        (lambda table: table.astype(float), "dataset incoming_digits: pixels must be whole numbers"),
+        (lambda table: table.set_axis(["a"] * len(table)), "dataset incoming_digits"),
+        (lambda table: table * 2, "pixels must be 0 to 16, found 32; set cleaning.full_ink"),
+    ],
+    ids=["a pixel is missing", "no whole numbers", "names twice", "another scale"],
+)
+def test_a_table_that_breaks_its_contract_is_refused_and_the_former_answers_stay(answered, spoil, message):
+    project, former = answered
+    spoil(_incoming(50)).to_parquet(project / "data/01_raw/incoming_digits.parquet")
+
+    result = run_kedro("run", "--env=test", "--pipelines=inference_table", cwd=project)
+
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) <= 3
+    pd.testing.assert_frame_equal(_answers(project), former)
