@@ -17,6 +17,7 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
     Args:
         filepath: the folder; any protocol that fsspec knows.
         most_bytes: what a file may hold.
+        may_be_absent: whether a folder that is not there, or holds nothing, is one without files, and no error.
         credentials: handed to fsspec's file system.
         metadata: ignored by Kedro; read by Kedro-Viz.
     """
@@ -26,11 +27,13 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         *,
         filepath: str,
         most_bytes: int,
+        may_be_absent: bool = False,
         credentials: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = filepath
         self._most_bytes = most_bytes
+        self._may_be_absent = may_be_absent
         self._credentials = credentials or {}
         self.metadata = metadata
 
@@ -41,14 +44,16 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         odd bytes spelt out.
 
         Raises:
-            DatasetError: there is no such folder, or nothing in it.
+            DatasetError: there is no such folder, or nothing in it, and it may not be absent.
         """
         file_system, folder = fsspec.url_to_fs(self._filepath, **self._credentials)
+        if self._may_be_absent and not file_system.exists(folder):
+            return {}
         if not file_system.isdir(folder):
             raise DatasetError(f"{self._filepath} is no folder; make it and put your files there")
         places = {place.rpartition("/")[2]: place for place in file_system.ls(folder, detail=False)}
         shown = {name: places[name] for name in sorted(places) if not name.startswith(".")}
-        if not shown:
+        if not shown and not self._may_be_absent:
             raise DatasetError(f"{self._filepath} holds no files; put yours there")
         return {
             name.encode(errors="backslashreplace").decode(): partial(self._read, file_system, place)
@@ -73,4 +78,4 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         return content
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "most_bytes": self._most_bytes}
+        return {"filepath": self._filepath, "most_bytes": self._most_bytes, "may_be_absent": self._may_be_absent}
