@@ -50,7 +50,7 @@ def draw_drift(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]) -> g
     )
     for note in figure.layout.annotations:
         name = note.text.partition("=")[2]
-        psi = f": PSI {scores[f'psi_{name}']:.2f}" if scores["judged"] else ""
+        psi = f": PSI {round(scores[f'psi_{name}'], 2) + 0:.2f}" if scores["judged"] else ""
         note.update(text=f"{name}{psi}", font={"size": 12, "color": ALARM if name in alarms else CALM})
     figure.update_xaxes(matches=None, showticklabels=True, title="").update_yaxes(title="")
     judgement = f"{len(alarms)} alarms (red)" if scores["judged"] else "too few to judge"
@@ -105,8 +105,8 @@ def draw_drifted_digits(
     return figure.update_layout(
         template=TEMPLATE,
         title={"text": f"{title}: answer, and what is oddest", "font": {"size": 16}},
-        height=160 + 190 * -(-len(order) // PICTURES),
-        margin={"l": 20, "r": 20, "b": 20},
+        height=180 + 210 * -(-len(order) // PICTURES),
+        margin={"l": 20, "r": 20, "t": 140, "b": 20},
     )
 
 

@@ -90,7 +90,7 @@ def measure_drift(compared_digits: pd.DataFrame, drift: Drift) -> dict[str, Any]
     accuracy = _accuracy(reference["right"], incoming["right"].dropna(), drift)
     alarms = [
         name
-        for name, figures in found.items()
+        for name, figures in sorted(found.items(), key=lambda item: -item[1]["psi"])
         if figures["psi"] > drift.psi and figures["p"] * len(columns) <= drift.significance
     ]
     if judged and accuracy["rows_labelled"] >= drift.least_rows:
@@ -138,13 +138,18 @@ def split_sources(compared_digits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataF
 def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any], drift: Drift) -> str:
     """Write what was compared with what, what came of it and what to do, as Markdown."""
     scores, alarms = drift_scores, drift_scores["alarms"]
-    reference, incoming = (part.median(numeric_only=True) for part in split_sources(compared_digits))
-    columns = sorted((key[4:] for key in scores if key.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"])
-    table = [
-        f"| {name} | {reference[name]:.3f} | {incoming[name]:.3f} | {scores[f'psi_{name}']:.3f} "
-        f"| {f'{ks:.3f}' if (ks := scores.get(f'ks_{name}')) is not None else ''} | {scores[f'p_{name}']:.2g} "
-        f"| {'**alarm**' if name in alarms else ''} |"
-        for name in columns
+    then, now = (part.median(numeric_only=True) for part in split_sources(compared_digits))
+    names = sorted((key[4:] for key in scores if key.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"])
+    rows = [
+        (
+            name,
+            *("" if f"ks_{name}" not in scores else f"{figure[name]:.3f}" for figure in (then, now)),
+            f"{scores[f'psi_{name}']:.3f}",
+            f"{scores[f'ks_{name}']:.3f}" if f"ks_{name}" in scores else "",
+            f"{scores[f'p_{name}']:.2g}",
+            "**alarm**" if name in alarms else "",
+        )
+        for name in names
     ]
     verdict = "alarm" if alarms else "none" if scores["judged"] else "too few rows to judge"
     few = f"At least {drift.least_rows} rows are needed to compare them: nothing is said of these."
@@ -159,7 +164,7 @@ answer.
 {"" if scores["judged"] else few}
 | column | median then | median now | PSI | KS | p | |
 | --- | --- | --- | --- | --- | --- | --- |
-{chr(10).join(table)}
+{chr(10).join(f'| {" | ".join(row)} |' for row in rows)}
 
 PSI is the population stability index less what chance gives, KS the largest gap between the shares of rows up to any
 value. A column raises an alarm above a PSI of {drift.psi:g}, if rows of the same source would do as badly in any
@@ -185,8 +190,8 @@ def raise_alarm(drift_scores: dict[str, Any], *report: Any) -> dict[str, Any]:  
     if alarms := drift_scores["alarms"]:
         named = ", ".join(alarms[:NAMED]) + (f" and {len(alarms) - NAMED} more" if len(alarms) > NAMED else "")
         raise ValueError(
-            f"drift alarm: {named} of {drift_scores['rows']} rows are not as model {drift_scores['model_version']} "
-            "knows them; read the drift card and look at the drifted digits before you trust the answers"
+            f"drift alarm ({named}): the {drift_scores['rows']} rows are not like the digits that model "
+            f"{drift_scores['model_version']} came from; read the drift card before you trust the answers"
         )
     return drift_scores
 
