@@ -13,8 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke import model_files
-
 from .conftest import Kedro, copy_project, run_kedro
 
 DATA = "build/test/data"
@@ -32,9 +30,7 @@ def _contents(data: Path) -> dict[str, str]:
 
 
 def _comparable(data: Path) -> dict[str, str]:
-    return {
-        name: sum_ for name, sum_ in _contents(data).items() if "timings" not in name and "champion_model" not in name
-    }
+    return {name: sum_ for name, sum_ in _contents(data).items() if "timings" not in name}  # which tell of the clock
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +53,7 @@ def test_another_run_makes_the_same_bytes(finished, project, arguments, environm
     again = _run(project, *arguments, **environment)
 
     assert _comparable(again) == _comparable(finished / DATA)
-    assert len(_comparable(again)) == 20
-    with (
-        (finished / DATA / "06_models/champion_model.skops").open("rb") as one,
-        (again / "06_models/champion_model.skops").open("rb") as two,
-    ):
-        first, second = model_files.load(one), model_files.load(two)
-    features = pd.read_parquet(again / "04_feature/digit_features.parquet")
-    np.testing.assert_array_equal(first.predict_proba(features), second.predict_proba(features))
+    assert len(_comparable(again)) == 21
 
 
 def test_each_pipeline_runs_alone_on_what_the_one_before_has_stored(finished, project):

@@ -1,12 +1,16 @@
 """Model files that cannot run code: skops with the list of types that this project trusts.
 
-The module has the ``load`` and ``dump`` of ``pickle``, but no pickle is written or read.
+The module has the ``load`` and ``dump`` of ``pickle``, but no pickle is written or read. The same model makes the same
+bytes, in any process; skops by itself writes the addresses of objects in memory and the time of the day.
 """
 
+import re
+from collections.abc import Mapping
 from io import BytesIO
 from typing import IO, Any
-from zipfile import is_zipfile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 
+import numpy as np
 import skops.io
 
 _PACKAGE = __name__.partition(".")[0]
@@ -24,16 +28,24 @@ TRUSTED_TYPES = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
 )
+UNIX = 3  # what zip archives call it
+SCHEMA = "schema.json"  # what skops calls the description of the objects; the other members are their arrays
+MOST_BYTES, MOST_TIMES = 2**26, 100  # what a file may unfold to: the larger of 64 MiB and 100 times its size
+_ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")[^".]+')  # in text of objects quotes are escaped
+
+
+class ModelFileError(ValueError):
+    """A file holds no model that may be loaded, or a model may not be written to one."""
 
 
 def dump(model: Any, file: IO[bytes]) -> None:
-    """Write a fitted estimator.
+    """Write a fitted estimator; the same one, also after it was loaded, makes the same bytes.
 
     Raises:
-        ValueError: it holds a type that :func:`load` would refuse.
+        ModelFileError: :func:`load` would refuse what it holds.
     """
-    content = skops.io.dumps(model, compression=8)
-    refuse_untrusted(content)
+    content = _canonical(_members(skops.io.dumps(model)))
+    refuse_untrusted(_pack(_members(content), ZIP_STORED))
     file.write(content)
 
 
@@ -41,24 +53,92 @@ def load(file: IO[bytes]) -> Any:
     """Read a fitted estimator.
 
     Raises:
-        ValueError: it holds a type that is not trusted; nothing of it has run.
+        ModelFileError: the file is damaged, unfolds to more than it may or holds a type that is not trusted; nothing
+            of it has run.
     """
-    content = file.read()
-    refuse_untrusted(content)
-    return skops.io.loads(content, trusted=list(TRUSTED_TYPES))
+    try:
+        content = _pack(_members(file.read()), ZIP_STORED)  # so skops reads what was counted here
+        refuse_untrusted(content)
+        return skops.io.loads(content, trusted=list(TRUSTED_TYPES))
+    except ModelFileError:
+        raise
+    except Exception as error:
+        fault = str(error).partition("\n")[0]
+        raise ModelFileError(
+            f"the model file is damaged ({type(error).__name__}: {fault}); run the pipeline that makes it again"
+        ) from error
 
 
 def refuse_untrusted(content: bytes) -> None:
-    """Refuse the bytes of a model file that hold a type beyond scikit-learn's own and ``TRUSTED_TYPES``.
+    """Refuse the bytes of a skops file that hold a type beyond scikit-learn's own and ``TRUSTED_TYPES``.
 
     Raises:
-        ValueError: with the names of those types, or because the bytes are no skops file.
+        ModelFileError: with the names of those types.
     """
-    if not is_zipfile(BytesIO(content)):
-        raise ValueError("this is no model file: skops files are zip archives; run the pipeline that makes it again")
     foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED_TYPES))
     if foreign:
-        raise ValueError(
+        raise ModelFileError(
             f"the model holds {', '.join(foreign)}, which {__name__} does not trust; "
             "use another class, or add the type to TRUSTED_TYPES there once you have read what it does"
         )
+
+
+def _members(content: bytes) -> dict[str, bytes]:
+    """Unfold the members of a skops file, and no more bytes than it may hold."""
+    if not is_zipfile(BytesIO(content)):
+        raise ModelFileError(
+            "this is no model file: skops files are zip archives; run the pipeline that makes it again"
+        )
+    with ZipFile(BytesIO(content)) as archive:
+        members = archive.infolist()
+        size, most = sum(member.file_size for member in members), max(MOST_BYTES, MOST_TIMES * len(content))
+        if size > most:
+            raise ModelFileError(
+                f"the model unfolds to {size} bytes, but may to {most}; fetch it again from its source"
+            )
+        for member in members:
+            # other kinds of packing cannot be bounded, and a sparse matrix is an archive of its own
+            if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or member.filename.endswith(".npz"):
+                raise ModelFileError(f"the model holds {member.filename}, no plain array; use a class that keeps none")
+        unfolded = {}
+        for member in members:
+            with archive.open(member) as file:
+                unfolded[member.filename] = file.read(member.file_size)  # bounded, whatever is packed there
+        return unfolded
+
+
+def _canonical(members: Mapping[str, bytes]) -> bytes:
+    """Pack the members so that the bytes depend on the model alone."""
+    numbers: dict[str, str] = {}
+    schema = _ADDRESS.sub(
+        lambda found: numbers.setdefault(found[0], str(1 + len(numbers))), members[SCHEMA].decode()
+    ).encode()
+    renamed = {SCHEMA: schema}
+    for name, content in members.items():
+        if name != SCHEMA:
+            address, _, ending = name.partition(".")
+            renamed[f"{numbers[address]}.{ending}"] = _without_gaps(content) if ending == "npy" else content
+    return _pack(renamed, ZIP_DEFLATED)
+
+
+def _without_gaps(array_file: bytes) -> bytes:
+    """Clear the bytes between the fields of a structured array (the nodes of a tree), which hold what memory held."""
+    array = np.load(BytesIO(array_file))
+    if not array.dtype.names:
+        return array_file
+    cleared = np.zeros(array.shape, array.dtype)
+    for name in array.dtype.names:
+        cleared[name] = array[name]
+    file = BytesIO()
+    np.save(file, cleared)
+    return file.getvalue()
+
+
+def _pack(members: Mapping[str, bytes], kind: int) -> bytes:
+    file = BytesIO()
+    with ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            entry = ZipInfo(name)  # of 1 January 1980
+            entry.compress_type, entry.create_system, entry.external_attr = kind, UNIX, 0o600 << 16
+            archive.writestr(entry, content)
+    return file.getvalue()
