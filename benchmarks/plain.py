@@ -59,7 +59,7 @@ def main(folder: Path, source: Path | None = None) -> None:
     search_results, timings = science.search_contenders(training_rows, contenders, search, final_fit)
     leaderboard = science.rank_contenders(search_results)
     settings = science.choose_champion(leaderboard, contenders, search)
-    model = science.fit_champion(training_rows, settings, final_fit)
+    model = science.fit_champion(training_rows, settings, final_fit, features)
     answers = reporting.predict_test_rows(model, digit_features, labels, scoring)
     scores = reporting.score_test_rows(answers, scoring)
 
