@@ -1,18 +1,23 @@
 """The project's commands: Kedro's own, with errors that a person can read."""
 
 import copy
+import os
 import re
 import sys
 import warnings
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, cast
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import env_option
+from kedro.framework.project import settings
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
 
 LINES_OF_AN_ERROR = 3
+VERBOSE = "Show the whole traceback of an error."
 WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empty"}  # pandera's names for them
 
 
@@ -44,6 +49,7 @@ def _fault(failure: CheckFailure) -> str:
 
 
 def _with_short_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(command)
     def run(*arguments: Any, verbose: bool, **options: Any) -> Any:
         warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
         try:
@@ -60,9 +66,17 @@ def _with_short_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 run = copy.copy(kedro_run)
-run.params = [
-    *kedro_run.params,
-    click.Option(["--verbose"], is_flag=True, help="Show the whole traceback of an error."),
-]
+run.params = [*kedro_run.params, click.Option(["--verbose"], is_flag=True, help=VERBOSE)]
 run.callback = _with_short_errors(cast("Callable[..., Any]", kedro_run.callback))
 cli.add_command(run)
+
+
+@cli.command()
+@env_option
+@click.option("--verbose", is_flag=True, help=VERBOSE)
+@_with_short_errors
+def rollback(env: str | None) -> None:
+    """Bring back the production model that the last promotion replaced."""
+    with settings.SESSION_CLASS.create(env=env) as session, session.holding(["production_model"]):
+        place = session.load_context().catalog.get("production_model").bring_back()
+    click.echo(f"production_model is the former one again: {os.path.relpath(place)}")

@@ -41,15 +41,25 @@ class GuardedSession(KedroSession):
             RunLockError: another run has held one of them for as long as this one may wait.
         """
         names = choices.pop("pipeline_names", None) or ([pipeline_name] if pipeline_name else None)
-        places = self._get_config_loader()["globals"]
-        folder = self._project_path / str(places["data"]) / ".locks"
-        with ExitStack() as held:
-            for dataset in _written(names, choices):  # sorted, so that no two runs can wait for each other
-                held.enter_context(lock(folder / dataset, float(places["lock_timeout_s"])))
+        with self.holding(_written(names, choices)):
             # versions follow the order in which runs wrote, not that in which they were asked for
             self.session_id = generate_timestamp()
             self._store["session_id"] = self.session_id
             return super().run(pipeline_names=names, **choices)
+
+    @contextmanager
+    def holding(self, datasets: list[str]) -> Iterator[None]:
+        """Hold the locks of datasets, as a run does that writes them.
+
+        Raises:
+            RunLockError: a run has held one of them for as long as this session may wait.
+        """
+        places = self._get_config_loader()["globals"]
+        folder = self._project_path / str(places["data"]) / ".locks"
+        with ExitStack() as held:
+            for dataset in sorted(datasets):  # so that no two sessions can wait for each other
+                held.enter_context(lock(folder / dataset, float(places["lock_timeout_s"])))
+            yield
 
 
 class SweepHooks:
