@@ -219,6 +219,14 @@ def test_judging_again_what_is_stored_makes_the_same_bytes(project, kedro_here):
     assert [path.read_bytes() for path in verdicts] == before
 
 
+def test_a_champion_can_be_judged_without_being_promoted(project, kedro_here):
+    result = kedro_here(cli.run, "--pipelines=promotion", "--nodes=judge_champion", "--params=gate.accuracy_low=1")
+
+    assert result.exit_code == 0
+    assert "The champion is refused by 1 of 22 checks" in result.stdout
+    assert _verdict(project)["refused_by"] == ["accuracy_low"]
+
+
 def test_a_rollback_waits_for_a_run_that_writes_production(project, kedro_here):
     (project / "conf/test/globals.yml").write_text("data: build/test/data\nlock_timeout_s: 0.5\n")
     with lock(project / DATA / ".locks/production_model", 0):
