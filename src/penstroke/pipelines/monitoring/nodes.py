@@ -153,6 +153,7 @@ def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]
     ]
     verdict = "alarm" if alarms else "none" if scores["judged"] else "too few rows to judge"
     few = f"At least {drift.least_rows} rows are needed to compare them: nothing is said of these."
+    table = "\n".join(f"| {line} |" for line in map(" | ".join, rows))
     return f"""# Drift: {verdict}
 
 {scores["rows"]} rows that model `{scores["model_version"]}` answered, and {scores["reference_rows"]} digits that it \
@@ -164,7 +165,7 @@ answer.
 {"" if scores["judged"] else few}
 | column | median then | median now | PSI | KS | p | |
 | --- | --- | --- | --- | --- | --- | --- |
-{chr(10).join(f'| {" | ".join(row)} |' for row in rows)}
+{table}
 
 PSI is the population stability index less what chance gives, KS the largest gap between the shares of rows up to any
 value. A column raises an alarm above a PSI of {drift.psi:g}, if rows of the same source would do as badly in any
