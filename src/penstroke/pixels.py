@@ -45,8 +45,13 @@ def to_images(table: pd.DataFrame) -> np.ndarray:
 
 def to_table(images: np.ndarray) -> pd.DataFrame:
     """Lay images, (n, height, width), out as rows of pixel columns, of the images' own dtype."""
-    names = [f"pixel_{row}_{column}" for row, column in np.ndindex(*images.shape[1:])]
+    names = pixel_names(*images.shape[1:])
     return pd.DataFrame(_in_order(images.reshape(len(images), len(names)), "F"), columns=names, copy=False)
+
+
+def pixel_names(height: int, width: int) -> list[str]:
+    """Name the columns of an image of that size, in reading order."""
+    return [f"pixel_{row}_{column}" for row, column in np.ndindex(height, width)]
 
 
 def _in_order(values: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:
