@@ -17,10 +17,14 @@ def ask(model: ClassifierMixin, rows: pd.DataFrame, chunk_rows: int) -> pd.DataF
         The same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
         ``probability_<class>`` for each class.
     """
-    probabilities = probabilities_of(model, rows, chunk_rows)
-    answers = pd.DataFrame(probabilities, rows.index, [f"probability_{name}" for name in model.classes_])
+    return table_of(probabilities_of(model, rows, chunk_rows), model.classes_, rows.index)
+
+
+def table_of(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) -> pd.DataFrame:
+    """Lay probabilities, (n, classes), out as the table that :func:`ask` returns."""
+    answers = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in classes])
     answers.insert(0, "confidence", probabilities.max(axis=1))
-    answers.insert(0, "prediction", model.classes_[probabilities.argmax(axis=1)])
+    answers.insert(0, "prediction", classes[probabilities.argmax(axis=1)])
     return answers
 
 

@@ -1,6 +1,7 @@
 """How a table holds images: a column for each pixel, 0 (paper) to 255 (ink) once the digits are accepted."""
 
 import re
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -74,5 +75,9 @@ def scale_ink(pixels: np.ndarray, full_ink: int) -> np.ndarray:
             f"pixels must be 0 to {full_ink}, found {lowest if lowest < 0 else highest}; "
             "set cleaning.full_ink to the scale of your source"
         )
-    scale = (np.arange(full_ink + 1) * INK + full_ink // 2) // full_ink
-    return scale.astype(np.uint8)[pixels]
+    return _scale(full_ink)[pixels]
+
+
+@cache
+def _scale(full_ink: int) -> np.ndarray:
+    return ((np.arange(full_ink + 1) * INK + full_ink // 2) // full_ink).astype(np.uint8)

@@ -1,0 +1,89 @@
+"""A model that takes plain arrays: of the time that one row takes, nine tenths go into checks of its columns' names."""
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from penstroke.pipelines.data_science.estimators import AugmentedClassifier
+from penstroke.pipelines.feature_engineering.patches import PatchDictionary
+from penstroke.pixels import pixel_names
+
+
+class ModelFormError(ValueError):
+    """A model does not answer arrays as it answers tables."""
+
+
+class Parts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """What a fitted ``ColumnTransformer`` does, by the places of its columns instead of their names."""
+
+    def __init__(self, fitted: ColumnTransformer) -> None:
+        self.fitted = fitted
+        weights = fitted.transformer_weights or {}
+        self.parts_ = [
+            (_for_arrays(step), fitted._transformer_to_input_indices[name], weights.get(name))
+            for name, step, _ in fitted.transformers_
+            if not isinstance(step, str) or step != "drop"
+        ]
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Give (n, all features of all parts)."""
+        made = []
+        for step, places, weight in self.parts_:
+            taken = rows[:, places]
+            if isinstance(step, PatchDictionary):
+                taken = taken.reshape(len(rows), *_image_size(self.fitted.feature_names_in_[places]))
+            result = step.transform(taken)
+            made.append(result if weight is None else result * weight)
+        return np.hstack(made)
+
+
+def for_arrays(model: ClassifierMixin, probe: pd.DataFrame) -> ClassifierMixin:
+    """Return a twin of a model that answers arrays of rows bit by bit as the model answers tables.
+
+    Args:
+        model: a fitted classifier; stays as it is. The twin shares its arrays.
+        probe: rows of features, by which the twin is tried.
+
+    Raises:
+        ModelFormError: a step of it needs names, so it has no such twin.
+    """
+    twin = _for_arrays(model)
+    try:
+        agrees = np.array_equal(twin.predict_proba(probe.to_numpy()), model.predict_proba(probe))
+    except Exception as error:
+        raise ModelFormError(f"the model needs the names of columns: {error}") from error
+    if not agrees:
+        raise ModelFormError("the model answers otherwise without the names of columns")
+    return twin
+
+
+def _for_arrays(value: Any) -> Any:
+    # copies stand beside the rows in training alone, and a frozen or lonely step is what it holds
+    if isinstance(value, AugmentedClassifier) and hasattr(value, "classifier_"):
+        return _for_arrays(value.classifier_)
+    if isinstance(value, FrozenEstimator | Pipeline) and len(getattr(value, "steps", "1")) == 1:
+        return _for_arrays(value.estimator if isinstance(value, FrozenEstimator) else value.steps[0][1])
+    if isinstance(value, ColumnTransformer):
+        return Parts(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_for_arrays, value))
+    if isinstance(value, BaseEstimator) or hasattr(value, "predict_proba"):
+        twin = copy(value)
+        kept = {name: held for name, held in vars(value).items() if name != "feature_names_in_"}
+        vars(twin).clear()
+        vars(twin).update({name: _for_arrays(held) for name, held in kept.items()})
+        return twin
+    return value
+
+
+def _image_size(names: np.ndarray) -> tuple[int, int]:
+    height, width = (1 + int(side) for side in names[-1].split("_")[1:])
+    if list(names) != pixel_names(height, width):
+        raise ModelFormError("the pixels do not stand in reading order")
+    return height, width
