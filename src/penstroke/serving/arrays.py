@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -43,6 +44,23 @@ class Parts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.hstack(made)
 
 
+class Tempered:
+    """What a ``CalibratedClassifierCV`` of one fit and one temperature does, without looking at the fit each time."""
+
+    def __init__(self, fitted: CalibratedClassifierCV) -> None:
+        (calibrated,) = fitted.calibrated_classifiers_
+        (self._calibrator,) = calibrated.calibrators
+        self.classes_ = fitted.classes_
+        scorer = _for_arrays(calibrated.estimator)
+        self._score = getattr(scorer, "decision_function", None) or scorer.predict_proba
+
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        """Give the probability of each class, (n, classes)."""
+        probabilities = self._calibrator.predict(self._score(rows))
+        probabilities[(probabilities > 1) & (probabilities <= 1 + 1e-5)] = 1  # as the original does
+        return probabilities
+
+
 def for_arrays(model: ClassifierMixin, probe: pd.DataFrame) -> ClassifierMixin:
     """Return a twin of a model that answers arrays of rows bit by bit as the model answers tables.
 
@@ -71,6 +89,8 @@ def _for_arrays(value: Any) -> Any:
         return _for_arrays(value.estimator if isinstance(value, FrozenEstimator) else value.steps[0][1])
     if isinstance(value, ColumnTransformer):
         return Parts(value)
+    if isinstance(value, CalibratedClassifierCV) and value.method == "temperature" and not value.ensemble:
+        return Tempered(value)
     if type(value) in (list, tuple):
         return type(value)(map(_for_arrays, value))
     if isinstance(value, BaseEstimator) or hasattr(value, "predict_proba"):
