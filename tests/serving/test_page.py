@@ -1,6 +1,7 @@
 """The page in a real Chromium."""
 
 import json
+from itertools import pairwise
 from time import monotonic, sleep
 
 import pytest
@@ -43,7 +44,7 @@ def draw(page, *points):
     chain = ActionChains(page, duration=20)
     paper = page.find_element(By.ID, "paper")
     chain.move_to_element_with_offset(paper, *points[0]).click_and_hold()
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         chain.move_by_offset(after[0] - before[0], after[1] - before[1])
     chain.release().perform()
 
@@ -141,7 +142,9 @@ def test_a_finger_draws(page):
     x, y = paper["x"] + paper["width"] / 2, paper["y"]
 
     def touch(kind, *at):
-        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y + d} for d in at]})
+        page.execute_cdp_cmd(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y + d} for d in at]}
+        )
 
     touch("touchStart", 50)
     for down in range(60, 240, 20):

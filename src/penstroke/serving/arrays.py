@@ -36,9 +36,10 @@ class Parts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Give (n, all features of all parts)."""
         made = []
         for step, places, weight in self.parts_:
-            taken = rows[:, places]
+            taken = np.asfortranarray(rows[:, places])  # as a table holds them, or sums round otherwise
             if isinstance(step, PatchDictionary):
-                taken = taken.reshape(len(rows), *_image_size(self.fitted.feature_names_in_[places]))
+                size = _image_size(self.fitted.feature_names_in_[places])
+                taken = np.ascontiguousarray(taken).reshape(len(rows), *size)
             result = step.transform(taken)
             made.append(result if weight is None else result * weight)
         return np.hstack(made)
@@ -73,7 +74,7 @@ def for_arrays(model: ClassifierMixin, probe: pd.DataFrame) -> ClassifierMixin:
     """
     twin = _for_arrays(model)
     try:
-        agrees = np.array_equal(twin.predict_proba(probe.to_numpy()), model.predict_proba(probe))
+        agrees = np.array_equal(twin.predict_proba(np.asfortranarray(probe)), model.predict_proba(probe))
     except Exception as error:
         raise ModelFormError(f"the model needs the names of columns: {error}") from error
     if not agrees:
@@ -82,12 +83,9 @@ def for_arrays(model: ClassifierMixin, probe: pd.DataFrame) -> ClassifierMixin:
 
 
 def _for_arrays(value: Any) -> Any:
-    # copies stand beside the rows in training alone, and a frozen or lonely step is what it holds
-    if isinstance(value, AugmentedClassifier) and hasattr(value, "classifier_"):
-        return _for_arrays(value.classifier_)
-    if isinstance(value, FrozenEstimator | Pipeline) and len(getattr(value, "steps", "1")) == 1:
-        return _for_arrays(value.estimator if isinstance(value, FrozenEstimator) else value.steps[0][1])
-    if isinstance(value, ColumnTransformer):
+    while (held := _held(value)) is not None:
+        value = held
+    if isinstance(value, ColumnTransformer) and hasattr(value, "transformers_"):
         return Parts(value)
     if isinstance(value, CalibratedClassifierCV) and value.method == "temperature" and not value.ensemble:
         return Tempered(value)
@@ -100,6 +98,15 @@ def _for_arrays(value: Any) -> Any:
         vars(twin).update({name: _for_arrays(held) for name, held in kept.items()})
         return twin
     return value
+
+
+def _held(value: Any) -> Any:
+    """Give what an estimator does nothing to but hold, once it is fitted; or None."""
+    if isinstance(value, AugmentedClassifier):  # copies stand beside the rows in training alone
+        return getattr(value, "classifier_", None)
+    if isinstance(value, Pipeline):
+        return value.steps[0][1] if len(value.steps) == 1 else None
+    return value.estimator if isinstance(value, FrozenEstimator) else None
 
 
 def _image_size(names: np.ndarray) -> tuple[int, int]:

@@ -122,7 +122,8 @@ def answer_images(
         ValueError: a pixel lies outside the scale.
     """
     described = describe_stack(scale_ink(images, cleaning.full_ink), features)
-    return probabilities_of(model, described, answers.chunk_rows)
+    # in the order of a table whose columns were chosen, or sums round otherwise
+    return probabilities_of(model, np.asfortranarray(described), answers.chunk_rows)
 
 
 def _digit_id(names: Iterable[str]) -> pd.Index:

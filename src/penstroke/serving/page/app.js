@@ -158,7 +158,7 @@ async function ask(file, type) {
   }
 }
 
-const percent = (share) => (share > 0.9995 ? "> 99.9 %" : `${(100 * share).toFixed(1)} %`);
+const percent = (share) => (share > 0.9995 ? ">\u00a099.9\u00a0%" : `${(100 * share).toFixed(1)}\u00a0%`);
 
 function show(found) {
   const sure = percent(found.confidence);
