@@ -9,6 +9,7 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
 
+from penstroke.hooks import OF_THE_SERVICE
 from penstroke.pipelines.data_science.parameters import Search
 
 from .conftest import ROOT
@@ -27,6 +28,12 @@ def _entries(path):
 
 def _declared():
     return {name for path in BASE.glob("catalog*.yml") for name in _entries(path)}
+
+
+def _entry(name):
+    files = [yaml.safe_load(path.read_text()) for path in BASE.glob("catalog*.yml")]
+    (entry,) = [entries[name] for entries in files if name in entries]
+    return entry
 
 
 def _cited():
@@ -72,7 +79,8 @@ def test_each_catalog_file_declares_what_its_pipeline_makes_and_nothing_else(reg
 
 
 def test_every_group_of_parameters_is_used_by_the_pipeline_whose_file_gives_it(registered):
-    for path in BASE.glob("parameters_*.yml"):
+    assert _entries(BASE / "parameters_serving.yml") == set(OF_THE_SERVICE)  # no pipeline
+    for path in set(BASE.glob("parameters_*.yml")) - {BASE / "parameters_serving.yml"}:
         inputs = registered[path.stem.removeprefix("parameters_")].inputs()
         used = {name.removeprefix("params:") for name in inputs if _is_parameter(name)}
         assert _entries(path) - used == set(), path.name
@@ -82,7 +90,8 @@ def test_every_dataset_has_a_layer_and_lies_below_a_folder_that_an_environment_c
     for path in BASE.glob("catalog*.yml"):
         for name, entry in yaml.safe_load(path.read_text()).items():
             assert entry["metadata"]["kedro-viz"]["layer"], name
-            assert entry["filepath"].startswith(("${globals:raw}/", "${globals:data}/")), name
+            place = entry.get("filepath") or entry["path"]
+            assert place.startswith(("${globals:raw}/", "${globals:data}/")), name
 
 
 def test_every_table_has_a_contract():
@@ -112,7 +121,8 @@ def test_the_main_job_starts_from_raw_data_alone(registered):
     main = registered["__default__"]
 
     inputs = {name for name in main.inputs() if not _is_parameter(name)}
-    assert inputs - set(_cited()) == {"raw_digits"}
+    assert inputs - set(_cited()) == {"raw_digits", "feedback_digits"}
+    assert _entry("feedback_digits")["filepath"] == _entry("labelled_drawings")["filepath"]
 
 
 def test_a_node_that_cites_a_receipt_runs_after_its_dataset_was_made(registered):
@@ -131,6 +141,12 @@ def test_the_other_pipelines_start_from_raw_data_and_from_what_another_one_makes
         taken = {name for name in pipeline.inputs() if not _is_parameter(name)}
         known = _entries(BASE / "catalog.yml") | set(_cited())
         assert taken <= known | (made - pipeline.all_outputs()), name
+
+
+def test_promotion_starts_from_what_the_main_job_makes_and_from_what_is_in_production(registered):
+    free = {name for name in registered["promotion"].inputs() if not _is_parameter(name)}
+    assert free - registered["__default__"].all_outputs() == {"former_model"}
+    assert _entry("former_model")["filepath"] == _entry("production_model")["filepath"]
 
 
 def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):

@@ -3,7 +3,8 @@
 Pixels and features are checked as one matrix, not column by column: the same verdict in a fraction of the time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,30 @@ from penstroke.pixels import to_images
 
 CLASSES = tuple(range(10))
 SPLITS = ("train", "test")
+SOURCES = ("reference", "incoming", "other model", "unanswered")
+
+
+class InPartitions:
+    """A contract for each table of a folder: when it is saved, and when it is read, which its turn decides.
+
+    Args:
+        name: what an error calls the dataset.
+        schema: what each table must look like.
+    """
+
+    def __init__(self, name: str, schema: DataFrameSchema) -> None:
+        self._contract = InChunks(name, schema)
+
+    def validate(self, data: Mapping[str, pd.DataFrame | Callable[[], pd.DataFrame]]) -> dict[str, Any]:
+        """Check tables now, and those that are still to be read when they are.
+
+        Raises:
+            DataValidationError: with what is wrong, and the dataset's name.
+        """
+        return {name: self._checked(part) for name, part in data.items()}
+
+    def _checked(self, part: pd.DataFrame | Callable[[], pd.DataFrame]) -> Any:
+        return (lambda: self._contract.validate(part())) if callable(part) else self._contract.validate(part)
 
 
 class InChunks:
@@ -74,6 +99,10 @@ def _features_beside_label_are_finite_float32(table: pd.DataFrame) -> bool:
     return _is_finite_float32(table.drop(columns="label", errors="ignore"))
 
 
+def _what_is_seen_is_finite_float32(table: pd.DataFrame) -> bool:
+    return _is_finite_float32(table.drop(columns=[*_answered, "source", "model_version"], errors="ignore"))
+
+
 def _probabilities_sum_to_one(table: pd.DataFrame) -> bool:
     probabilities = table.filter(regex="^probability_")
     if probabilities.shape[1] < 2:
@@ -117,6 +146,7 @@ RAW_DIGITS = _digit_rows(
     Check(_pixels_are_whole_numbers),
     parser=Parser(_digit_id_to_index),
 )
+LABELLED_DRAWINGS = _digit_rows({"label": _label}, Check(_pixels_are_whole_numbers))
 ACCEPTED_DIGITS = _digit_rows({"label": _label}, Check(_pixels_are_bytes))
 REJECTED_DIGITS = _digit_rows({"label": _label, "reason": Column(str, Check.str_length(min_value=1))})
 DIGITS = _digit_rows({"label": _label, "split": _split}, Check(_pixels_are_bytes))
@@ -132,8 +162,28 @@ DRAWING_DIGITS = InChunks("drawing_digits", _incoming)
 PREDICTIONS = InChunks(
     "predictions",
     _digit_rows(
-        {"prediction": _class, "confidence": _share(), "unsure": Column(bool)}, Check(_probabilities_sum_to_one)
+        {
+            "prediction": _class,
+            "confidence": _share(),
+            "unsure": Column(bool),
+            "model_version": Column(str, Check.str_matches("^[0-9a-f]{12}$")),
+            "model_receipt": Column(str, Check.str_matches("^[0-9a-f]{64}$")),
+        },
+        Check(_probabilities_sum_to_one),
     ),
+)
+_answered = {
+    "prediction": Column("Int8", nullable=True),
+    "confidence": Column(float, Check.in_range(0, 1), nullable=True),
+    "right": Column("boolean", nullable=True),
+}
+REFERENCE_PROFILES = InPartitions(
+    "reference_profiles", _digit_rows(_answered, Check(_has_rows), Check(_what_is_seen_is_finite_float32))
+)
+COMPARED_DIGITS = DataFrameSchema(
+    _answered | {"source": Column(str, Check.isin(SOURCES)), "model_version": Column(str, nullable=True)},
+    Check(_what_is_seen_is_finite_float32),
+    index=Index(str, name="digit_id"),  # what came in may be called as a reference digit is
 )
 REJECTED_DRAWINGS = DataFrameSchema(
     {"reason": Column(str, Check.str_length(min_value=1))}, index=Index(str, name="digit_id")

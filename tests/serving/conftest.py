@@ -80,7 +80,9 @@ def fit_model(raw_digits: pd.DataFrame, features_of_base: Features) -> Callable[
     def fit(neighbours: int) -> ClassifierMixin:
         classifier = AugmentedClassifier(KNeighborsClassifier(neighbours, algorithm="brute"))
         model = CalibratedClassifierCV(classifier, method="temperature", cv=3, ensemble=False)
-        return model.fit(rows, raw_digits["label"].to_numpy())
+        model.fit(rows, raw_digits["label"].to_numpy())
+        model.features_ = features_of_base.model_dump()
+        return model
 
     return fit
 

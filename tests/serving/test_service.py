@@ -34,14 +34,14 @@ def client(service):
 
 
 @pytest.fixture
-def inference(service, features_of_base):
+def inference(service):
     """What the pipeline answers to images."""
     with (service.project / "data/06_models/production_model.skops").open("rb") as file:
         model = model_files.load(file)
     answers = Answers.model_validate(base_parameters("inference")["answers"])
 
     def answer(images):
-        return answer_digits(to_table(images), model, Cleaning(full_ink=16), features_of_base, answers)
+        return answer_digits(to_table(images), model, Cleaning(full_ink=16), answers)
 
     return answer
 

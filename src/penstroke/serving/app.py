@@ -142,19 +142,19 @@ class Service:
     """What the routes share.
 
     Args:
-        shelf: where the production model lies.
+        shelf: where the production model lies, and what is kept.
         model: the one that serves at first.
         choices: limits and times.
-        raw: folder or address of what comes in, where the inbox lies.
-        data: folder or address of the environment's data, where answers are kept.
     """
 
-    def __init__(self, shelf: Shelf, model: Production, choices: Serving, raw: str, data: str) -> None:
-        self.shelf, self.model, self.choices, self.raw = shelf, model, choices, raw
+    def __init__(self, shelf: Shelf, model: Production, choices: Serving) -> None:
+        self.shelf, self.model, self.choices = shelf, model, choices
         self.figures = Figures()
         self.desk = Desk(lambda: self.model, choices.queue_images, choices.chunk_images, self.figures.calls.observe)
         self.figures.waiting.set_function(lambda: self.desk.inside)
-        self.keeper = Keeper(data, choices.kept_rows, choices.kept_files, self.figures.lost.inc)
+        self.keeper = Keeper(
+            shelf.digits, shelf.predictions, choices.kept_rows, choices.kept_files, self.figures.lost.inc
+        )
         self.framer = ThreadPoolExecutor(1, "framer")  # one after the other: pictures may take much memory
         self.refused: str | None = None  # why a newer model does not serve
         self._show_version()
@@ -317,7 +317,7 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
                 raise HTTPException(422, f"image: {error}") from None
         try:
             name = await asyncio.to_thread(
-                put_into_inbox, service.raw, choices.inbox_files, feedback.label, feedback.digit_id, content
+                put_into_inbox, service.shelf.inbox, choices.inbox_files, feedback.label, feedback.digit_id, content
             )
         except InboxFullError as error:
             raise HTTPException(507, str(error)) from None

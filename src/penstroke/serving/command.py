@@ -44,9 +44,8 @@ def serve(env: str | None, host: str, port: int) -> None:
             f"`kedro run --pipelines=promotion{f' --env={env}' if env else ''}`"
         )
     choices = Serving.model_validate(context.params["serving"])
-    raw, data = (_whole(project, str(context.config_loader["globals"][name])) for name in ("raw", "data"))
     with threadpool_limits(choices.threads):
-        service = Service(shelf, shelf.take(), choices, raw, data)
+        service = Service(shelf, shelf.take(), choices)
         app = build_app(service)
         routes = {getattr(route, "path", "") for route in app.routes}
         gate = Gate(app, choices, token, service.figures, routes)
@@ -78,7 +77,3 @@ def _listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise click.ClickException(f"port {port} of {host} is taken; name another by --port") from None
         raise click.ClickException(f"{host}:{port} cannot be served: {error.strerror}; name another --host") from None
-
-
-def _whole(project: Path, place: str) -> str:
-    return place if "://" in place else str(project / place)

@@ -10,6 +10,7 @@ import sklearn
 from kedro.framework.context import KedroContext
 from sklearn.base import ClassifierMixin
 
+from penstroke.answers import features_of, version_of
 from penstroke.guards.receipts import Receipt, content_of, read_receipt, receipt_folder
 from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.feature_engineering.nodes import extract_features
@@ -30,7 +31,6 @@ class Choices:
 
     drawings: Drawings
     cleaning: Cleaning
-    features: Features
     answers: Answers
 
     @classmethod
@@ -39,7 +39,6 @@ class Choices:
         return cls(
             Drawings.model_validate(parameters["drawings"]),
             Cleaning.model_validate(parameters["cleaning"]),
-            Features.model_validate(parameters["features"]),
             Answers.model_validate(parameters["answers"]),
         )
 
@@ -49,6 +48,7 @@ class Production:
     """A model that serves."""
 
     model: ClassifierMixin
+    features: Features
     takes_arrays: bool
     choices: Choices
     sha256: str
@@ -58,7 +58,7 @@ class Production:
     @property
     def version(self) -> str:
         """The first digits of the file's sha256."""
-        return self.sha256[:12]
+        return version_of(self.sha256)
 
     def answer(self, images: np.ndarray) -> np.ndarray:
         """Answer images, (n, height, width) from 0 to full ink: the probability of each class, (n, classes).
@@ -69,8 +69,8 @@ class Production:
         own = self.choices
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             if self.takes_arrays:
-                return answer_images(images, self.model, own.cleaning, own.features, own.answers)
-            answered = answer_digits(to_table(images), self.model, own.cleaning, own.features, own.answers)
+                return answer_images(images, self.model, own.cleaning, self.features, own.answers)
+            answered = answer_digits(to_table(images), self.model, own.cleaning, own.answers)
         return answered.filter(regex="^probability_").to_numpy()
 
 
@@ -88,7 +88,10 @@ class Shelf:
         project = context.project_path
         self._receipt = f"{receipt_folder(project, data)}/{NAME}.json"
         self._card = f"{data if '://' in data else project / data}/08_reporting/model_card.md"
-        self.place = str(self._dataset._describe()["filepath"])
+        self.place, self.inbox, self.digits, self.predictions = (
+            str(context.catalog[name]._describe()["filepath"])
+            for name in (NAME, "inbox", "served_digits", "served_predictions")
+        )
 
     def is_empty(self) -> bool:
         """Whether there is no production model."""
@@ -105,18 +108,22 @@ class Shelf:
             ValueError: it cannot be read, does not agree with its receipt, or does not answer.
         """
         while True:
+            self._dataset.release()
             sha256 = content_of(self._dataset)[0] or ""
             model = self._dataset.load()
             if content_of(self._dataset)[0] == sha256:  # else a promotion came between
                 break
         form, own = (self.choices.drawings.rows, self.choices.drawings.columns), self.choices
         random = np.random.default_rng(0).integers(0, own.cleaning.full_ink, (PROBES, *form), endpoint=True)
-        probe = extract_features(to_table(scale_ink(random, own.cleaning.full_ink)), own.features)
+        features = features_of(model)
+        probe = extract_features(to_table(scale_ink(random, own.cleaning.full_ink)), features)
         try:
             twin, takes_arrays = for_arrays(model, probe), True
         except ModelFormError:  # it is slower then, and no less right
             twin, takes_arrays = model, False
-        found = Production(twin, takes_arrays, own, sha256, read_receipt(self._receipt), self._read_card(sha256))
+        found = Production(
+            twin, features, takes_arrays, own, sha256, read_receipt(self._receipt), self._read_card(sha256)
+        )
         found.answer(random)
         return found
 

@@ -18,9 +18,6 @@ from penstroke.pixels import to_table
 
 from .production import Production
 
-DIGITS, PREDICTIONS = "07_model_output/served_digits", "07_model_output/served_predictions"
-INBOX = "inbox"
-
 
 class InboxFullError(RuntimeError):
     """The inbox holds as many drawings as it may."""
@@ -43,17 +40,21 @@ class Served:
 
 
 class Keeper:
-    """Keep what was answered, in pairs of files below the data: the images, and under the same name the answers.
+    """Keep what was answered, in pairs of files of one name.
 
     Args:
-        data: folder or address of the environment's data.
+        digits: folder or address of the images.
+        predictions: that of the answers.
         most_rows: rows that wait to be written.
         most_files: pairs of files that are kept.
         lost: told how many rows went for want of room, or because they could not be written.
     """
 
-    def __init__(self, data: str, most_rows: int, most_files: int, lost: Callable[[float], None]) -> None:
-        self._data, self._most_rows, self._most_files, self._lost = data, most_rows, most_files, lost
+    def __init__(
+        self, digits: str, predictions: str, most_rows: int, most_files: int, lost: Callable[[float], None]
+    ) -> None:
+        self._digits, self._predictions = digits, predictions
+        self._most_rows, self._most_files, self._lost = most_rows, most_files, lost
         self._waiting: deque[Served] = deque()
         self._rows = 0
         self._lock, self._numbers = Lock(), count()
@@ -84,16 +85,16 @@ class Keeper:
             images = to_table(np.concatenate([served.images for served in alike]))
             images.index = pd.Index([name for served in alike for name in served.digit_ids], name="digit_id")
             try:
-                self._write(images, f"{DIGITS}/{name}")
-                self._write(pd.concat([served.predictions() for served in alike]), f"{PREDICTIONS}/{name}")
+                self._write(images, f"{self._digits}/{name}")
+                self._write(pd.concat([served.predictions() for served in alike]), f"{self._predictions}/{name}")
             except OSError:
                 self._lost(len(images))
                 raise
-        for folder in (PREDICTIONS, DIGITS):
-            remove_oldest(f"{self._data}/{folder}", self._most_files)
+        for folder in (self._predictions, self._digits):
+            remove_oldest(folder, self._most_files)
 
     def _write(self, table: pd.DataFrame, place: str) -> None:
-        with fsspec.open(f"{self._data}/{place}", "wb", auto_mkdir=True) as file:
+        with fsspec.open(place, "wb", auto_mkdir=True) as file:
             table.to_parquet(file)
 
     def _drop(self, served: Served) -> None:
@@ -109,11 +110,11 @@ def remove_oldest(folder: str, most: int) -> None:
             files.rm_file(place)
 
 
-def put_into_inbox(raw: str, most_files: int, label: int, digit_id: str, content: bytes) -> str:
+def put_into_inbox(inbox: str, most_files: int, label: int, digit_id: str, content: bytes) -> str:
     """Store a drawing under its right label; whoever says it again, or says another label, replaces what was said.
 
     Args:
-        raw: folder or address of what comes in.
+        inbox: folder or address of the inbox.
         most_files: files that the inbox may hold.
         label: the right one.
         digit_id: what the service called the drawing.
@@ -126,13 +127,13 @@ def put_into_inbox(raw: str, most_files: int, label: int, digit_id: str, content
         InboxFullError: there is no room for a further one.
         OSError: it cannot be written.
     """
-    files, folder = fsspec.url_to_fs(f"{raw}/{INBOX}")
+    files, folder = fsspec.url_to_fs(inbox)
     there = [place.rpartition("/")[2] for place in _listed(files, folder)]
     said_before = [name for name in there if name.partition("_")[2] == digit_id]
     if not said_before and len(there) >= most_files:
         raise InboxFullError(f"the inbox holds {len(there)} drawings; have them learned, or remove some")
     name = f"{label}_{digit_id}"
-    with fsspec.open(f"{raw}/{INBOX}/{name}", "wb", auto_mkdir=True) as file:
+    with fsspec.open(f"{inbox}/{name}", "wb", auto_mkdir=True) as file:
         file.write(content)
     for other in set(said_before) - {name}:
         with suppress(FileNotFoundError):

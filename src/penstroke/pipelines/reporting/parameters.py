@@ -35,3 +35,10 @@ class Pictures(Parameters):
     occluded_per_class: int = Field(ge=1, le=1000, description="training digits that the map of evidence averages")
     patch: float = Field(gt=0, lt=1, description="side of the patch that hides a part, as a share of the image")
     positions: int = Field(ge=2, le=28, description="places of the patch along each side")
+
+
+class Profile(Parameters):
+    """Which digits are kept, described, to compare with what comes in later (``params:profile``)."""
+
+    rows: int = Field(ge=100, description="digits, test rows before training rows; fewer where there are fewer")
+    seed: int = Field(ge=0, lt=2**32)

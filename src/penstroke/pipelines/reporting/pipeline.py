@@ -1,4 +1,4 @@
-"""champion_model, test rows -> test_predictions -> test_scores, *_plot, model_card."""
+"""champion_model, test rows -> test_predictions -> test_scores, *_plot, model_card, reference_profiles."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -11,6 +11,7 @@ from .figures import (
     draw_mistakes,
 )
 from .nodes import predict_test_rows, score_test_rows, write_model_card
+from .profiles import profile_digits
 
 
 def create_pipeline() -> Pipeline:
@@ -65,6 +66,12 @@ def create_pipeline() -> Pipeline:
                 inputs=["champion_settings", "leaderboard", "cleaning_scores", "test_scores", "params:elsewhere"],
                 outputs="model_card",
                 name="write_model_card",
+            ),
+            Node(
+                profile_digits,
+                inputs=["digits", "test_predictions", "champion_receipt", "params:profile"],
+                outputs="reference_profiles",
+                name="profile_digits",
             ),
         ],
         tags="report",

@@ -1,0 +1,241 @@
+"""Compare what came in with the digits that the answering model came from, and fail when they differ."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import rel_entr
+from scipy.stats import binomtest, chi2_contingency, ks_2samp
+
+from penstroke.contracts import SOURCES
+from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.pipelines.reporting.profiles import describe_digits
+
+from .parameters import Drift
+
+REFERENCE, INCOMING, OTHER_MODEL, UNANSWERED = SOURCES
+NOT_COMPARED = ("source", "model_version", "right")
+NAMED = 3  # columns in an error
+
+
+def gather_digits(
+    drawing_digits: Iterable[pd.DataFrame],
+    predictions: pd.DataFrame | Iterable[pd.DataFrame],
+    kept_profiles: Mapping[str, Callable[[], pd.DataFrame]],
+    inbox: Mapping[str, Any],
+    cleaning: Cleaning,
+) -> pd.DataFrame:
+    """Describe what came in, and put it below the profile of the model that gave most of the answers.
+
+    Args:
+        drawing_digits: tables of digits, pixels from 0 to ``cleaning.full_ink``.
+        predictions: their answers, with ``model_version``; in one table, or in several.
+        kept_profiles: what reads the profile of a model, by the model's version.
+        inbox: files called ``<right label>_<digit_id>``; nothing but their names is looked at.
+        cleaning: the value of full ink.
+
+    Returns:
+        The columns of the profile, with ``model_version`` and ``source``: ``reference``; ``incoming``; ``other model``
+        for rows that another one answered, ``unanswered`` for those without an answer. ``right`` is known of incoming
+        rows that have a label.
+
+    Raises:
+        ValueError: no profile of that model is kept.
+    """
+    answers = predictions if isinstance(predictions, pd.DataFrame) else pd.concat(predictions)
+    answers = answers.loc[~answers.index.duplicated(keep="last"), ["prediction", "confidence", "model_version"]]
+    answered_by = answers["model_version"].mode()
+    version = str(answered_by[0]) if len(answered_by) else max(kept_profiles)
+    if version not in kept_profiles:
+        raise ValueError(
+            f"no reference profile of model {version} is kept, which gave these answers; `kedro run "
+            "--pipelines=reporting` makes that of the champion: promote it, and have the digits answered anew"
+        )
+    described = pd.concat([describe_digits(table, cleaning.full_ink) for table in drawing_digits])
+    incoming = described.join(answers.astype({"prediction": "Int8", "model_version": "str"}))
+    labels = {digit_id: label for label, _, digit_id in (name.partition("_") for name in inbox)}
+    label = pd.Series(labels, dtype="str").reindex(incoming.index)
+    right = incoming["prediction"].astype("str") == label
+    other = incoming["model_version"] != version
+    source = np.select([incoming["prediction"].isna(), other], [UNANSWERED, OTHER_MODEL], INCOMING)
+    incoming = incoming.assign(right=right.astype("boolean").where(label.notna()), source=source)
+    return pd.concat([kept_profiles[version]().assign(source=REFERENCE, model_version=version), incoming])
+
+
+def measure_drift(compared_digits: pd.DataFrame, drift: Drift) -> dict[str, Any]:
+    """Measure, column by column, how far what came in differs from the reference.
+
+    A column raises an alarm where chance would hardly do that (its p-value, times the number of columns, is at most
+    ``drift.significance``) and the difference is large (its stability index is above ``drift.psi``). So does the
+    accuracy where its interval lies below that of the test rows by more than ``drift.accuracy_loss``.
+
+    Args:
+        compared_digits: the reference, and what came in.
+        drift: the thresholds.
+
+    Returns:
+        ``model_version``; the numbers of ``rows``, ``rows_of_other_models``, ``rows_unanswered``, ``rows_labelled``
+        and ``reference_rows``; whether rows enough to be ``judged`` came in, and the names of the ``alarms``. If there
+        are labels, ``accuracy``, ``accuracy_low`` and ``accuracy_high`` (Wilson's interval), and
+        ``accuracy_of_reference``. If the rows are judged, for each column ``psi_`` (see :func:`stability_index`),
+        ``ks_`` (the largest gap between the shares of rows up to any value, 0 to 1) and its ``p_``; of ``prediction``,
+        whose classes have no order, ``p_`` is that of the chi-squared test, and ``ks_`` is left out.
+    """
+    rows = compared_digits["source"].value_counts().reindex(SOURCES, fill_value=0)
+    reference, incoming = split_sources(compared_digits)
+    judged = bool(rows[INCOMING] >= drift.least_rows)
+    columns = [str(name) for name in compared_digits if judged and name not in NOT_COMPARED]
+    found = {name: _compare(name, reference[name].dropna(), incoming[name].dropna(), drift.bins) for name in columns}
+    accuracy = _accuracy(reference["right"], incoming["right"].dropna(), drift)
+    alarms = [
+        name
+        for name, figures in sorted(found.items(), key=lambda item: -item[1]["psi"])
+        if figures["psi"] > drift.psi and figures["p"] * len(columns) <= drift.significance
+    ]
+    if judged and accuracy["rows_labelled"] >= drift.least_rows:
+        alarms += ["accuracy"] * (accuracy["accuracy_high"] < accuracy["accuracy_of_reference"] - drift.accuracy_loss)
+    return {
+        "model_version": str(reference["model_version"].iloc[0]),
+        "rows": int(rows[INCOMING]),
+        "rows_of_other_models": int(rows[OTHER_MODEL]),
+        "rows_unanswered": int(rows[UNANSWERED]),
+        "reference_rows": int(rows[REFERENCE]),
+        "judged": judged,
+        "alarms": alarms,
+        **accuracy,
+        **{f"{kind}_{name}": figure for name, figures in found.items() for kind, figure in figures.items()},
+    }
+
+
+def stability_index(counts: np.ndarray) -> float:
+    """Measure how far two histograms differ, less what chance alone would give.
+
+    Args:
+        counts: (2, bins) of whole numbers, each row with some; half a row is added to each bin, since none is
+            impossible.
+
+    Returns:
+        The sum over the bins of the difference of the shares times the difference of their logarithms; less its
+        expectation for two samples of one source. So 0 means no difference, and a little below is nothing unusual.
+
+    Source: the population stability index, Siddiqi, "Credit risk scorecards", Wiley 2006, which calls more than 0.25
+    a major change; its expectation, Yurdakul, "Statistical properties of population stability index", dissertation,
+    Western Michigan University 2018.
+    """
+    counts = counts[:, counts.any(axis=0)]
+    then, now = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
+    expected = (counts.shape[1] - 1) * (1 / counts.sum(axis=1)).sum()
+    return float((rel_entr(then, now) + rel_entr(now, then)).sum() - expected)
+
+
+def split_sources(compared_digits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the reference and what came in, without the rows of other models."""
+    source = compared_digits["source"]
+    return compared_digits[source == REFERENCE], compared_digits[source == INCOMING]
+
+
+def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any], drift: Drift) -> str:
+    """Write what was compared with what, what came of it and what to do, as Markdown."""
+    scores, alarms = drift_scores, drift_scores["alarms"]
+    then, now = (part.median(numeric_only=True) for part in split_sources(compared_digits))
+    names = sorted((key[4:] for key in scores if key.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"])
+    rows = [
+        (
+            name,
+            *("" if f"ks_{name}" not in scores else f"{figure[name]:.3f}" for figure in (then, now)),
+            f"{scores[f'psi_{name}']:.3f}",
+            f"{scores[f'ks_{name}']:.3f}" if f"ks_{name}" in scores else "",
+            f"{scores[f'p_{name}']:.2g}",
+            "**alarm**" if name in alarms else "",
+        )
+        for name in names
+    ]
+    verdict = "alarm" if alarms else "none" if scores["judged"] else "too few rows to judge"
+    few = f"At least {drift.least_rows} rows are needed to compare them: nothing is said of these."
+    table = "\n".join(f"| {line} |" for line in map(" | ".join, rows))
+    return f"""# Drift: {verdict}
+
+{scores["rows"]} rows that model `{scores["model_version"]}` answered, and {scores["reference_rows"]} digits that it \
+came from.
+Left out: {scores["rows_of_other_models"]} rows that other models answered, {scores["rows_unanswered"]} without an \
+answer.
+{_accuracy_line(scores)}
+
+{"" if scores["judged"] else few}
+| column | median then | median now | PSI | KS | p | |
+| --- | --- | --- | --- | --- | --- | --- |
+{table}
+
+PSI is the population stability index less what chance gives, KS the largest gap between the shares of rows up to any
+value. A column raises an alarm above a PSI of {drift.psi:g}, if rows of the same source would do as badly in any
+column in fewer than {drift.significance:g} of all runs.
+
+## What to do about an alarm
+Look at the pictures of the most drifted digits. Files that are made otherwise (inverted, noisy, thick, turned) are best
+mended where they come from. If they are as they should be and the source is a new one, label a part of them, train
+with them, and promote.
+"""
+
+
+def raise_alarm(drift_scores: dict[str, Any], *report: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Hand the scores on if they raise no alarm.
+
+    Args:
+        drift_scores: with ``alarms``.
+        *report: what must be stored before this fails.
+
+    Raises:
+        ValueError: there is an alarm.
+    """
+    if alarms := drift_scores["alarms"]:
+        named = ", ".join(alarms[:NAMED]) + (f" and {len(alarms) - NAMED} more" if len(alarms) > NAMED else "")
+        raise ValueError(
+            f"drift alarm ({named}): the {drift_scores['rows']} rows are not like the digits that model "
+            f"{drift_scores['model_version']} came from; read the drift card before you trust the answers"
+        )
+    return drift_scores
+
+
+def _compare(name: str, then: pd.Series, now: pd.Series, bins: int) -> dict[str, float]:
+    if name == "prediction":  # classes have no order
+        counts = _count_classes(then, now)
+        return {"psi": stability_index(counts), "p": float(chi2_contingency(counts).pvalue)}
+    gap = ks_2samp(then, now, method="asymp")
+    index = stability_index(_count_in_bins(then, now, bins))
+    return {"psi": index, "ks": float(gap.statistic), "p": float(gap.pvalue)}
+
+
+def _count_in_bins(then: pd.Series, now: pd.Series, bins: int) -> np.ndarray:
+    """Count rows between quantiles of the reference; those at a quantile, where many may be, count by themselves."""
+    cuts = np.unique(np.quantile(then, np.arange(1, bins) / bins))
+    places = (np.searchsorted(cuts, values, "left") + np.searchsorted(cuts, values, "right") for values in (then, now))
+    return np.stack([np.bincount(place, minlength=2 * len(cuts) + 1) for place in places])
+
+
+def _count_classes(then: pd.Series, now: pd.Series) -> np.ndarray:
+    classes = sorted({*then, *now})
+    return np.stack([values.value_counts().reindex(classes, fill_value=0).to_numpy(int) for values in (then, now)])
+
+
+def _accuracy(of_reference: pd.Series, right: pd.Series, drift: Drift) -> dict[str, Any]:
+    if not len(right):
+        return {"rows_labelled": 0}
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(drift.interval, method="wilson")
+    return {
+        "rows_labelled": len(right),
+        "accuracy": float(right.mean()),
+        "accuracy_low": float(interval.low),
+        "accuracy_high": float(interval.high),
+        "accuracy_of_reference": float(of_reference.mean()),
+    }
+
+
+def _accuracy_line(scores: dict[str, Any]) -> str:
+    if not scores["rows_labelled"]:
+        return "No labels have arrived, so nobody knows how many answers are right."
+    return (
+        f"Of {scores['rows_labelled']} rows with a label **{scores['accuracy']:.2%}** are right, interval "
+        f"{scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}; of the test rows it were "
+        f"{scores['accuracy_of_reference']:.2%}."
+    )

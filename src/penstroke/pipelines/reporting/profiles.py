@@ -1,0 +1,120 @@
+"""Describe digits by what a person would say of them, and keep that of the digits that a champion came from."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from penstroke.answers import version_of
+from penstroke.pipelines.feature_engineering.images import oriented_gradients
+from penstroke.pixels import INK, scale_ink, to_images
+
+from .parameters import Profile
+
+DRAWN = 0.25  # share of full ink from which a pixel belongs to the digit
+PALE, DARK = 0.1, 0.9  # shares of full ink between which a pixel is grey
+EDGES = ("upright", "rising", "level", "falling")  # as ink grows to the right, to the lower right, down, …
+WITHIN_AN_IMAGE = np.stack([np.zeros((3, 3), bool), np.ones((3, 3), bool), np.zeros((3, 3), bool)])
+
+
+def profile_digits(
+    digits: pd.DataFrame, test_predictions: pd.DataFrame, champion_receipt: dict[str, Any], profile: Profile
+) -> dict[str, pd.DataFrame]:
+    """Describe the digits that a champion came from, so that what comes in later can be compared with them.
+
+    The test rows come first, then training rows, either in an order that the seed draws: all of them say how images
+    look, but only of the test rows it is known how sure the champion is of digits that it has not learned.
+
+    Args:
+        digits: all accepted rows, with ``split``.
+        test_predictions: the champion's answers to the test rows.
+        champion_receipt: ``sha256`` of the champion's file.
+        profile: how many rows, and the seed.
+
+    Returns:
+        Under the champion's version one table: the columns of :func:`describe_digits`, and of the test rows
+        ``prediction``, ``confidence`` and whether they were ``right``; these are missing in the other rows.
+    """
+    parts = [digits[digits["split"] == split] for split in ("test", "train")]
+    chosen = pd.concat([part.sample(frac=1, random_state=profile.seed) for part in parts]).head(profile.rows)
+    answers = test_predictions[["prediction", "confidence"]].assign(
+        right=test_predictions["prediction"] == test_predictions["label"]
+    )
+    answers = answers.astype({"prediction": "Int8", "right": "boolean"}).reindex(chosen.index)
+    return {version_of(champion_receipt["sha256"]): pd.concat([describe_digits(chosen), answers], axis=1)}
+
+
+def describe_digits(digits: pd.DataFrame, full_ink: int = INK) -> pd.DataFrame:
+    """Describe each row, whose pixels are 0 (paper) to ``full_ink``, as :func:`describe_ink` does."""
+    return describe_ink(scale_ink(to_images(digits), full_ink)).set_axis(digits.index)
+
+
+def describe_ink(images: np.ndarray) -> pd.DataFrame:
+    """Say of each image what a person would see of it.
+
+    Where the digit stands is left out: in images that were all framed alike that hardly varies, so that a move by a
+    pixel, which costs no answer, would count for more than anything else.
+
+    Args:
+        images: (n, height, width) uint8, paper 0, ink up to 255.
+
+    Returns:
+        n rows of float32. As shares of full ink: ``ink_amount`` (the mean pixel), ``palest_pixel``, ``median_pixel``,
+        ``darkest_pixel``. As shares of the image: ``grey_share`` (pixels neither pale nor dark), ``box_height``,
+        ``box_width``. In pixels: ``stroke_thickness``. ``pieces`` counts the separate pieces of ink, ``slant`` is in
+        columns per row, positive where the digit leans to the right, and ``edges_<direction>`` are the shares of
+        edge that run that way, as :func:`oriented_gradients` finds them. A blank image has 0 throughout.
+    """
+    inked = images.astype(np.float32) / INK
+    pixels = inked.reshape(len(images), images.shape[1] * images.shape[2])
+    drawn = inked >= DRAWN
+    described = {
+        "ink_amount": pixels.mean(axis=1),
+        "palest_pixel": pixels.min(axis=1),
+        "median_pixel": np.median(pixels, axis=1),
+        "darkest_pixel": pixels.max(axis=1),
+        "grey_share": ((pixels > PALE) & (pixels < DARK)).mean(axis=1),
+        "box_height": _extent(drawn, 2),
+        "box_width": _extent(drawn, 1),
+        "stroke_thickness": _thickness(inked),
+        "pieces": _count_pieces(drawn),
+        "slant": _slant(inked),
+    }
+    signed = oriented_gradients(inked, 2 * len(EDGES), grid=1, pooling_width=4)[..., 0, 0] ** 2
+    along = signed[:, : len(EDGES)] + signed[:, len(EDGES) :]  # ink grows on both sides of a line
+    along /= np.maximum(along.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    described |= {f"edges_{name}": along[:, place] for place, name in enumerate(EDGES)}
+    return pd.DataFrame(described).astype(np.float32)
+
+
+def _extent(drawn: np.ndarray, across: int) -> np.ndarray:
+    """Measure from the first to the last line that is drawn upon, as a share of all lines."""
+    drawn = drawn.max(axis=across)
+    lines = drawn.shape[1]
+    between = lines - drawn.argmax(axis=1) - drawn[:, ::-1].argmax(axis=1)
+    return np.where(drawn.any(axis=1), between, 0) / lines
+
+
+def _thickness(inked: np.ndarray) -> np.ndarray:
+    """Divide ink by edge: a line of width w has an edge of 2 / w for each pixel of ink."""
+    framed = np.pad(inked, ((0, 0), (1, 1), (1, 1)))
+    down, right = np.diff(framed, axis=1)[:, :, 1:], np.diff(framed, axis=2)[:, 1:]
+    edge = np.hypot(down, right).sum((1, 2))
+    return 2 * inked.sum((1, 2)) / np.maximum(edge, np.finfo(np.float32).tiny)
+
+
+def _count_pieces(drawn: np.ndarray) -> np.ndarray:
+    piece, pieces = ndimage.label(drawn, WITHIN_AN_IMAGE)
+    image = np.zeros(pieces + 1, np.intp)  # of each piece
+    image[piece] = np.arange(len(drawn))[:, None, None]
+    return np.bincount(image[1:], minlength=len(drawn))
+
+
+def _slant(inked: np.ndarray) -> np.ndarray:
+    rows, columns = (np.arange(side) - (side - 1) / 2 for side in inked.shape[1:])
+    ink = np.maximum(inked.sum((1, 2)), np.finfo(np.float32).tiny)
+    row, column = inked.sum(2) @ rows / ink, inked.sum(1) @ columns / ink
+    variance = inked.sum(2) @ rows**2 / ink - row**2
+    covariance = (inked @ columns) @ rows / ink - row * column
+    return -np.divide(covariance, variance, out=np.zeros_like(variance), where=variance > 1e-3)
