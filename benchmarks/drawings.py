@@ -101,7 +101,7 @@ def _score(files: Iterable[tuple[Any, ...]], model: Any, parameters: dict[str, A
     labels = {str(place): file[0] for place, file in enumerate(files)}
     contents = {name: lambda content=file[-1]: content for name, file in zip(labels, files, strict=True)}
     digits, _ = frame_drawings(contents, parameters["drawings"], parameters["cleaning"])
-    chosen = {name: parameters[name] for name in ("cleaning", "features", "answers")}
+    chosen = {name: parameters[name] for name in ("cleaning", "answers")}
     answered = answer_digits(digits, model, **chosen).reindex(labels)
     right = answered["prediction"] == pd.Series(labels)
     sure = answered["unsure"].eq(False)
@@ -117,7 +117,9 @@ def _score(files: Iterable[tuple[Any, ...]], model: Any, parameters: dict[str, A
 def _sure(name: str, made: dict[str, Any], parameters: dict[str, Any], folds: int) -> list[dict[str, Any]]:
     rows, answers = made["training_rows"], []
     for taught, left_out in KFold(folds).split(rows):
-        model = fit_champion(rows.iloc[taught], made["champion_settings"], parameters["final_fit"])
+        model = fit_champion(
+            rows.iloc[taught], made["champion_settings"], parameters["final_fit"], parameters["features"]
+        )
         answers.append(ask(model, rows.iloc[left_out].drop(columns="label"), parameters["answers"].chunk_rows))
     answered = pd.concat(answers)
     wrong = answered["prediction"] != rows["label"]

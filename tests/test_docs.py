@@ -83,6 +83,27 @@ def test_the_figures_of_the_transfer_are_those_that_the_benchmark_kept():
         assert (figure["rows"], figure["accuracy"]) == (row["rows"], round(row["accuracy"] / 100, 4))
 
 
+def test_the_figures_of_the_gate_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for model, found in _kept("gate")["summary"].items():
+        named = f"{found['by_name']}, `{found['fault']}`" if found["by_name"] else ""
+        assert f"| {model} | {found['models']} | {found['refused']} | {named} |" in figures
+    good, asked = _kept("gate")["good_models"], base_parameters("promotion")["gate"]
+    for name, check, end in (
+        ("accuracy_low", "accuracy_low", min),
+        ("recall", "recall_", min),
+        ("calibration_error", "calibration_error", max),
+        ("perturbed_loss", "loss_[^a]", max),
+        ("perturbed_log_loss", "perturbed_log_loss", max),
+        ("size_mb", "size_mb", max),
+        ("latency_ms", "latency_ms", max),
+        ("significance", "loss_against_production", min),
+    ):
+        worst = end(figures_[end.__name__] for found, figures_ in good.items() if re.match(check, found))
+        assert f"| `{name}` | {worst:.4g} | {asked[name]:g} |" in figures
+
+
 def test_the_figures_of_the_search_are_those_that_the_benchmark_kept():
     figures = (ROOT / "docs/figures.md").read_text()
 

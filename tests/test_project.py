@@ -134,6 +134,16 @@ def test_the_other_pipelines_start_from_raw_data_and_from_what_another_one_makes
         assert taken <= known | (made - pipeline.all_outputs()), name
 
 
+def test_promotion_starts_from_what_the_main_job_makes_and_from_what_is_in_production(registered):
+    declared = {
+        name: entry for path in BASE.glob("catalog*.yml") for name, entry in yaml.safe_load(path.read_text()).items()
+    }
+
+    free = {name for name in registered["promotion"].inputs() if not _is_parameter(name)}
+    assert free - registered["__default__"].all_outputs() == {"former_model"}
+    assert declared["former_model"]["filepath"] == declared["production_model"]["filepath"]
+
+
 def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):
     base, test = (
         OmegaConfigLoader(conf_source=str(ROOT / "conf"), env=name, **settings.CONFIG_LOADER_ARGS)["parameters"]

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
+from penstroke.pipelines.feature_engineering.parameters import Features
+
 
 def ask(model: ClassifierMixin, rows: pd.DataFrame, chunk_rows: int) -> pd.DataFrame:
     """Ask a model about rows, some of them at once.
@@ -25,3 +27,19 @@ def ask(model: ClassifierMixin, rows: pd.DataFrame, chunk_rows: int) -> pd.DataF
     answers.insert(0, "confidence", probabilities.max(axis=1))
     answers.insert(0, "prediction", model.classes_[probabilities.argmax(axis=1)])
     return answers
+
+
+def version_of(sha256: str) -> str:
+    """Return how a model is called for short: the first twelve digits of the sha256 of its file."""
+    return sha256[:12]
+
+
+def features_of(model: ClassifierMixin) -> Features:
+    """Return the choices by which a model sees a digit, as its file says, whatever ``params:features`` are today.
+
+    Raises:
+        ValueError: it does not say so.
+    """
+    if not hasattr(model, "features_"):
+        raise ValueError("the model does not say which features it sees; train it by `kedro run`, and promote that one")
+    return Features.model_validate(model.features_)

@@ -2,7 +2,7 @@
 
 import click
 
-from penstroke.commands import package, receipt, run
+from penstroke.commands import package, receipt, rollback, run
 
 
 @click.group(name="penstroke")
@@ -10,5 +10,5 @@ def cli() -> None:
     """Commands of this project."""
 
 
-for command in (run, package, receipt):
+for command in (run, package, receipt, rollback):
     cli.add_command(command)

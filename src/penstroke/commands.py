@@ -1,4 +1,4 @@
-"""``kedro run`` that fails in three lines and says how to go on, and ``kedro receipt``; for the ``cli`` of a project.
+"""``kedro run`` that fails in three lines and says how to go on, ``kedro receipt`` and ``kedro rollback``.
 
 Once this is imported, an error of any of Kedro's commands is printed in short; ``--verbose`` shows the whole of it.
 """
@@ -22,7 +22,7 @@ import click
 import fsspec
 from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.cli.utils import KedroCliError, env_option
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
@@ -242,6 +242,15 @@ def ancestry(name: str, folder: str) -> Tree:
         return tree
 
     return tell(name, "")
+
+
+@click.command()
+@env_option
+def rollback(env: str | None) -> None:
+    """Bring back the production model that the last promotion replaced."""
+    with settings.SESSION_CLASS.create(env=env) as session, session.holding({"production_model"}):
+        place = session.load_context().catalog.get("production_model").bring_back()
+    click.echo(f"production_model is the former one again: {os.path.relpath(place)}")
 
 
 run = copy.copy(kedro_run)

@@ -161,7 +161,14 @@ DRAWING_DIGITS = InChunks("drawing_digits", _incoming)
 PREDICTIONS = InChunks(
     "predictions",
     _digit_rows(
-        {"prediction": _class, "confidence": _share(), "unsure": Column(bool)}, Check(_probabilities_sum_to_one)
+        {
+            "prediction": _class,
+            "confidence": _share(),
+            "unsure": Column(bool),
+            "model_version": Column(str, Check.str_matches("^[0-9a-f]{12}$")),
+            "model_receipt": Column(str, Check.str_matches("^[0-9a-f]{64}$")),
+        },
+        Check(_probabilities_sum_to_one),
     ),
 )
 _answered = {

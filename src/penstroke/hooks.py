@@ -4,7 +4,7 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 from kedro.config import OmegaConfigLoader
@@ -50,16 +50,18 @@ class SummaryHooks:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Show leaderboard, test accuracy, answers and files to open, as far as this run made them."""
+        """Show leaderboard, test accuracy, verdict, answers and files to open, as far as this run made them."""
         made = pipeline.all_outputs()
         console = Console(highlight=False)
         if "leaderboard" in made:
             console.print("Cross-validation on the training rows", _ranking(catalog.load("leaderboard")), sep="\n")
         if "test_scores" in made:
             console.print(_test_line(catalog.load("test_scores")))
+        if "verdict" in made:
+            console.print(_verdict_line(catalog.load("verdict")))
         if made >= {"predictions", "rejected_drawings"}:
             console.print(_drawings_line(catalog.load("predictions"), catalog.load("rejected_drawings")))
-        for name in sorted(made & {"model_card", "test_scores", "predictions", "table_predictions"}):
+        for name in sorted(made & {"model_card", "test_scores", "verdict_card", "predictions", "table_predictions"}):
             console.print(f"{name}: {_relative_path(catalog, name)}", soft_wrap=True)
         figures = sorted(name for name in made if name.endswith("_plot"))
         if figures:
@@ -100,6 +102,13 @@ def _test_line(scores: dict[str, float]) -> str:
         f"[bold]Test accuracy {scores['accuracy']:.2%}[/bold] "
         f"({scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}), {scores['errors']} of {scores['rows']} wrong"
     )
+
+
+def _verdict_line(verdict: dict[str, Any]) -> str:
+    checks = len(verdict["checks"])
+    if verdict["passed"]:
+        return f"[bold]The champion passes the gate[/bold] of {checks} checks"
+    return f"[bold]The champion is refused[/bold] by {len(verdict['refused_by'])} of {checks} checks"
 
 
 def _drawings_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:

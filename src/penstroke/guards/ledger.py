@@ -113,7 +113,7 @@ class Ledger:
         if name not in self._faults:
             above = [] if self._stands(name) else self.makers[name].inputs
             deeper = next((fault for source in above if (fault := self.fault(source))), None)
-            own = self._own_fault(name, may_be_gone=True) if self._outlives(name) else None
+            own = self._own_fault(name, built_on=True) if self._outlives(name) else None
             self._faults[name] = deeper or ((name, own) if own else None)
         return self._faults[name]
 
@@ -244,18 +244,24 @@ class Ledger:
                 stale |= receipt.stale
         return stale
 
-    def _own_fault(self, name: str, may_be_gone: bool = False) -> str | None:
-        """Say why a dataset is not what its node would make of its inputs as they are now, or None."""
+    def _own_fault(self, name: str, built_on: bool = False) -> str | None:
+        """Say why a dataset is not what its node would make of its inputs as they are now, or None.
+
+        Args:
+            name: of the dataset.
+            built_on: whether it is asked for by what was made of it: then it may be gone, and a decision of its day
+                stands.
+        """
         if not self._outlives(name):
             return None
         receipt, content = self.receipt(name), self.content(name)
-        if content is None and not may_be_gone:
+        if content is None and not built_on:
             return "is missing"
         if receipt is None or content not in (None, receipt.sha256):
             if read_receipt(pending(self._place(name))):
                 return "was being saved when its run was interrupted"
             return "was altered on disk" if receipt else "has no receipt"
-        return None if self._stands(name) else self._made_otherwise(name, receipt)
+        return None if built_on and self._stands(name) else self._made_otherwise(name, receipt)
 
     def _made_otherwise(self, name: str, receipt: Receipt) -> str | None:
         """Say what a receipt cites that is no longer so."""

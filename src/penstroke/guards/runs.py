@@ -51,25 +51,34 @@ class GuardedSession(KedroSession):
         """
         names = choices.pop("pipeline_names", None) or ([pipeline_name] if pipeline_name else None)
         asked = _asked(names, choices)
-        places = self._get_config_loader()["globals"]
-        folder = lock_folder(self._project_path, str(places["data"]))
-        patience_s = places["lock_timeout_s"]
-        if not isinstance(patience_s, int | float):
-            raise ValueError(f"lock_timeout_s in globals.yml must be a number of seconds, found {patience_s!r}")
-        with ExitStack() as held:
-            for dataset in sorted(asked.all_outputs()):  # so that no two runs can wait for each other
-                held.enter_context(lock(folder / dataset, patience_s))
+        with self.holding(asked.all_outputs()):
             # versions follow the order in which runs wrote, not that in which they were asked for
             self._stamp()
             if stamp := ONLY_CHANGED.get():
                 return self._run_changed(asked, stamp, pipeline_names=names, **choices)
             return super().run(pipeline_names=names, **choices)
 
+    @contextmanager
+    def holding(self, datasets: set[str]) -> Iterator[None]:
+        """Hold the locks of datasets, as a run does that writes them.
+
+        Raises:
+            ValueError: ``lock_timeout_s`` is no number.
+            RunLockError: somebody else has held one of them for as long as this session may wait.
+        """
+        places = self._get_config_loader()["globals"]
+        folder, patience_s = lock_folder(self._project_path, str(places["data"])), places["lock_timeout_s"]
+        if not isinstance(patience_s, int | float):
+            raise ValueError(f"lock_timeout_s in globals.yml must be a number of seconds, found {patience_s!r}")
+        with ExitStack() as held:
+            for dataset in sorted(datasets):  # so that no two sessions can wait for each other
+                held.enter_context(lock(folder / dataset, patience_s))
+            yield
+
     def _run_changed(self, asked: Pipeline, stamp: Path, **choices: Any) -> dict[str, Any]:
         """Run what is due until nothing is: what comes out as it was before asks nobody after it to run."""
-        made: dict[str, Any] = {}
-        done: set[str] = set()
-        while due := (ledger := self._ledger()).due(asked):
+        made, done = dict[str, Any](), set[str]()
+        while due := (ledger := cast("Ledger", self.load_context().catalog.ledger)).due(asked):  # type: ignore[attr-defined]
             if again := sorted(done & set(due)):
                 raise RuntimeError(f"{again[0]} has run, and is due again: {due[again[0]]}; another process interferes")
             for node, reason in due.items():
@@ -85,9 +94,6 @@ class GuardedSession(KedroSession):
         if places := ledger.places(asked):
             write_stamp(stamp, [*places, Path(self._conf_source), self._project_path / "pyproject.toml"])
         return made
-
-    def _ledger(self) -> Ledger:
-        return cast("Ledger", self.load_context().catalog.ledger)  # type: ignore[attr-defined]
 
     def _stamp(self) -> None:
         self.session_id = generate_timestamp()

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -35,9 +37,9 @@ def sheet(frame, features_of_base):
             drawings,
             iter([digits[:2], digits[2:]]),
             predictions[rows],
+            SimpleNamespace(features_=features_of_base.model_dump()),
             frame=frame,
             cleaning=CLEANING,
-            features=features_of_base,
             answers=answers,
         )
 

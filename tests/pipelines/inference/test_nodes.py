@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from penstroke.pixels import pixel_columns, scale_ink, to_images
 from ...conftest import base_parameters
 from .hostile import PNG, READ
 
+RECEIPT = {"dataset": "production_model", "sha256": "0123456789abcdef" * 4}
 CLEANING, ANSWERS = Cleaning(full_ink=16), Answers(sure_from=0.9, chunk_rows=7, shown=4)
 
 
@@ -25,7 +28,9 @@ def frame():
 def model(raw_digits, features_of_base):
     pixels = raw_digits[pixel_columns(raw_digits)].to_numpy()
     scaled = pd.DataFrame(scale_ink(pixels, 16), raw_digits.index, pixel_columns(raw_digits))
-    return KNeighborsClassifier(5).fit(extract_features(scaled, features_of_base), raw_digits["label"])
+    fitted = KNeighborsClassifier(5).fit(extract_features(scaled, features_of_base), raw_digits["label"])
+    fitted.features_ = features_of_base.model_dump()
+    return fitted
 
 
 def _refuse():
@@ -48,13 +53,13 @@ def test_drawings_become_rows_like_the_raw_digits_and_the_rest_goes_on(frame):
     }
 
 
-def test_no_drawing_or_none_that_can_be_read_makes_tables_without_rows(frame, model, features_of_base):
+def test_no_drawing_or_none_that_can_be_read_makes_tables_without_rows(frame, model):
     digits, rejected = frame_drawings({"b.png": lambda: b""}, frame, CLEANING)
 
     DRAWING_DIGITS.validate(digits)
     assert to_images(digits).shape == (0, 8, 8)
     assert len(rejected) == 1
-    answers = answer_digits(digits, model, CLEANING, features_of_base, ANSWERS)
+    (answers,) = classify_digits([digits], model, RECEIPT, CLEANING, ANSWERS)
     PREDICTIONS.validate(answers.astype({"prediction": np.int8}))
     assert len(frame_drawings({"a.png": lambda: PNG}, frame, CLEANING)[1]) == 0
 
@@ -76,10 +81,10 @@ def test_the_scale_of_the_raw_digits_may_need_more_than_a_byte(frame):
     assert 4000 < to_images(digits).max() <= 4095
 
 
-def test_each_row_has_an_answer_and_is_unsure_below_the_threshold(raw_digits, model, features_of_base):
+def test_each_row_has_an_answer_and_is_unsure_below_the_threshold(raw_digits, model):
     table = raw_digits.drop(columns="label")
 
-    answers = answer_digits(table, model, CLEANING, features_of_base, ANSWERS)
+    (answers,) = classify_digits([table], model, RECEIPT, CLEANING, ANSWERS)
 
     PREDICTIONS.validate(answers)
     assert list(answers.index) == list(table.index)
@@ -91,27 +96,40 @@ def test_each_row_has_an_answer_and_is_unsure_below_the_threshold(raw_digits, mo
     assert (answers["prediction"] == raw_digits["label"]).mean() > 0.95
 
 
-def test_the_answer_to_a_row_does_not_hang_on_its_neighbours(raw_digits, model, features_of_base):
-    whole = answer_digits(raw_digits, model, CLEANING, features_of_base, ANSWERS)
+def test_the_answer_to_a_row_does_not_hang_on_its_neighbours(raw_digits, model):
+    whole = answer_digits(raw_digits, model, CLEANING, ANSWERS)
 
-    parts = classify_digits(
-        [raw_digits[:33], raw_digits[33:33], raw_digits[33:]], model, CLEANING, features_of_base, ANSWERS
+    parts = pd.concat(
+        classify_digits([raw_digits[:33], raw_digits[33:33], raw_digits[33:]], model, RECEIPT, CLEANING, ANSWERS)
     )
 
-    pd.testing.assert_frame_equal(pd.concat(parts), whole)
+    pd.testing.assert_frame_equal(parts[whole.columns], whole)
+    assert set(parts["model_version"]) == {"0123456789ab"}
+    assert set(parts["model_receipt"]) == {RECEIPT["sha256"]}
 
 
-def test_tables_are_answered_when_they_are_asked_for(raw_digits, model, features_of_base):
+def test_a_model_sees_digits_as_it_was_trained_to_and_one_that_does_not_say_so_is_refused(raw_digits, model):
+    other = deepcopy(model)
+    other.features_ = model.features_ | {"grid": 3}
+    with pytest.raises(ValueError, match="feature names"):
+        answer_digits(raw_digits, other, CLEANING, ANSWERS)
+
+    del other.features_
+    with pytest.raises(ValueError, match="does not say which features it sees"):
+        answer_digits(raw_digits, other, CLEANING, ANSWERS)
+
+
+def test_tables_are_answered_when_they_are_asked_for(raw_digits, model):
     asked = []
     tables = (asked.append(start) or raw_digits[start : start + 10] for start in range(0, 50, 10))
 
-    answers = classify_digits(tables, model, CLEANING, features_of_base, ANSWERS)
+    answers = classify_digits(tables, model, RECEIPT, CLEANING, ANSWERS)
 
     assert asked == []
     next(answers)
     assert asked == [0]
 
 
-def test_a_table_of_another_scale_is_refused(raw_digits, model, features_of_base):
+def test_a_table_of_another_scale_is_refused(raw_digits, model):
     with pytest.raises(ValueError, match="pixels must be 0 to 8, found 16; set cleaning.full_ink"):
-        answer_digits(raw_digits, model, Cleaning(full_ink=8), features_of_base, ANSWERS)
+        answer_digits(raw_digits, model, Cleaning(full_ink=8), ANSWERS)

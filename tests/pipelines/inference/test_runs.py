@@ -1,5 +1,6 @@
 """Whole runs on drawings: the samples, drawings of real digits, files that nobody means well with."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,10 +21,11 @@ DATA = "build/test/data"
 
 
 def lend_model(test_run: Path, project: Path) -> Path:
-    """Give a copy of the project the champion of the test run as the model that people use."""
-    place = project / DATA / "06_models/production_model.skops"
-    place.parent.mkdir(parents=True)
-    shutil.copy(test_run / "06_models/champion_model.skops", place)
+    """Give a copy of the project the champion of the test run as the model that people use, with its receipt."""
+    for folder, ending in (("06_models", "skops"), (".receipts", "json")):
+        (project / DATA / folder).mkdir(parents=True)
+        source = test_run / folder / f"champion_model.{ending}"
+        shutil.copy(source, project / DATA / folder / f"production_model.{ending}")
     return project
 
 
@@ -71,7 +73,12 @@ def test_the_predictions_have_the_columns_that_people_rely_on(answered):
     predictions, _ = _results(answered[0])
 
     assert predictions.index.name == "digit_id"
-    assert list(predictions) == ["prediction", "confidence", "unsure", *(f"probability_{name}" for name in range(10))]
+    probabilities = [f"probability_{name}" for name in range(10)]
+    made_by = ["model_version", "model_receipt"]
+    assert list(predictions) == ["prediction", "confidence", "unsure", *probabilities, *made_by]
+    receipt = json.loads((answered[0] / DATA / ".receipts/production_model.json").read_text())
+    assert set(predictions["model_receipt"]) == {receipt["sha256"]}
+    assert set(predictions["model_version"]) == {receipt["sha256"][:12]}
     assert (answered[0] / DATA / "08_reporting/predictions_plot.json").exists()
 
 

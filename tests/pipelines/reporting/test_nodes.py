@@ -94,6 +94,13 @@ def test_a_class_that_never_occurs_takes_no_part_in_the_scores():
     assert "recall_2" not in scores
 
 
+def test_a_class_that_the_model_does_not_know_has_no_recall_and_costs_dearly():
+    scores = score_test_rows(_answers([0, 1, 2, 2], [[0.8, 0.2], [0.2, 0.8], [0.9, 0.1], [0.9, 0.1]]), SCORING)
+
+    assert scores["recall_2"] == 0
+    assert scores["log_loss"] > 10
+
+
 def test_a_model_that_is_right_as_often_as_it_says_has_no_calibration_error():
     answers = _answers([0, 0, 0, 1], [[0.75, 0.25]] * 4)
 

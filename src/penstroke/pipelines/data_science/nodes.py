@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from penstroke import model_files
+from penstroke.pipelines.feature_engineering.parameters import Features
 
 from .estimators import AugmentedClassifier
 from .parameters import Contender, Contenders, FinalFit, Search
@@ -136,7 +137,7 @@ def choose_champion(leaderboard: pd.DataFrame, contenders: Contenders, search: S
 
 
 def fit_champion(
-    training_rows: pd.DataFrame, champion_settings: dict[str, Any], final_fit: FinalFit
+    training_rows: pd.DataFrame, champion_settings: dict[str, Any], final_fit: FinalFit, features: Features
 ) -> CalibratedClassifierCV:
     """Fit the champion on the training rows and their copies, and calibrate its probabilities.
 
@@ -146,7 +147,9 @@ def fit_champion(
     once, and the calibration from its answers to these.
 
     Returns:
-        The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``.
+        The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``. Its
+        file says what it is long after the tables have changed: ``digit_ids_`` names the rows that it was trained
+        on, the calibration included, and ``features_`` holds the choices by which it sees a digit.
 
     Source: temperature scaling, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
     ICML 2017, section 4.2.
@@ -156,12 +159,16 @@ def fit_champion(
     label, rows = training_rows["label"], training_rows.drop(columns="label")
     with threadpool_limits(1):
         if final_fit.held_back is None:
-            return _calibrated(pipeline, rows, label, final_fit.calibration, final_fit.folds)
-        held_back = _stratified_part(label, round(final_fit.held_back * len(label)), champion_settings["seed"])
-        taught = label.drop(held_back.index)
-        champion = AugmentedClassifier(pipeline).fit(rows.loc[taught.index], taught)
-        model = CalibratedClassifierCV(FrozenEstimator(champion), method=final_fit.calibration)
-        return model.fit(rows.loc[held_back.index], held_back.to_numpy())
+            model = _calibrated(pipeline, rows, label, final_fit.calibration, final_fit.folds)
+        else:
+            held_back = _stratified_part(label, round(final_fit.held_back * len(label)), champion_settings["seed"])
+            taught = label.drop(held_back.index)
+            champion = AugmentedClassifier(pipeline).fit(rows.loc[taught.index], taught)
+            model = CalibratedClassifierCV(FrozenEstimator(champion), method=final_fit.calibration)
+            model.fit(rows.loc[held_back.index], held_back.to_numpy())
+    model.digit_ids_ = rows.index.to_numpy(str)
+    model.features_ = features.model_dump()
+    return model
 
 
 def _calibrated(

@@ -9,11 +9,12 @@ import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 from PIL import Image
+from sklearn.base import ClassifierMixin
 
+from penstroke.answers import features_of
 from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.feature_engineering.images import straighten
 from penstroke.pipelines.feature_engineering.nodes import enlarge_images
-from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pipelines.reporting.figures import TEMPLATE
 from penstroke.pixels import INK, scale_ink, to_images
 
@@ -30,10 +31,10 @@ def draw_predictions(
     drawings: Mapping[str, Callable[[], bytes]],
     drawing_digits: Iterable[pd.DataFrame],
     predictions: pd.DataFrame,
+    production_model: ClassifierMixin,
     *,
     frame: Drawings,
     cleaning: Cleaning,
-    features: Features,
     answers: Answers,
 ) -> go.Figure:
     """Show the drawings with the answers, the least sure first: on the left as they are, on the right what was seen.
@@ -42,13 +43,14 @@ def draw_predictions(
         drawings: what gives the bytes of each file, by name.
         drawing_digits: tables of the images that they became.
         predictions: the answers.
+        production_model: whose answers they are.
         frame: the limits for reading a file.
         cleaning: the value of full ink.
-        features: how the model sees an image.
         answers: how many are shown.
     """
     shown = predictions.sort_values("confidence", kind="stable").head(answers.shown)
     digits = pd.concat([table[table.index.isin(shown.index)] for table in drawing_digits]).loc[shown.index]
+    features = features_of(production_model)
     images = enlarge_images(scale_ink(to_images(digits), cleaning.full_ink), features)
     seen = straighten(images, features.deskew, features.centre)
     rows, cell = -(-len(shown) // PAIRS), (TILE + HEAD, 2 * TILE + 2 * GAP)

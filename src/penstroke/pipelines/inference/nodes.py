@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
-from penstroke.answers import ask
+from penstroke.answers import ask, features_of, version_of
 from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pixels import pixel_columns, scale_ink, to_table
 
 from .framing import frame_picture
@@ -57,8 +57,8 @@ def frame_drawing(content: bytes, frame: Drawings, cleaning: Cleaning) -> np.nda
 def classify_digits(
     digits: Iterable[pd.DataFrame],
     production_model: ClassifierMixin,
+    production_receipt: dict[str, Any],
     cleaning: Cleaning,
-    features: Features,
     answers: Answers,
 ) -> Iterator[pd.DataFrame]:
     """Answer table after table, each when it is asked for, so that memory holds one of them whatever their number.
@@ -66,28 +66,27 @@ def classify_digits(
     Args:
         digits: tables as :func:`answer_digits` takes them.
         production_model: a fitted classifier with calibrated ``predict_proba``.
+        production_receipt: what is cited of its receipt.
         cleaning: the value of full ink.
-        features: what the model sees.
         answers: from which confidence an answer is sure.
 
     Returns:
-        An iterator over tables as :func:`answer_digits` returns them.
+        An iterator over tables as :func:`answer_digits` returns them, each row with the ``model_version`` that
+        answered (see :func:`version_of`) and the ``model_receipt``, the sha256 of its content that the receipt states.
     """
-    return map(
-        partial(answer_digits, model=production_model, cleaning=cleaning, features=features, answers=answers), digits
-    )
+    sha256 = production_receipt["sha256"]
+    made_by = {"model_version": version_of(sha256), "model_receipt": sha256}
+    answer = partial(answer_digits, model=production_model, cleaning=cleaning, answers=answers)
+    return (answer(table).assign(**made_by) for table in digits)
 
 
-def answer_digits(
-    digits: pd.DataFrame, model: ClassifierMixin, cleaning: Cleaning, features: Features, answers: Answers
-) -> pd.DataFrame:
+def answer_digits(digits: pd.DataFrame, model: ClassifierMixin, cleaning: Cleaning, answers: Answers) -> pd.DataFrame:
     """Answer the rows of one table.
 
     Args:
         digits: rows are digits, pixels whole numbers from 0 (paper) to ``cleaning.full_ink``.
         model: a fitted classifier with calibrated ``predict_proba``.
         cleaning: the value of full ink.
-        features: what the model sees.
         answers: from which confidence an answer is sure.
 
     Returns:
@@ -98,7 +97,7 @@ def answer_digits(
     """
     names = pixel_columns(digits)
     scaled = pd.DataFrame(scale_ink(digits[names].to_numpy(), cleaning.full_ink), digits.index, names)
-    answered = ask(model, extract_features(scaled, features), answers.chunk_rows)
+    answered = ask(model, extract_features(scaled, features_of(model)), answers.chunk_rows)
     answered.insert(2, "unsure", answered["confidence"] < answers.sure_from)
     return answered
 

@@ -18,7 +18,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 classify_digits,
-                inputs=["drawing_digits", "production_model", "params:cleaning", "params:features", "params:answers"],
+                inputs=[
+                    "drawing_digits",
+                    "production_model",
+                    "production_receipt",
+                    "params:cleaning",
+                    "params:answers",
+                ],
                 outputs="predictions",
                 name="classify_digits",
             ),
@@ -30,7 +36,7 @@ def create_pipeline() -> Pipeline:
                     "predictions": "predictions",
                     "frame": "params:drawings",
                     "cleaning": "params:cleaning",
-                    "features": "params:features",
+                    "production_model": "production_model",
                     "answers": "params:answers",
                 },
                 outputs="predictions_plot",

@@ -9,8 +9,12 @@ def create_pipeline() -> Pipeline:
     """Take the part of inference that begins with digits, under a namespace of its own."""
     return Pipeline(
         inference.create_pipeline().only_nodes("classify_digits"),
-        inputs={"drawing_digits": "incoming_digits", "production_model": "production_model"},
+        inputs={
+            "drawing_digits": "incoming_digits",
+            "production_model": "production_model",
+            "production_receipt": "production_receipt",
+        },
         outputs={"predictions": "table_predictions"},
-        parameters={"cleaning", "features", "answers"},
+        parameters={"cleaning", "answers"},
         namespace="table",
     )

@@ -59,8 +59,10 @@ def score_test_rows(
     rows, right = len(label), int((label == prediction).sum())
     interval = binomtest(right, rows).proportion_ci(scoring.interval, method="wilson")
     probabilities = test_predictions.filter(regex="^probability_")
-    classes = [int(str(name).rpartition("_")[2]) for name in probabilities]
     occurring = sorted(set(label))
+    classes = sorted({int(str(name).rpartition("_")[2]) for name in probabilities} | set(occurring))
+    # a class that the model does not know gets no probability
+    probabilities = probabilities.reindex(columns=[f"probability_{name}" for name in classes], fill_value=0.0)
     bins = bin_by_confidence(test_predictions, scoring.calibration_bins)
     report = classification_report(label, prediction, labels=occurring, output_dict=True, zero_division=0.0)
     return {

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from penstroke.answers import version_of
 from penstroke.pipelines.feature_engineering.images import oriented_gradients
 from penstroke.pixels import INK, scale_ink, to_images
 
 from .parameters import Profile
 
-VERSION_DIGITS = 12  # of a model file's sha256, by which it is called
 DRAWN = 0.25  # share of full ink from which a pixel belongs to the digit
 PALE, DARK = 0.1, 0.9  # shares of full ink between which a pixel is grey
 EDGES = ("upright", "rising", "level", "falling")  # as ink grows to the right, to the lower right, down, …
@@ -42,8 +42,7 @@ def profile_digits(
         right=test_predictions["prediction"] == test_predictions["label"]
     )
     answers = answers.astype({"prediction": "Int8", "right": "boolean"}).reindex(chosen.index)
-    version = champion_receipt["sha256"][:VERSION_DIGITS]
-    return {version: pd.concat([describe_digits(chosen), answers], axis=1)}
+    return {version_of(champion_receipt["sha256"]): pd.concat([describe_digits(chosen), answers], axis=1)}
 
 
 def describe_digits(digits: pd.DataFrame, full_ink: int = INK) -> pd.DataFrame:

@@ -1,0 +1,149 @@
+"""Hold what was measured against the gate, and promote the champion or refuse it."""
+
+from typing import Any
+
+from sklearn.base import ClassifierMixin
+
+from penstroke.answers import version_of
+
+from .measures import fingerprint
+from .parameters import Gate
+
+AT_LEAST, AT_MOST = "at least", "at most"
+RESULTS = {True: "passed", False: "**refused**", None: "left out"}
+
+
+def judge_champion(
+    champion_scores: dict[str, Any],
+    stress_scores: dict[str, Any],
+    champion_costs: dict[str, Any],
+    comparison_scores: dict[str, Any],
+    gate: Gate,
+) -> tuple[dict[str, Any], str]:
+    """Hold every figure against its threshold.
+
+    Args:
+        champion_scores: of the test rows.
+        stress_scores: of the perturbed test rows.
+        champion_costs: size and latency.
+        comparison_scores: against production.
+        gate: the thresholds.
+
+    Returns:
+        ``verdict``: whether the champion ``passed``, the names of the checks that it is ``refused_by``, the
+        fingerprints of ``champion`` and ``production``, the ``comparable_rows``, and all ``checks``; and the same as
+        Markdown. A check has its name (``check``), ``figure`` (None: unknown), what is ``asked`` (at least or at
+        most the ``threshold``), whether it ``passed`` (None: left out, because there is nothing to compare with)
+        and a ``note``.
+
+    Raises:
+        ValueError: the figures are of different champions.
+    """
+    (champion, *others) = {
+        measures["model_sha256"] for measures in (champion_scores, stress_scores, champion_costs, comparison_scores)
+    }
+    if others:
+        raise ValueError(
+            "the stored figures are of different champions; measure this one: kedro run --pipelines=promotion"
+        )
+    recalls = sorted(name for name in champion_scores if name.startswith("recall_"))
+    losses = {
+        f"loss_{name.removeprefix('accuracy_')}": stress_scores["accuracy"] - accuracy
+        for name, accuracy in sorted(stress_scores.items())
+        if name.startswith("accuracy_")
+    }
+    checks = [
+        _check("accuracy_low", champion_scores["accuracy_low"], AT_LEAST, gate.accuracy_low),
+        *(_check(name, champion_scores[name], AT_LEAST, gate.recall) for name in recalls),
+        _check("calibration_error", champion_scores["calibration_error"], AT_MOST, gate.calibration_error),
+        *(_check(name, loss, AT_MOST, gate.perturbed_loss) for name, loss in losses.items()),
+        _check("perturbed_log_loss", stress_scores["log_loss"], AT_MOST, gate.perturbed_log_loss),
+        _check("size_mb", champion_costs["size_mb"], AT_MOST, gate.size_mb),
+        _check("latency_ms", champion_costs["latency_ms"], AT_MOST, gate.latency_ms),
+        _check("test_rows_learned", champion_scores["test_rows_learned"], AT_MOST, 0),
+        _check_against_production(comparison_scores, gate),
+    ]
+    refused_by = [check["check"] for check in checks if check["passed"] is False]
+    verdict = {
+        "passed": not refused_by,
+        "refused_by": refused_by,
+        "champion": champion,
+        "production": comparison_scores["production"],
+        "comparable_rows": comparison_scores["rows"],
+        "checks": checks,
+    }
+    return verdict, _write_card(verdict)
+
+
+def promote_champion(
+    champion_model: ClassifierMixin, verdict: dict[str, Any], former_model: ClassifierMixin | None
+) -> ClassifierMixin:
+    """Hand the champion on to production, if the verdict is about this very model and lets it pass.
+
+    Raises:
+        ValueError: the champion was refused, by these checks; or the verdict is about another model, or compares with
+            another one than that in production.
+    """
+    if verdict["champion"] != fingerprint(champion_model):
+        raise ValueError(
+            "verdict is about another model than champion_model; judge this one: kedro run --pipelines=promotion"
+        )
+    if not verdict["passed"]:
+        failed = [check for check in verdict["checks"] if check["passed"] is False]
+        raise ValueError(
+            f"champion_model is refused, and production_model stays as it was: {'; '.join(map(_in_words, failed))}; "
+            "read verdict_card, then train another champion, or change gate in conf where it asks too much"
+        )
+    if former_model is not None and fingerprint(former_model) not in (verdict["production"], verdict["champion"]):
+        raise ValueError(
+            "verdict compares with another model than that in production; judge anew: kedro run --pipelines=promotion"
+        )
+    return champion_model
+
+
+def _check(name: str, figure: float | None, asked: str, threshold: float, note: str = "") -> dict[str, Any]:
+    passed = figure is not None and (figure >= threshold if asked == AT_LEAST else figure <= threshold)
+    return {"check": name, "figure": figure, "asked": asked, "threshold": threshold, "passed": passed, "note": note}
+
+
+def _check_against_production(comparison: dict[str, Any], gate: Gate) -> dict[str, Any]:
+    name, rows = "loss_against_production", comparison["rows"]
+    if rows < gate.comparable_rows:
+        why = comparison["fault"] or (
+            f"{rows} test rows are such that neither model was trained on them, {gate.comparable_rows} are needed"
+        )
+        note = f"not comparable: {why}; the other checks decide"
+        return _check(name, None, AT_LEAST, gate.significance, note) | {"passed": None}
+    note = (
+        f"p-value; of {rows} rows that neither model was trained on, {comparison['only_production']} only production "
+        f"reads right and {comparison['only_champion']} only the champion"
+    )
+    return _check(name, comparison["p_value"], AT_LEAST, gate.significance, note)
+
+
+def _in_words(check: dict[str, Any]) -> str:
+    note = f" ({check['note']})" if check["note"] else ""
+    return f"{check['check']} is {_figure(check)}, {check['asked']} {check['threshold']:g} is asked{note}"
+
+
+def _figure(check: dict[str, Any]) -> str:
+    return "unknown" if check["figure"] is None else f"{check['figure']:.4g}"
+
+
+def _write_card(verdict: dict[str, Any]) -> str:
+    rows = [
+        f"| {check['check']} | {_figure(check)} | {check['asked']} {check['threshold']:g} | {RESULTS[check['passed']]} "
+        f"| {check['note']} |"
+        for check in verdict["checks"]
+    ]
+    refusal = f"It is refused by {', '.join(verdict['refused_by'])}, and production stays as it was."
+    return f"""# Verdict: {"passed" if verdict["passed"] else "refused"}
+
+Judged is the champion `{version_of(verdict["champion"])}`; in production is \
+{f"`{version_of(verdict['production'])}`" if verdict["production"] else "none yet"}.
+{"It may go into production." if verdict["passed"] else refusal}
+
+| check | figure | asked | result | note |
+| --- | --- | --- | --- | --- |
+{chr(10).join(rows)}
+"""

@@ -1,0 +1,264 @@
+from hashlib import sha256
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from penstroke import model_files
+from penstroke.pipelines.data_processing.nodes import screen_digits
+from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pipelines.promotion import measures
+from penstroke.pipelines.promotion.measures import (
+    compare_models,
+    fingerprint,
+    measure_costs,
+    score_champion,
+    stress_champion,
+)
+from penstroke.pipelines.promotion.parameters import Perturbations
+from penstroke.pipelines.reporting.nodes import predict_test_rows, score_test_rows
+from penstroke.pipelines.reporting.parameters import Scoring
+
+from ...conftest import base_parameters
+
+SCORING = Scoring.model_validate(base_parameters("reporting")["scoring"])
+PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
+
+
+@pytest.fixture(scope="module")
+def digits(raw_digits):
+    """200 digits, the last 80 of them test rows."""
+    accepted, _, _ = screen_digits(raw_digits, Cleaning(full_ink=16))
+    accepted.insert(1, "split", np.where(np.arange(len(accepted)) < 120, "train", "test"))
+    return accepted
+
+
+@pytest.fixture(scope="module")
+def champion(digits, features_of_base):
+    return _fitted(digits, features_of_base)
+
+
+def _fitted(digits, features):
+    training = digits[digits["split"] == "train"]
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(
+        extract_features(training, features), training["label"]
+    )
+    model.digit_ids_ = training.index.to_numpy(str)
+    model.features_ = features.model_dump()
+    return model
+
+
+class Answers:
+    """A model that answers each digit as it was told, and learned these rows."""
+
+    classes_ = np.arange(10, dtype=np.int8)
+    features_ = base_parameters("feature_engineering")["features"]
+
+    def __init__(self, prediction, learned=()):
+        self.prediction = prediction
+        self.digit_ids_ = np.array(learned, dtype=str)
+
+    def predict_proba(self, rows):
+        return 0.9 * np.eye(10)[self.prediction[rows.index]] + 0.01
+
+
+@pytest.fixture
+def no_files(monkeypatch):
+    monkeypatch.setattr(measures, "fingerprint", lambda model: f"the {type(model).__name__}")
+
+
+def _wrong_about(digits, count):
+    """The right answers, but for the first test rows."""
+    answers = digits["label"].copy()
+    first = answers.index[digits["split"] == "test"][:count]
+    answers[first] = (answers[first] + 1) % 10
+    return answers
+
+
+def test_the_scores_are_those_that_the_report_gives(digits, champion, features_of_base):
+    features = extract_features(digits, features_of_base)
+    reported = score_test_rows(
+        predict_test_rows(champion, features, digits, SCORING), {"sha256": fingerprint(champion)}, SCORING
+    )
+
+    scores = score_champion(champion, digits, SCORING)
+
+    assert {name: scores[name] for name in reported} == reported
+    assert scores["model_sha256"] == fingerprint(champion)
+    assert scores["test_rows_learned"] == 0
+
+
+def test_a_class_without_test_rows_has_no_recall(digits, champion):
+    known = digits[(digits["label"] != 3) | (digits["split"] == "train")]
+
+    scores = score_champion(champion, known, SCORING)
+
+    assert scores["recall_3"] is None
+    assert scores["recall_4"] > 0
+
+
+def test_a_class_that_the_champion_does_not_know_has_a_recall_of_none(digits, features_of_base):
+    ignorant = _fitted(digits[digits["label"] != 3], features_of_base)
+
+    scores = score_champion(ignorant, digits, SCORING)
+
+    assert scores["recall_3"] == 0
+    assert scores["log_loss"] > 3
+
+
+def test_test_rows_that_taught_the_champion_are_counted(digits, no_files):
+    test = digits.index[digits["split"] == "test"]
+    champion = Answers(digits["label"], learned=[*test[:3], "elsewhere"])
+
+    assert score_champion(champion, digits, SCORING)["test_rows_learned"] == 3
+
+
+def test_a_champion_that_does_not_say_what_taught_it_leaves_that_unknown(digits, no_files):
+    champion = Answers(digits["label"])
+    del champion.digit_ids_
+
+    assert score_champion(champion, digits, SCORING)["test_rows_learned"] is None
+
+
+def test_perturbations_that_change_nothing_cost_nothing(digits, champion):
+    none = {"shift": 0.0, "rotation_degrees": 0.0, "noise": 0.0, "thickening": 0.0, "contrast": 0.0}
+
+    scores = stress_champion(champion, digits, SCORING, PERTURBATIONS.model_copy(update=none))
+
+    clean = score_champion(champion, digits, SCORING)
+    assert {value for name, value in scores.items() if name.startswith("accuracy")} == {clean["accuracy"]}
+    assert scores["log_loss"] == pytest.approx(clean["log_loss"])
+    assert scores["rows"] == 80
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"shift": 0.4}, {"rotation_degrees": 45.0}, {"noise": 0.6}, {"thickening": 0.3}, {"contrast": 0.99}],
+    ids=lambda change: next(iter(change)),
+)
+def test_each_perturbation_is_scored_by_its_name(digits, champion, change):
+    (name,) = change
+    usual, hard = (
+        stress_champion(champion, digits, SCORING, perturbations)
+        for perturbations in (PERTURBATIONS, PERTURBATIONS.model_copy(update=change))
+    )
+
+    name = f"accuracy_{name.removesuffix('_degrees')}"
+    assert hard[name] < usual[name] - 0.2
+    assert {key for key in usual if key.startswith("accuracy") and usual[key] != hard[key]} == {name}
+    assert hard["log_loss"] > usual["log_loss"]
+
+
+def test_no_more_rows_are_perturbed_than_stated(digits, champion):
+    few = PERTURBATIONS.model_copy(update={"rows": 25})
+
+    assert stress_champion(champion, digits, SCORING, few)["rows"] == 25
+
+
+def test_the_costs_are_those_of_the_models_file(digits, features_of_base):
+    training = digits[digits["split"] == "train"]
+    model = GaussianNB().fit(extract_features(training, features_of_base), training["label"])
+    model.features_ = features_of_base.model_dump()
+    file = BytesIO()
+    model_files.dump(model, file)
+
+    costs = measure_costs(model, digits)
+
+    assert costs["size_mb"] == len(file.getvalue()) / 1e6
+    assert costs["model_sha256"] == fingerprint(model) == sha256(file.getvalue()).hexdigest()
+    assert 0 < costs["latency_ms"] < 1000
+
+
+def test_without_production_there_is_nothing_to_compare_with(digits, no_files):
+    found = compare_models(Answers(digits["label"]), None, digits, SCORING)
+
+    assert (found["rows"], found["p_value"], found["production"]) == (0, None, None)
+    assert found["fault"] == "there is no production model"
+
+
+def test_the_p_value_is_the_one_that_one_counts_by_hand(digits, no_files):
+    """Of five rows that only one model has right all are production's: so far in 1 of 32 cases by chance."""
+    found = compare_models(Answers(_wrong_about(digits, 5)), Answers(digits["label"]), digits, SCORING)
+
+    assert found == {
+        "rows": 80,
+        "only_champion": 0,
+        "only_production": 5,
+        "p_value": pytest.approx(1 / 32),
+        "model_sha256": "the Answers",
+        "production": "the Answers",
+        "fault": "",
+    }
+
+
+def test_a_better_champion_and_an_equal_one_lose_nothing(digits, no_files):
+    right, wrong = Answers(digits["label"]), Answers(_wrong_about(digits, 5))
+
+    better = compare_models(right, wrong, digits, SCORING)
+    equal = compare_models(wrong, wrong, digits, SCORING)
+
+    assert (better["only_champion"], better["p_value"]) == (5, 1)
+    assert (equal["only_champion"], equal["only_production"], equal["p_value"]) == (0, 0, 1)
+
+
+def test_rows_that_either_model_was_trained_on_are_left_out(digits, no_files):
+    test = digits.index[digits["split"] == "test"]
+    champion = Answers(_wrong_about(digits, 5), learned=test[:2])
+    former = Answers(digits["label"], learned=test[1:4])
+
+    found = compare_models(champion, former, digits, SCORING)
+
+    assert (found["rows"], found["only_production"]) == (76, 1)
+
+
+def test_models_that_were_trained_on_every_row_are_not_compared(digits, no_files):
+    former = Answers(digits["label"], learned=digits.index)
+
+    found = compare_models(Answers(digits["label"]), former, digits, SCORING)
+
+    assert (found["rows"], found["p_value"], found["fault"]) == (0, None, "")
+
+
+def test_production_that_does_not_say_what_taught_it_is_not_compared(digits, no_files):
+    former = Answers(digits["label"])
+    del former.digit_ids_
+
+    found = compare_models(Answers(digits["label"]), former, digits, SCORING)
+
+    assert found["rows"] == 0
+    assert "does not say which rows it was trained on" in found["fault"]
+
+
+def test_production_of_other_features_is_compared_by_its_own(digits, champion, features_of_base, no_files):
+    others = features_of_base.model_copy(update={"grid": 3, "deskew": 0.0})
+    former = _fitted(digits, others)
+
+    found = compare_models(champion, former, digits, SCORING)
+
+    assert (found["rows"], found["fault"]) == (80, "")
+    scores = [score_champion(model, digits, SCORING) for model in (champion, former)]
+    assert found["only_champion"] - found["only_production"] == scores[1]["errors"] - scores[0]["errors"]
+
+
+def test_production_whose_features_no_longer_exist_is_not_compared(digits, champion, features_of_base, no_files):
+    former = _fitted(digits, features_of_base)
+    former.features_ = features_of_base.model_dump() | {"zoning": 4}
+
+    found = compare_models(champion, former, digits, SCORING)
+
+    assert found["rows"] == 0
+    assert found["fault"] == "production cannot read these digits: zoning is not a known key"
+
+
+def test_the_tables_that_came_in_stay_as_they_were(digits, champion):
+    before = digits.copy()
+
+    stress_champion(champion, digits, SCORING, PERTURBATIONS)
+
+    pd.testing.assert_frame_equal(digits, before)

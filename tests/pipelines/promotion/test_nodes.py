@@ -1,0 +1,159 @@
+import json
+
+import pytest
+from sklearn.svm import SVC
+
+from penstroke.pipelines.promotion.measures import fingerprint
+from penstroke.pipelines.promotion.nodes import judge_champion, promote_champion
+from penstroke.pipelines.promotion.parameters import Gate
+
+GATE = Gate(
+    accuracy_low=0.9,
+    recall=0.8,
+    calibration_error=0.05,
+    perturbed_loss=0.1,
+    perturbed_log_loss=0.3,
+    size_mb=10,
+    latency_ms=100,
+    significance=0.05,
+    comparable_rows=100,
+)
+SCORES = {"accuracy_low": 0.95, "recall_0": 0.9, "recall_1": 0.8, "calibration_error": 0.02, "test_rows_learned": 0}
+CHAMPION = {"model_sha256": "c" * 64}
+STRESS = {"rows": 50, "accuracy": 0.97, "accuracy_noise": 0.95, "accuracy_shift": 0.88, "log_loss": 0.2}
+COSTS = {"size_mb": 5.0, "latency_ms": 12.5}
+COMPARISON = {
+    "production": "p" * 64,
+    "rows": 100,
+    "only_champion": 2,
+    "only_production": 3,
+    "p_value": 0.5,
+    "fault": "",
+}
+
+
+def _judge(scores=None, stress=None, costs=None, comparison=None, champion=CHAMPION):
+    measures = (SCORES, scores), (STRESS, stress), (COSTS, costs), (COMPARISON, comparison)
+    return judge_champion(*(usual | champion | (changed or {}) for usual, changed in measures), GATE)
+
+
+def test_a_champion_that_meets_every_limit_passes():
+    verdict, card = _judge()
+
+    assert verdict["passed"]
+    assert verdict["refused_by"] == []
+    assert (verdict["champion"], verdict["production"], verdict["comparable_rows"]) == ("c" * 64, "p" * 64, 100)
+    assert "# Verdict: passed" in card
+    assert verdict == json.loads(json.dumps(verdict))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"scores": {"accuracy_low": 0.89}}, "accuracy_low"),
+        ({"scores": {"recall_1": 0.79}}, "recall_1"),
+        ({"scores": {"recall_1": None}}, "recall_1"),
+        ({"scores": {"calibration_error": 0.051}}, "calibration_error"),
+        ({"scores": {"test_rows_learned": 1}}, "test_rows_learned"),
+        ({"scores": {"test_rows_learned": None}}, "test_rows_learned"),
+        ({"stress": {"accuracy_shift": 0.86}}, "loss_shift"),
+        ({"stress": {"accuracy_noise": 0.86}}, "loss_noise"),
+        ({"stress": {"log_loss": 0.31}}, "perturbed_log_loss"),
+        ({"stress": {"log_loss": float("nan")}}, "perturbed_log_loss"),
+        ({"costs": {"size_mb": 10.1}}, "size_mb"),
+        ({"costs": {"latency_ms": 101.0}}, "latency_ms"),
+        ({"comparison": {"p_value": 0.04}}, "loss_against_production"),
+    ],
+)
+def test_each_limit_refuses_by_its_name(changes, name):
+    verdict, card = _judge(**changes)
+
+    assert not verdict["passed"]
+    assert verdict["refused_by"] == [name]
+    assert f"refused by {name}" in card
+
+
+def test_figures_of_different_champions_make_no_verdict():
+    with pytest.raises(ValueError, match="of different champions; .* kedro run --pipelines=promotion"):
+        _judge(stress={"model_sha256": "d" * 64})
+
+
+def test_the_card_gives_each_check_with_its_figure_and_what_is_asked():
+    verdict, card = _judge(scores={"recall_1": 0.75})
+
+    assert "| accuracy_low | 0.95 | at least 0.9 | passed |" in card
+    assert "| recall_1 | 0.75 | at least 0.8 | **refused** |" in card
+    assert "| loss_shift | 0.09 | at most 0.1 | passed |" in card
+    assert all(f"| {check['check']} |" in card for check in verdict["checks"])
+
+
+def _comparison(verdict):
+    (check,) = [check for check in verdict["checks"] if check["check"] == "loss_against_production"]
+    return check
+
+
+def test_a_comparison_says_on_how_many_rows_and_what_it_counted():
+    note = _comparison(_judge()[0])["note"]
+
+    assert "of 100 rows that neither model was trained on, 3 only production reads right and 2 only the" in note
+
+
+@pytest.mark.parametrize(
+    ("comparison", "why"),
+    [
+        (
+            {"rows": 99, "p_value": 0.001},
+            "99 test rows are such that neither model was trained on them, 100 are needed",
+        ),
+        ({"rows": 0, "p_value": None, "production": None, "fault": "there is no production model"}, "no production"),
+    ],
+)
+def test_on_too_few_rows_the_models_are_not_comparable_and_the_other_checks_decide(comparison, why):
+    good, bad = _judge(comparison=comparison)[0], _judge({"recall_0": 0.0}, comparison=comparison)[0]
+
+    check = _comparison(good)
+    assert (check["figure"], check["passed"]) == (None, None)
+    assert check["note"].startswith("not comparable: ")
+    assert why in check["note"]
+    assert check["note"].endswith("; the other checks decide")
+    assert good["passed"]
+    assert bad["refused_by"] == ["recall_0"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SVC().fit([[0.0], [1.0]], [0, 1])
+
+
+def test_a_champion_that_passed_is_handed_on(model):
+    verdict, _ = _judge(champion={"model_sha256": fingerprint(model)})
+
+    assert promote_champion(model, verdict, None) is model
+
+
+def test_a_refusal_names_each_check_that_failed_in_one_line(model):
+    verdict, _ = _judge({"recall_0": 0.0, "calibration_error": 0.3}, champion={"model_sha256": fingerprint(model)})
+
+    with pytest.raises(ValueError, match="is refused, and production_model stays as it was") as refusal:
+        promote_champion(model, verdict, None)
+
+    assert "recall_0 is 0, at least 0.8 is asked; calibration_error is 0.3, at most 0.05" in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_a_verdict_about_another_model_promotes_nothing(model):
+    verdict, _ = _judge()
+
+    with pytest.raises(ValueError, match="about another model .* kedro run --pipelines=promotion"):
+        promote_champion(model, verdict, None)
+
+
+def test_a_verdict_that_compares_with_another_production_promotes_nothing(model):
+    other = SVC().fit([[0.0], [2.0]], [0, 1])
+    verdict, _ = _judge(champion={"model_sha256": fingerprint(model)})
+
+    with pytest.raises(ValueError, match="another model than that in production; judge anew"):
+        promote_champion(model, verdict, other)
+
+    assert promote_champion(model, verdict | {"production": fingerprint(other)}, other) is model
+    assert promote_champion(model, verdict, model) is model
