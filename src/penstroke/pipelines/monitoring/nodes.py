@@ -22,7 +22,7 @@ NAMED = 3  # columns in an error
 def gather_digits(
     drawing_digits: Iterable[pd.DataFrame],
     predictions: pd.DataFrame | Iterable[pd.DataFrame],
-    kept_profiles: Mapping[str, Callable[[], pd.DataFrame]],
+    reference_profiles: Mapping[str, Callable[[], pd.DataFrame]],
     inbox: Mapping[str, Any],
     cleaning: Cleaning,
 ) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def gather_digits(
     Args:
         drawing_digits: tables of digits, pixels from 0 to ``cleaning.full_ink``.
         predictions: their answers, with ``model_version``; in one table, or in several.
-        kept_profiles: what reads the profile of a model, by the model's version.
+        reference_profiles: what reads the profile of a model, by the model's version.
         inbox: files called ``<right label>_<digit_id>``; nothing but their names is looked at.
         cleaning: the value of full ink.
 
@@ -46,8 +46,8 @@ def gather_digits(
     answers = predictions if isinstance(predictions, pd.DataFrame) else pd.concat(predictions)
     answers = answers.loc[~answers.index.duplicated(keep="last"), ["prediction", "confidence", "model_version"]]
     answered_by = answers["model_version"].mode()
-    version = str(answered_by[0]) if len(answered_by) else max(kept_profiles)
-    if version not in kept_profiles:
+    version = str(answered_by[0]) if len(answered_by) else max(reference_profiles)
+    if version not in reference_profiles:
         raise ValueError(
             f"no reference profile of model {version} is kept, which gave these answers; `kedro run "
             "--pipelines=reporting` makes that of the champion: promote it, and have the digits answered anew"
@@ -60,7 +60,8 @@ def gather_digits(
     other = incoming["model_version"] != version
     source = np.select([incoming["prediction"].isna(), other], [UNANSWERED, OTHER_MODEL], INCOMING)
     incoming = incoming.assign(right=right.astype("boolean").where(label.notna()), source=source)
-    return pd.concat([kept_profiles[version]().assign(source=REFERENCE, model_version=version), incoming])
+    reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
+    return pd.concat([reference, incoming])
 
 
 def measure_drift(compared_digits: pd.DataFrame, drift: Drift) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]
     scores, alarms = drift_scores, drift_scores["alarms"]
     then, now = (part.median(numeric_only=True) for part in split_sources(compared_digits))
     names = sorted((key[4:] for key in scores if key.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"])
-    rows = [
+    cells = [
         (
             name,
             *("" if f"ks_{name}" not in scores else f"{figure[name]:.3f}" for figure in (then, now)),
@@ -151,6 +152,7 @@ def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]
         )
         for name in names
     ]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
     verdict = "alarm" if alarms else "none" if scores["judged"] else "too few rows to judge"
     few = f"At least {drift.least_rows} rows are needed to compare them: nothing is said of these."
     return f"""# Drift: {verdict}
@@ -164,7 +166,7 @@ answer.
 {"" if scores["judged"] else few}
 | column | median then | median now | PSI | KS | p | |
 | --- | --- | --- | --- | --- | --- | --- |
-{chr(10).join(f'| {" | ".join(row)} |' for row in rows)}
+{table}
 
 PSI is the population stability index less what chance gives, KS the largest gap between the shares of rows up to any
 value. A column raises an alarm above a PSI of {drift.psi:g}, if rows of the same source would do as badly in any
