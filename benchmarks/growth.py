@@ -74,6 +74,7 @@ def _stages(folder: Path, data: dict[str, Any], rows: int) -> Iterator[tuple[str
     source = IdxDataset(path=str(folder), files={path.name: path.name for path in folder.iterdir()}, filepath="")
     stored = folder / "digit_features.parquet"
     yield "reading", lambda: data.update(raw_digits=source.load())
+    data["feedback_digits"] = pd.DataFrame()
     yield "processing", lambda: _run(data, "screen_digits", "split_digits")
     yield "features", lambda: _run(data, "extract_features")
     yield "storing features", lambda: data["digit_features"].to_parquet(stored, use_dictionary=False)

@@ -33,6 +33,7 @@ def load_project(env: str = "base", **runtime_params: Any) -> tuple[pd.DataFrame
 def run_in_memory(raw_digits: pd.DataFrame, parameters: dict[str, Any], *wanted: str) -> dict[str, Any]:
     """Run the nodes of the main job that ``wanted`` datasets need, storing nothing, and return those datasets."""
     data = {f"params:{name}": value for name, value in parameters.items()} | {"raw_digits": raw_digits}
+    data["feedback_digits"] = pd.DataFrame()
     data["champion_receipt"] = {"sha256": ""}  # nothing is stored, so nothing has a receipt
     for node in pipelines["__default__"].to_outputs(*wanted).nodes:
         data |= node.run({name: data[name] for name in node.inputs})

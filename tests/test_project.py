@@ -29,6 +29,12 @@ def _declared():
     return {name for path in BASE.glob("catalog*.yml") for name in _entries(path)}
 
 
+def _entry(name):
+    files = [yaml.safe_load(path.read_text()) for path in BASE.glob("catalog*.yml")]
+    (entry,) = [entries[name] for entries in files if name in entries]
+    return entry
+
+
 def _cited():
     """The datasets whose receipts are cited, by the entry that cites."""
     files = [yaml.safe_load(path.read_text()) for path in BASE.glob("catalog*.yml")]
@@ -113,7 +119,8 @@ def test_the_main_job_starts_from_raw_data_alone(registered):
     main = registered["__default__"]
 
     inputs = {name for name in main.inputs() if not _is_parameter(name)}
-    assert inputs - set(_cited()) == {"raw_digits"}
+    assert inputs - set(_cited()) == {"raw_digits", "feedback_digits"}
+    assert _entry("feedback_digits")["filepath"] == _entry("labelled_drawings")["filepath"]
 
 
 def test_a_node_that_cites_a_receipt_runs_after_its_dataset_was_made(registered):
@@ -135,13 +142,9 @@ def test_the_other_pipelines_start_from_raw_data_and_from_what_another_one_makes
 
 
 def test_promotion_starts_from_what_the_main_job_makes_and_from_what_is_in_production(registered):
-    declared = {
-        name: entry for path in BASE.glob("catalog*.yml") for name, entry in yaml.safe_load(path.read_text()).items()
-    }
-
     free = {name for name in registered["promotion"].inputs() if not _is_parameter(name)}
     assert free - registered["__default__"].all_outputs() == {"former_model"}
-    assert declared["former_model"]["filepath"] == declared["production_model"]["filepath"]
+    assert _entry("former_model")["filepath"] == _entry("production_model")["filepath"]
 
 
 def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):

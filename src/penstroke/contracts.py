@@ -146,6 +146,7 @@ RAW_DIGITS = _digit_rows(
     Check(_pixels_are_whole_numbers),
     parser=Parser(_digit_id_to_index),
 )
+LABELLED_DRAWINGS = _digit_rows({"label": _label}, Check(_pixels_are_whole_numbers))
 ACCEPTED_DIGITS = _digit_rows({"label": _label}, Check(_pixels_are_bytes))
 REJECTED_DIGITS = _digit_rows({"label": _label, "reason": Column(str, Check.str_length(min_value=1))})
 DIGITS = _digit_rows({"label": _label, "split": _split}, Check(_pixels_are_bytes))

@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import pytest
 from kedro.io import DatasetError
@@ -106,3 +107,26 @@ def test_a_folder_that_may_be_absent_holds_nothing_where_it_is(tmp_path, folder)
 def test_nothing_is_written_to_what_comes_in(folder):
     with pytest.raises(DatasetError, match="read only"):
         FilesDataset(filepath=str(folder), most_bytes=1).save({})
+
+
+def test_what_a_folder_holds_is_known_by_names_and_bytes_and_by_what_cannot_be_read(folder):
+    def content():
+        return FilesDataset(filepath=str(folder), most_bytes=100).content_hash()
+
+    before = content()
+    (folder / ".hidden").touch()
+    assert content() == before
+    seen = {before}
+    for change in (
+        lambda: (folder / "a.png").write_bytes(b"other"),
+        lambda: (folder / "a.png").rename(folder / "c.png"),
+        lambda: os.mkfifo(folder / "d.png"),
+        lambda: (folder / "d.png").unlink(),
+    ):
+        change()
+        seen.add(content())
+    assert len(seen) == 4
+    shutil.rmtree(folder)
+    assert content() is None
+    folder.mkdir()
+    assert content() is None

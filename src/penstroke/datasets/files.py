@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import fsspec
 from kedro.io import AbstractDataset, DatasetError
+
+from penstroke.guards.receipts import hash_of
 
 
 class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
@@ -51,7 +54,7 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
             return {}
         if not file_system.isdir(folder):
             raise DatasetError(f"{self._filepath} is no folder; make it and put your files there")
-        places = {place.rpartition("/")[2]: place for place in file_system.ls(folder, detail=False)}
+        places = {_name(place): place for place in file_system.ls(folder, detail=False)}
         shown = {name: places[name] for name in sorted(places) if not name.startswith(".")}
         if not shown and not self._may_be_absent:
             raise DatasetError(f"{self._filepath} holds no files; put yours there")
@@ -59,6 +62,12 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
             name.encode(errors="backslashreplace").decode(): partial(self._read, file_system, place)
             for name, place in shown.items()
         }
+
+    def content_hash(self) -> str | None:
+        """Return a sha256 of the names and of what they hold, or why that cannot be read; None where nothing is."""
+        if not self._exists():
+            return None
+        return hash_of({name: _sum(read) for name, read in self.load().items()})
 
     def save(self, data: None) -> None:  # noqa: ARG002
         """Refuse: what comes in is never written."""
@@ -77,5 +86,22 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
             raise ValueError(f"it holds more than {self._most_bytes:,} bytes; make it smaller")
         return content
 
+    def _exists(self) -> bool:
+        file_system, folder = fsspec.url_to_fs(self._filepath, **self._credentials)
+        if not file_system.isdir(folder):
+            return False
+        return any(not _name(place).startswith(".") for place in file_system.ls(folder, detail=False))
+
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "most_bytes": self._most_bytes, "may_be_absent": self._may_be_absent}
+
+
+def _name(place: str) -> str:
+    return place.rpartition("/")[2]
+
+
+def _sum(read: Callable[[], bytes]) -> str:
+    try:
+        return sha256(read()).hexdigest()
+    except ValueError as error:
+        return str(error)

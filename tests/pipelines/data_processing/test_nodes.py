@@ -124,6 +124,44 @@ def test_labels_are_the_digits_without_pixels(raw_digits):
     pd.testing.assert_frame_equal(labels, digits[["label", "split"]])
 
 
+def _named(names):
+    return pd.Index(list(names), name="digit_id", dtype="str")
+
+
+def test_labelled_drawings_come_last_teach_and_move_no_other_row(raw_digits):
+    feedback = raw_digits.tail(40)[raw_digits.columns[::-1]].set_axis(_named(f"8_{place}.png" for place in range(40)))
+    raw_digits = raw_digits.head(160)
+    digits, _ = split_digits(screen_digits(raw_digits, SIXTEEN, feedback)[0], SPLIT)
+    before, _ = split_digits(_accepted(raw_digits), SPLIT)
+
+    pd.testing.assert_frame_equal(digits[:160], before)
+    assert set(digits["split"][160:]) == {"train"}
+    np.testing.assert_array_equal(digits["label"][160:], feedback["label"])
+
+
+def test_labelled_drawings_are_screened_like_all_others(raw_digits):
+    twice = raw_digits.head(1).set_axis(_named(["3_again.png"]))
+    other = raw_digits.iloc[[1]].set_axis(_named(["3_other.png"])).assign(label=lambda row: (row["label"] + 1) % 10)
+
+    _, rejected, scores = screen_digits(raw_digits, SIXTEEN, pd.concat([twice, other]))
+
+    assert rejected["reason"]["3_again.png"] == f"duplicate: the same image as {raw_digits.index[0]}"
+    assert rejected["reason"]["3_other.png"].startswith("conflict")
+    assert scores["rows_read"] == len(raw_digits) + 2
+
+
+def test_no_feedback_is_nothing(raw_digits):
+    for none in (None, pd.DataFrame()):
+        pd.testing.assert_frame_equal(screen_digits(raw_digits, SIXTEEN, none)[0], _accepted(raw_digits))
+
+
+def test_labelled_drawings_of_another_size_are_refused(raw_digits):
+    larger = table_of(np.full((1, 28, 28), 16))
+
+    with pytest.raises(ValueError, match="784 pixels that end in pixel_27_27, raw_digits of 64 that end in pixel_7_7"):
+        screen_digits(raw_digits, SIXTEEN, larger)
+
+
 def test_a_class_without_training_rows_is_refused(raw_digits):
     accepted = _accepted(raw_digits.assign(split=np.where(raw_digits["label"] == 4, "test", "train")))
 

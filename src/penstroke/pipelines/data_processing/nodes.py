@@ -8,7 +8,9 @@ from penstroke.pixels import pixel_columns, scale_ink
 from .parameters import Cleaning, Split
 
 
-def screen_digits(raw_digits: pd.DataFrame, cleaning: Cleaning) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+def screen_digits(
+    raw_digits: pd.DataFrame, cleaning: Cleaning, feedback_digits: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
     """Part the rows that may be used from those that may not, and bring the former to 0 (paper) to 255 (ink).
 
     A row is rejected, with its reason, when on that scale it is blank (all its pixels are equal), when the same image
@@ -18,14 +20,19 @@ def screen_digits(raw_digits: pd.DataFrame, cleaning: Cleaning) -> tuple[pd.Data
     Args:
         raw_digits: rows are digits; ``label``, whole-number pixels from 0 to ``cleaning.full_ink``, maybe ``split``.
         cleaning: the value of full ink.
+        feedback_digits: more such rows, which people have labelled; they come last, and are marked as ``train``:
+            people label what was answered wrongly, so test rows among them would make every model look bad.
 
     Returns:
         The accepted rows (pixels uint8, in reading order), the rejected rows (pixels as they came, ``reason``),
         and the number of rows by fate.
 
     Raises:
-        ValueError: the darkest pixel is above ``full_ink``, or so far below that the table has another scale.
+        ValueError: the darkest pixel is above ``full_ink``, or so far below that the table has another scale; or the
+            feedback has images of another size.
     """
+    if feedback_digits is not None and len(feedback_digits):
+        raw_digits = _add_feedback(raw_digits, feedback_digits)
     names = pixel_columns(raw_digits)
     pixels = raw_digits[names].to_numpy()
     _refuse_another_scale(pixels, cleaning.full_ink)
@@ -47,9 +54,9 @@ def screen_digits(raw_digits: pd.DataFrame, cleaning: Cleaning) -> tuple[pd.Data
 
 
 def split_digits(accepted_digits: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Mark each digit as ``train`` or ``test``; a source's own ``split`` column is kept as it is.
+    """Mark each digit as ``train`` or ``test``; what stands in a ``split`` column already is kept as it is.
 
-    Within each class the rows, in their order, form groups of ``1 / test_fraction``; of each whole group the row
+    Within each class the other rows, in their order, form groups of ``1 / test_fraction``; of each whole group the row
     whose identifier hashes lowest under the seed is a test row. So the classes have equal shares, and a test row
     stays one when rows are added below; only rows of a group that was not whole may then become one.
 
@@ -64,22 +71,34 @@ def split_digits(accepted_digits: pd.DataFrame, split: Split) -> tuple[pd.DataFr
         ValueError: a class has no training row, or there is no test row at all.
     """
     label = accepted_digits["label"]
-    if "split" in accepted_digits:
-        chosen = accepted_digits["split"]
-    else:
-        place = label.groupby(label).cumcount()
-        group = np.floor(place * split.test_fraction)
-        whole = group < np.floor(label.groupby(label).transform("size") * split.test_fraction)
-        draw = pd.Series(
-            pd.util.hash_array(accepted_digits.index.to_numpy(dtype=object), hash_key=f"{split.seed:016d}"),
-            label.index,
-        )
-        lowest = draw.groupby([label, group]).transform("min")
-        chosen = pd.Series(np.where(whole & (draw == lowest), "test", "train"), label.index, dtype="str")
+    chosen = accepted_digits.get("split", pd.Series(None, label.index, dtype="str"))
+    chosen = chosen.fillna(_draw_test_rows(label[chosen.isna()], split))
     _refuse_an_empty_side(label, chosen)
     digits = accepted_digits.drop(columns="split", errors="ignore")
     digits.insert(1, "split", chosen)
     return digits, digits[["label", "split"]]
+
+
+def _add_feedback(raw_digits: pd.DataFrame, feedback_digits: pd.DataFrame) -> pd.DataFrame:
+    theirs, ours = pixel_columns(feedback_digits), pixel_columns(raw_digits)
+    if theirs != ours:
+        raise ValueError(
+            f"feedback_digits has images of {len(theirs)} pixels that end in {theirs[-1]}, raw_digits of {len(ours)} "
+            f"that end in {ours[-1]}; set drawings in conf to that form, then `kedro run --pipelines=feedback`"
+        )
+    return pd.concat([raw_digits, feedback_digits.assign(split="train")])
+
+
+def _draw_test_rows(label: pd.Series, split: Split) -> pd.Series:
+    place = label.groupby(label).cumcount()
+    group = np.floor(place * split.test_fraction)
+    whole = group < np.floor(label.groupby(label).transform("size") * split.test_fraction)
+    draw = pd.Series(
+        pd.util.hash_array(label.index.to_numpy(dtype=object), hash_key=f"{split.seed:016d}"),
+        label.index,
+    )
+    lowest = draw.groupby([label, group]).transform("min")
+    return pd.Series(np.where(whole & (draw == lowest), "test", "train"), label.index, dtype="str")
 
 
 def _refuse_another_scale(pixels: np.ndarray, full_ink: int) -> None:

@@ -12,7 +12,7 @@ class Cleaning(Parameters):
 
 
 class Split(Parameters):
-    """How the accepted digits are divided (``params:split``); a source's own ``split`` column goes before it."""
+    """How the accepted digits are divided (``params:split``); what stands in a ``split`` column goes before it."""
 
     test_fraction: float = Field(gt=0, lt=1, description="share of the rows of each class")
     seed: int = Field(ge=0, lt=10**16)

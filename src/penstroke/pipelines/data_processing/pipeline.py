@@ -1,4 +1,4 @@
-"""raw_digits -> accepted_digits -> digits, labels."""
+"""raw_digits, feedback_digits -> accepted_digits -> digits, labels."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 screen_digits,
-                inputs=["raw_digits", "params:cleaning"],
+                inputs=["raw_digits", "params:cleaning", "feedback_digits"],
                 outputs=["accepted_digits", "rejected_digits", "cleaning_scores"],
                 name="screen_digits",
             ),

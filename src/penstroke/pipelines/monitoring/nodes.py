@@ -155,6 +155,7 @@ def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]
     table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
     verdict = "alarm" if alarms else "none" if scores["judged"] else "too few rows to judge"
     few = f"At least {drift.least_rows} rows are needed to compare them: nothing is said of these."
+    table = "\n".join(f"| {line} |" for line in map(" | ".join, rows))
     return f"""# Drift: {verdict}
 
 {scores["rows"]} rows that model `{scores["model_version"]}` answered, and {scores["reference_rows"]} digits that it \

@@ -1,0 +1,5 @@
+"""What did people say was right? inbox -> labelled_drawings."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from penstroke.contracts import LABELLED_DRAWINGS, REJECTED_DRAWINGS
+from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.pipelines.feedback.nodes import label_of, take_in_feedback
+from penstroke.pipelines.inference.nodes import frame_drawing
+from penstroke.pipelines.inference.parameters import Drawings
+from penstroke.pixels import to_images
+
+from ...conftest import base_parameters
+from ..inference.hostile import PNG, READ
+
+CLEANING = Cleaning(full_ink=16)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return Drawings.model_validate(base_parameters("inference")["drawings"])
+
+
+def test_a_labelled_drawing_becomes_a_row_that_inference_would_have_seen(frame):
+    digits, rejected = take_in_feedback({"7_a.png": lambda: PNG, "0_b_c.jpg": READ["CMYK"]}, frame, CLEANING)
+
+    LABELLED_DRAWINGS.validate(digits)
+    REJECTED_DRAWINGS.validate(rejected)
+    assert digits["label"].to_dict() == {"7_a.png": 7, "0_b_c.jpg": 0}
+    np.testing.assert_array_equal(to_images(digits)[0], frame_drawing(PNG, frame, CLEANING))
+    assert len(rejected) == 0
+
+
+def test_what_cannot_be_taken_in_is_rejected_by_name_and_the_rest_goes_on(frame):
+    digits, rejected = take_in_feedback(
+        {"7_a.png": lambda: PNG, "x_b.png": lambda: PNG, "8_c.png": lambda: b"", "5.png": lambda: PNG},
+        frame,
+        CLEANING,
+    )
+
+    REJECTED_DRAWINGS.validate(rejected)
+    assert list(digits.index) == ["7_a.png"]
+    assert rejected["reason"].to_dict() == {
+        "5.png": "its name begins with no label of 0 to 9; call it <right label>_<name>",
+        "8_c.png": "it is no JPEG or PNG file; save it as one",
+        "x_b.png": "its name begins with no label of 0 to 9; call it <right label>_<name>",
+    }
+
+
+def test_an_empty_inbox_makes_tables_without_rows(frame):
+    digits, rejected = take_in_feedback({}, frame, CLEANING)
+
+    LABELLED_DRAWINGS.validate(digits)
+    REJECTED_DRAWINGS.validate(rejected)
+    assert (len(digits), len(rejected)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("3_a.png", 3), ("0_a_b", 0), ("10_a", None), ("3", None), ("3_", None), ("³_a", None), ("", None)],
+)
+def test_a_name_begins_with_its_label(name, label):
+    assert label_of(name) == label
