@@ -22,6 +22,7 @@ from .project import keep, load_project, mnist_folder, run_in_memory
 from .transfer import to_blocks, to_frame
 
 DRAWS, ROWS = 50, 200
+DRAWS_OF_HANDS = 10  # which take their time
 HAND = 95_000  # first seed of the drawings
 TAUGHT, TESTED = 10_000, 2_500  # of MNIST's training images, which are enough for a profile and soon learned
 
@@ -61,7 +62,7 @@ def _kinds(fresh: list[np.ndarray], parameters: dict[str, Any], others: dict[str
         {"fresh rows": fresh, "inverted": [INK - images for images in fresh]}
         | {name: [ways[name] for ways in changed] for name in changed[0]}
         | others
-        | {"other source: drawings by hands": [_drawn(place, parameters) for place in range(DRAWS)]}
+        | {"other source: drawings by hands": [_drawn(place, parameters) for place in range(DRAWS_OF_HANDS)]}
     )
 
 
@@ -78,6 +79,7 @@ def _count_alarms(draws: list[np.ndarray], made: dict[str, Any], parameters: dic
     scores = [_compare(images, made, parameters) for images in draws]
     alarms = pd.Series([name for found in scores for name in found["alarms"]], dtype="str").value_counts()
     psi = pd.DataFrame(scores).filter(regex="^psi_").max(axis=1)
+    print(len(scores), alarms.to_dict(), flush=True)
     return {
         "draws": len(scores),
         "alarms": sum(bool(found["alarms"]) for found in scores),

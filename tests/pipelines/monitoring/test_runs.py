@@ -54,8 +54,8 @@ def test_the_profile_is_that_of_the_champion_and_bears_its_version(test_run):
 
 def test_labels_of_the_inbox_are_counted(watched):
     project, _ = watched
-    inbox = project / "data/01_raw/inbox"
-    inbox.mkdir()
+    inbox = project / DATA / "01_raw/inbox"
+    inbox.mkdir(parents=True)
     for label, name in ((0, "0_brush.png"), (7, "1_squared.png"), (3, "of another day.png")):
         (inbox / f"{label}_{name}").touch()
 
