@@ -121,7 +121,7 @@ def test_what_a_folder_holds_is_known_by_names_and_bytes_and_by_what_cannot_be_r
         lambda: (folder / "a.png").write_bytes(b"other"),
         lambda: (folder / "a.png").rename(folder / "c.png"),
         lambda: os.mkfifo(folder / "d.png"),
-        lambda: (folder / "d.png").unlink(),
+        (folder / "d.png").unlink,
     ):
         change()
         seen.add(content())
