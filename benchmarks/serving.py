@@ -110,9 +110,10 @@ async def _status(port: int, path: str) -> int:
     return int(head[9:12] or 0)
 
 
-def measure(pid: int, port: int, path: str, bodies: dict[int, bytes]) -> Iterator[dict[str, Any]]:
+def measure(pid: int, port: int, path: str, bodies: dict[int, bytes], share: float = 1) -> Iterator[dict[str, Any]]:
     """Yield a row for each kind of load, after some requests that warm up."""
-    for kind, connections, images, requests in KINDS:
+    for kind, connections, images, most in KINDS:
+        requests = max(connections, round(share * most))
         caller = Caller(port, path, bodies[images])
         asyncio.run(caller.call(connections, max(2, requests // 20)))
         before = cpu_s(pid)
@@ -183,7 +184,7 @@ def mlflow_rows(python: str, model_path: Path, rows: pd.DataFrame) -> Iterator[d
         command = [python, "-m", "mlflow", "models", "serve", "-m", str(saved), "-p", "8124", "--env-manager=local"]
         path = f"{Path(python).parent}:{os.environ['PATH']}"
         with process(command, 8124, "/health", PATH=path, PYTHONPATH="src") as (pid, _):
-            for row in measure(pid, 8124, "/invocations", bodies):
+            for row in measure(pid, 8124, "/invocations", bodies, share=0.1):
                 yield {"server": "mlflow models serve"} | row
 
 

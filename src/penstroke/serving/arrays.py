@@ -9,7 +9,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
 
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.feature_engineering.patches import PatchDictionary
@@ -62,6 +64,15 @@ class Tempered:
         return probabilities
 
 
+class Machines(OneVsRestClassifier):  # type: ignore[misc]
+    """One against the rest by binary ``SVC``, each of which would look at the rows again."""
+
+    def decision_function(self, rows: np.ndarray) -> np.ndarray:
+        """Give the margin of each class, (n, classes)."""
+        rows = np.ascontiguousarray(rows, np.float64)
+        return np.array([-machine._dense_decision_function(rows).ravel() for machine in self.estimators_]).T
+
+
 def for_arrays(model: ClassifierMixin, probe: pd.DataFrame) -> ClassifierMixin:
     """Return a twin of a model that answers arrays of rows bit by bit as the model answers tables.
 
@@ -96,6 +107,8 @@ def _for_arrays(value: Any) -> Any:
         kept = {name: held for name, held in vars(value).items() if name != "feature_names_in_"}
         vars(twin).clear()
         vars(twin).update({name: _for_arrays(held) for name, held in kept.items()})
+        if type(twin) is OneVsRestClassifier and {type(one) for one in getattr(twin, "estimators_", ())} == {SVC}:
+            twin.__class__ = Machines
         return twin
     return value
 
