@@ -19,14 +19,23 @@ def ask(model: ClassifierMixin, rows: pd.DataFrame, chunk_rows: int) -> pd.DataF
         The same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
         ``probability_<class>`` for each class.
     """
+    return table_of(probabilities_of(model, rows, chunk_rows), model.classes_, rows.index)
+
+
+def table_of(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) -> pd.DataFrame:
+    """Lay probabilities, (n, classes), out as the table that :func:`ask` returns."""
+    answers = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in classes])
+    answers.insert(0, "confidence", probabilities.max(axis=1))
+    answers.insert(0, "prediction", classes[probabilities.argmax(axis=1)])
+    return answers
+
+
+def probabilities_of(model: ClassifierMixin, rows: pd.DataFrame | np.ndarray, chunk_rows: int) -> np.ndarray:
+    """Give the probability of each class, (n, classes); of a model that takes arrays the rows may be one."""
     chunks = [rows[start : start + chunk_rows] for start in range(0, len(rows), chunk_rows)]
     of_none = np.empty((0, len(model.classes_)))
     probabilities = np.concatenate([of_none, *map(model.predict_proba, chunks)])
-    probabilities /= probabilities.sum(axis=1, keepdims=True)  # of float32 features they sum to 1 only nearly
-    answers = pd.DataFrame(probabilities, rows.index, [f"probability_{name}" for name in model.classes_])
-    answers.insert(0, "confidence", probabilities.max(axis=1))
-    answers.insert(0, "prediction", model.classes_[probabilities.argmax(axis=1)])
-    return answers
+    return probabilities / probabilities.sum(axis=1, keepdims=True)  # of float32 features they sum to 1 only nearly
 
 
 def version_of(sha256: str) -> str:

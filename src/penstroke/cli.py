@@ -2,7 +2,7 @@
 
 import click
 
-from penstroke.commands import package, receipt, rollback, run
+from penstroke.commands import package, receipt, rollback, run, serve
 
 
 @click.group(name="penstroke")
@@ -10,5 +10,5 @@ def cli() -> None:
     """Commands of this project."""
 
 
-for command in (run, package, receipt, rollback):
+for command in (run, package, receipt, rollback, serve):
     cli.add_command(command)

@@ -196,6 +196,20 @@ def receipt(name: str, env: str | None) -> None:
     Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(ancestry(name, folder))
 
 
+@click.command()
+@click.option("--env", "-e", help="Environment whose production model is served.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 finds a free one."
+)
+@click.option("--verbose", is_flag=True, help="Show the whole traceback of an error.")
+def serve(env: str | None, host: str, port: int, verbose: bool) -> None:  # noqa: ARG001
+    """Answer digits over HTTP, and show a page to draw them."""
+    from penstroke.serving.command import serve as serve_model  # noqa: PLC0415 # no other command pays for it
+
+    serve_model(env, host, port)
+
+
 def having_receipts(folder: str) -> list[str]:
     """Name the datasets that have a receipt in a folder."""
     files, path = fsspec.url_to_fs(folder)

@@ -17,10 +17,13 @@ from kedro.validation.exceptions import ParameterValidationError
 from rich.console import Console
 from rich.table import Table
 
+from penstroke.serving.parameters import Serving
+
 if TYPE_CHECKING:
     import pandas as pd
 
 PREFIX = "params:"
+OF_THE_SERVICE = {"serving": Serving}  # groups that no pipeline reads
 
 
 class ParameterHooks:
@@ -36,6 +39,7 @@ class ParameterHooks:
         _refuse_unknown_globals(context)
         inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         known = {name.removeprefix(PREFIX).partition(".")[0] for name in inputs if name.startswith(PREFIX)}
+        known |= set(OF_THE_SERVICE)
         unknown = sorted(set(context.params) - known - _asked_for_by_the_catalog(context))
         if unknown:
             near = get_close_matches(unknown[0], known, n=1)
@@ -43,6 +47,11 @@ class ParameterHooks:
                 f"{unknown[0]} is not a known group of parameters"
                 + (f"; did you mean {near[0]}?" if near else f"; the known ones are {', '.join(sorted(known))}")
             )
+        for name, group in OF_THE_SERVICE.items():
+            try:
+                group.model_validate(context.params[name])
+            except ValueError as error:
+                raise ParameterValidationError(f"{name}: {error}") from None
 
 
 class SummaryHooks:

@@ -1,6 +1,7 @@
 """How a table holds images: a column for each pixel, 0 (paper) to 255 (ink) once the digits are accepted."""
 
 import re
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -45,8 +46,13 @@ def to_images(table: pd.DataFrame) -> np.ndarray:
 
 def to_table(images: np.ndarray) -> pd.DataFrame:
     """Lay images, (n, height, width), out as rows of pixel columns, of the images' own dtype."""
-    names = [f"pixel_{row}_{column}" for row, column in np.ndindex(*images.shape[1:])]
+    names = pixel_names(*images.shape[1:])
     return pd.DataFrame(_in_order(images.reshape(len(images), len(names)), "F"), columns=names, copy=False)
+
+
+def pixel_names(height: int, width: int) -> list[str]:
+    """Name the columns of an image of that size, in reading order."""
+    return [f"pixel_{row}_{column}" for row, column in np.ndindex(height, width)]
 
 
 def _in_order(values: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:
@@ -69,5 +75,9 @@ def scale_ink(pixels: np.ndarray, full_ink: int) -> np.ndarray:
             f"pixels must be 0 to {full_ink}, found {lowest if lowest < 0 else highest}; "
             "set cleaning.full_ink to the scale of your source"
         )
-    scale = (np.arange(full_ink + 1) * INK + full_ink // 2) // full_ink
-    return scale.astype(np.uint8)[pixels]
+    return _scale(full_ink)[pixels]
+
+
+@cache
+def _scale(full_ink: int) -> np.ndarray:
+    return ((np.arange(full_ink + 1) * INK + full_ink // 2) // full_ink).astype(np.uint8)

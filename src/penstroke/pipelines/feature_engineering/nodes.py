@@ -1,11 +1,13 @@
 """From tables of pixels to tables of features, by the functions on images."""
 
+import math
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from penstroke.pixels import INK, to_images, to_table
+from penstroke.pixels import INK, pixel_names, to_images
 
 from .images import deform, enlarge, oriented_gradients, straighten
 from .parameters import Augmentation, Features
@@ -22,11 +24,29 @@ def extract_features(digits: pd.DataFrame, features: Features) -> pd.DataFrame:
         The same rows; float32 columns ``gradient_<degrees>_<row>_<column>`` for each direction and cell, and where
         ``features.pixels`` asks for them ``pixel_<row>_<column>``, 0 to 1, of the enlarged image.
     """
-    names = describe_images(enlarge_images(to_images(digits.head(0)), features), features).columns
-    described = np.empty((len(digits), len(names)), np.float32)  # filled, since joining tables would hold all twice
-    for start, chunk in _chunks(digits, features):
-        described[start : start + len(chunk)] = describe_images(enlarge_images(chunk, features), features)
-    return pd.DataFrame(described, digits.index, names)
+    images = to_images(digits)
+    height, width = (side * features.enlarge for side in images.shape[1:])
+    return pd.DataFrame(describe_stack(images, features), digits.index, feature_names(height, width, features))
+
+
+def describe_stack(images: np.ndarray, features: Features) -> np.ndarray:
+    """Describe images, (n, height, width) uint8, as :func:`extract_features` does: (n, number of features) float32."""
+    height, width = (side * features.enlarge for side in images.shape[1:])
+    # filled, since joining chunks would hold all twice
+    described = np.empty((len(images), len(feature_names(height, width, features))), np.float32)
+    for start in range(0, len(images), features.chunk_rows):
+        chunk = images[start : start + features.chunk_rows]
+        described[start : start + len(chunk)] = _describe(enlarge_images(chunk, features), features)
+    return described
+
+
+@cache
+def feature_names(height: int, width: int, features: Features) -> pd.Index:
+    """Name the features of enlarged images of that size, in their order."""
+    degrees = [round(360 * direction / features.directions) for direction in range(features.directions)]
+    cells = list(np.ndindex(features.grid, features.grid))
+    names = [f"gradient_{angle:03d}_{row}_{column}" for angle in degrees for row, column in cells]
+    return pd.Index(names + pixel_names(height, width) if features.pixels else names)
 
 
 def extract_copy_features(digits: pd.DataFrame, features: Features, augmentation: Augmentation) -> pd.DataFrame:
@@ -62,13 +82,14 @@ def enlarge_images(images: np.ndarray, features: Features) -> np.ndarray:
 
 def describe_images(images: np.ndarray, features: Features) -> pd.DataFrame:
     """Straighten enlarged images, (n, height, width), and describe them: (n, number of features) float32."""
+    return pd.DataFrame(_describe(images, features), columns=feature_names(*images.shape[1:], features))
+
+
+def _describe(images: np.ndarray, features: Features) -> np.ndarray:
     straight = straighten(images, features.deskew, features.centre)
     gradients = oriented_gradients(straight, features.directions, features.grid, features.pooling_width)
-    degrees = [round(360 * direction / features.directions) for direction in range(features.directions)]
-    cells = list(np.ndindex(features.grid, features.grid))
-    names = [f"gradient_{angle:03d}_{row}_{column}" for angle in degrees for row, column in cells]
-    described = pd.DataFrame(gradients.reshape(len(images), len(names)), columns=names)
-    return pd.concat([described, to_table(images)], axis=1) if features.pixels else described
+    parts = [gradients, images] if features.pixels else [gradients]
+    return np.hstack([part.reshape(len(images), math.prod(part.shape[1:])) for part in parts])
 
 
 def _draw(digit_id: pd.Index, augmentation: Augmentation) -> np.ndarray:

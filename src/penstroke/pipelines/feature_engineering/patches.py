@@ -104,10 +104,14 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.origin_ = pca.mean_ @ self.axes_
         return self
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
-        """Give the features, (n, components) float32, of mean squared length 1 over the training images."""
+    def transform(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
+        """Give the features, (n, components) float32, of mean squared length 1 over the training images.
+
+        Args:
+            X: a table with columns of pixels, or images, (n, height, width), as they are.
+        """
         check_is_fitted(self)
-        images = to_images(X)
+        images = X if isinstance(X, np.ndarray) else to_images(X)
         features = np.empty((len(images), len(self.origin_)), np.float32)
         with threadpool_limits(1):  # the products are small: a second thread makes them slower
             for chunk in self._chunks(images):

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
-from penstroke.answers import ask, features_of, version_of
+from penstroke.answers import ask, features_of, probabilities_of, version_of
 from penstroke.pipelines.data_processing.parameters import Cleaning
-from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pipelines.feature_engineering.nodes import describe_stack, extract_features
+from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pixels import pixel_columns, scale_ink, to_table
 
 from .framing import frame_picture
@@ -100,6 +101,29 @@ def answer_digits(digits: pd.DataFrame, model: ClassifierMixin, cleaning: Cleani
     answered = ask(model, extract_features(scaled, features_of(model)), answers.chunk_rows)
     answered.insert(2, "unsure", answered["confidence"] < answers.sure_from)
     return answered
+
+
+def answer_images(
+    images: np.ndarray, model: ClassifierMixin, cleaning: Cleaning, features: Features, answers: Answers
+) -> np.ndarray:
+    """Answer images as :func:`answer_digits` does, with no table round them: the cost of one image is mostly tables.
+
+    Args:
+        images: (n, height, width), whole numbers from 0 (paper) to ``cleaning.full_ink``.
+        model: a fitted classifier that takes arrays of features.
+        cleaning: the value of full ink.
+        features: what the model sees.
+        answers: how many rows are asked about at once.
+
+    Returns:
+        The probability of each class, (n, classes).
+
+    Raises:
+        ValueError: a pixel lies outside the scale.
+    """
+    described = describe_stack(scale_ink(images, cleaning.full_ink), features)
+    # in the order of a table whose columns were chosen, or sums round otherwise
+    return probabilities_of(model, np.asfortranarray(described), answers.chunk_rows)
 
 
 def _digit_id(names: Iterable[str]) -> pd.Index:

@@ -1,0 +1,235 @@
+"""How fast, steady and hard to break is the service? ``python -m benchmarks.serving [--env mnist] [--mlflow …]``.
+
+Asks ``kedro serve`` of an environment that has a production model. The service has one core and the caller another.
+With ``--mlflow`` and the Python of an environment that has MLflow, ``mlflow models serve`` answers rows of the same
+model's features in turn with it. ``--steady`` sends 100,000 requests and looks at the memory, ``--rubbish`` 10,000 that
+are at fault.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from penstroke import model_files
+from penstroke.answers import features_of
+from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pixels import pixel_columns, scale_ink
+
+from .project import ROOT, keep, load_project
+
+SERVICE_CORE, CALLER_CORE = 0, 1
+KINDS = [("one image, one connection", 1, 1, 1000), ("one image, 16 connections", 16, 1, 4000)]
+KINDS += [("1,000 images, one connection", 1, 1000, 8)]
+
+
+class Caller:
+    """Sends the same request over several connections.
+
+    Args:
+        port: of the service.
+        path: of the request.
+        body: of the request.
+    """
+
+    def __init__(self, port: int, path: str, body: bytes) -> None:
+        self._port = port
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        )
+        self._request = head.encode() + b"\r\n\r\n" + body
+
+    async def call(self, connections: int, requests: int) -> tuple[np.ndarray, float, Counter[int]]:
+        """Give the milliseconds of each request, the seconds of all, and the statuses."""
+        left, times, statuses = iter(range(requests)), [], Counter[int]()
+
+        async def connection() -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**24)
+            for _ in left:
+                start = time.perf_counter()
+                writer.write(self._request)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))  # type: ignore[index]
+                times.append(1000 * (time.perf_counter() - start))
+                statuses[int(head[9:12])] += 1
+            writer.close()
+
+        start = time.perf_counter()
+        await asyncio.gather(*(connection() for _ in range(connections)))
+        return np.array(times), time.perf_counter() - start, statuses
+
+
+@contextmanager
+def process(command: list[str], port: int, path: str, **environment: str) -> Iterator[tuple[int, float]]:
+    """Run a server on its core until it answers; give its process and the seconds that this took."""
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as log:
+        server = subprocess.Popen(
+            ["taskset", "-c", str(SERVICE_CORE), *command],  # noqa: S607
+            cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        try:
+            while asyncio.run(_status(port, path)) != 200:
+                if server.poll() is not None or time.perf_counter() - start > 120:
+                    log.seek(0)
+                    sys.exit(f"{' '.join(command)} does not answer: {log.read()[-2000:]}")
+                time.sleep(0.02)
+            yield server.pid, time.perf_counter() - start
+            log.seek(0)
+            text = log.read()
+            if "Traceback" in text or re.search(r'"fault": "(?!the caller left)', text):
+                print("the service logged a fault")
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(30)
+
+
+async def _status(port: int, path: str) -> int:
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        head = await reader.read(100)
+        writer.close()
+    except OSError:
+        return 0
+    return int(head[9:12] or 0)
+
+
+def measure(pid: int, port: int, path: str, bodies: dict[int, bytes]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each kind of load, after some requests that warm up."""
+    for kind, connections, images, requests in KINDS:
+        caller = Caller(port, path, bodies[images])
+        asyncio.run(caller.call(connections, max(2, requests // 20)))
+        before = cpu_s(pid)
+        times, seconds, statuses = asyncio.run(caller.call(connections, requests))
+        yield {
+            "load": kind,
+            "p50_ms": round(float(np.percentile(times, 50)), 2),
+            "p99_ms": round(float(np.percentile(times, 99)), 2),
+            "images_per_s": round(requests * images / seconds),
+            "cpu_ms_per_image": round(1000 * (cpu_s(pid) - before) / requests / images, 3),
+            "statuses": dict(statuses),
+        }
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds of a process and of its children."""
+    found = subprocess.run(["ps", "-o", "pid=", "-g", str(pid)], capture_output=True, text=True, check=False).stdout  # noqa: S607
+    total = 0
+    for member in {str(pid), *found.split()}:
+        place = Path(f"/proc/{member}/stat")
+        if place.exists():
+            fields = place.read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid: int) -> int:
+    """Return the resident memory of a process."""
+    (size,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(size) // 1024
+
+
+def steady(pid: int, port: int, body: bytes, requests: int) -> list[int]:
+    """Send many requests and give the memory after each tenth of them, MB."""
+    caller, sizes = Caller(port, "/v1/predictions", body), []
+    for _ in range(10):
+        asyncio.run(caller.call(16, requests // 10))
+        sizes.append(memory_mb(pid))
+    return sizes
+
+
+def rubbish(port: int, requests: int) -> dict[str, int]:
+    """Send requests that are at fault, half by the OpenAPI document and half as bytes; count the statuses."""
+    from hypothesis import HealthCheck, settings  # noqa: PLC0415 # of the tests
+    from tests.serving.fuzzing import fuzz_api, fuzz_socket  # noqa: PLC0415
+
+    address = f"http://127.0.0.1:{port}"
+    effort = settings(max_examples=requests // 6, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    statuses: Counter[int] = Counter()
+    while statuses.total() < requests // 2:
+        statuses += fuzz_api(address, effort)
+    statuses += fuzz_socket(address, requests - requests // 2, seed=7)
+    return {str(status): count for status, count in sorted(statuses.items())}
+
+
+def mlflow_rows(python: str, model_path: Path, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the rows of ``mlflow models serve`` of the same model, asked for its features."""
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model"
+        code = (
+            "import sys; sys.path.insert(0, 'src'); import mlflow.sklearn; from penstroke import model_files;"
+            "model = model_files.load(open(sys.argv[1], 'rb'));"
+            "mlflow.sklearn.save_model(model, sys.argv[2], pyfunc_predict_fn='predict_proba', pip_requirements=[],"
+            "serialization_format='cloudpickle', code_paths=['src/penstroke'])"
+        )
+        subprocess.run([python, "-c", code, str(model_path), str(saved)], cwd=ROOT, check=True, capture_output=True)
+        bodies = {count: _split(rows.head(count)) for count in (1, 1000)}
+        command = [python, "-m", "mlflow", "models", "serve", "-m", str(saved), "-p", "8124", "--env-manager=local"]
+        path = f"{Path(python).parent}:{os.environ['PATH']}"
+        with process(command, 8124, "/health", PATH=path, PYTHONPATH="src") as (pid, _):
+            for row in measure(pid, 8124, "/invocations", bodies):
+                yield {"server": "mlflow models serve"} | row
+
+
+def _split(rows: pd.DataFrame) -> bytes:
+    return json.dumps({"dataframe_split": {"columns": list(rows), "data": rows.to_numpy().tolist()}}).encode()
+
+
+def main(chosen: argparse.Namespace) -> None:
+    """Print and keep a row for each load."""
+    os.sched_setaffinity(0, {CALLER_CORE})
+    raw_digits, parameters = load_project(chosen.env, **({"source": chosen.source} if chosen.source else {}))
+    digits = raw_digits[pixel_columns(raw_digits)].tail(1000)
+    form, ink = (parameters["drawings"].rows, parameters["drawings"].columns), parameters["cleaning"].full_ink
+    images = digits.to_numpy().reshape(-1, *form).tolist()
+    bodies = {count: json.dumps({"images": images[:count]}, separators=(",", ":")).encode() for count in (1, 1000)}
+    data = ROOT / ("data" if chosen.env == "base" else f"data/{chosen.env}")
+    model_path = data / "06_models/production_model.skops"
+    shutil.rmtree(data / "07_model_output/served_digits", ignore_errors=True)
+    command = [sys.executable, "-m", "kedro", "serve", f"--env={chosen.env}", "--port=8125"]
+    with process(command, 8125, "/ready") as (pid, _):
+        rows = [{"server": "kedro serve"} | row for row in measure(pid, 8125, "/v1/predictions", bodies)]
+    starts = []
+    facts: dict[str, Any] = {"env": chosen.env, "bytes_of_the_model": model_path.stat().st_size}
+    for _ in range(3):
+        with process(command, 8125, "/ready") as (pid, seconds):
+            starts.append(round(seconds, 2))
+    with process(command, 8125, "/ready") as (pid, _):
+        if chosen.steady:
+            facts["memory_mb_after_each_tenth"] = steady(pid, 8125, bodies[1], chosen.steady)
+            facts["requests"] = chosen.steady
+        if chosen.rubbish:
+            facts["statuses_of_rubbish"] = rubbish(8125, chosen.rubbish)
+    if chosen.mlflow:
+        with model_path.open("rb") as file:
+            features = features_of(model_files.load(file))
+        scaled = pd.DataFrame(scale_ink(digits.to_numpy(), ink), digits.index, digits.columns)
+        rows += mlflow_rows(chosen.mlflow, model_path, extract_features(scaled, features))
+    name = "serving" if chosen.env == "base" else f"serving_{chosen.env}"
+    keep(name, pd.DataFrame(rows), starts_s=starts, load_average=[round(load, 2) for load in os.getloadavg()], **facts)
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--env", default="base")
+    arguments.add_argument("--source", help="of the environment's digits, where it asks for one")
+    arguments.add_argument("--mlflow", help="Python of an environment that has MLflow and what the project requires")
+    arguments.add_argument("--steady", type=int, default=0, help="requests by which the memory is watched")
+    arguments.add_argument("--rubbish", type=int, default=0, help="requests that are at fault")
+    main(arguments.parse_args())

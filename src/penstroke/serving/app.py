@@ -1,0 +1,433 @@
+"""The service: images in, answers out, by the very functions of inference."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import numpy as np
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from penstroke import __version__
+from penstroke.pipelines.inference.framing import frame_picture
+from penstroke.pipelines.inference.nodes import frame_drawing
+
+from .desk import Answered, Desk, FullError
+from .gate import Figures
+from .parameters import Serving
+from .production import Production, Shelf
+from .store import InboxFullError, Keeper, Served, put_into_inbox
+
+LOG = logging.getLogger(__name__)
+PAGE = Path(__file__).parent / "page"
+ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg"}
+SIGNS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
+LEAST_SIDE = 4  # of an image as numbers, as of a picture
+MOST_VALUE = 65535
+
+
+class Images(BaseModel):
+    """Images as numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    images: Annotated[
+        list[list[list[Annotated[int, Field(ge=0, le=MOST_VALUE)]]]],
+        Field(
+            min_length=1,
+            description="each a list of rows, from 0 (paper) to full_ink (GET /v1/model says how much that is). "
+            "In the size of the training images they are taken as they are; others are framed like a drawing",
+        ),
+    ]
+
+
+class Prediction(BaseModel):
+    """The answer to one image."""
+
+    digit_id: str = Field(description="what the service calls the image; feedback names it")
+    prediction: int
+    confidence: float = Field(description="probability of the answer, 0 to 1, calibrated")
+    unsure: bool = Field(description="whether a person should look at it")
+    probabilities: dict[str, float] = Field(description="by class")
+    seen: list[list[int]] | None = Field(None, description="what the model sees, where the image had to be framed")
+
+
+class Predictions(BaseModel):
+    """The answers, in the order of the images."""
+
+    model_version: str
+    predictions: list[Prediction]
+
+
+class Stored(BaseModel):
+    """Where feedback went."""
+
+    stored: str
+
+
+class Detail(BaseModel):
+    """What is wrong."""
+
+    detail: str
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "No readable request"},
+    401: {"description": "The token is missing or wrong"},
+    403: {"description": "A page of another site asked"},
+    408: {"description": "The body did not arrive in time"},
+    413: {"description": "The request is larger than it may be"},
+    415: {"description": "The content is of another type"},
+    421: {"description": "This host is not served here"},
+    422: {"description": "What was sent cannot be answered"},
+    503: {"description": "Too much is waiting; Retry-After says when to come again"},
+}
+for _error in ERRORS.values():
+    _error["model"] = Detail
+_FILE = {"type": "string", "format": "binary"}
+PREDICTION_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": Images.model_json_schema()},
+        "image/png": {"schema": _FILE},
+        "image/jpeg": {"schema": _FILE},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"image": {"type": "array", "items": _FILE, "minItems": 1}},
+                "required": ["image"],
+            }
+        },
+    },
+}
+FEEDBACK_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "image": _FILE,
+                    "label": {"type": "integer", "minimum": 0, "maximum": 9},
+                    "digit_id": {"type": "string", "pattern": r"^[0-9a-f]{32}\.(png|jpg)$"},
+                },
+                "required": ["image", "label", "digit_id"],
+            }
+        }
+    },
+}
+
+
+class Feedback(BaseModel):
+    """What a person says of an answer, beside the drawing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: int = Field(ge=0, le=9)
+    digit_id: str = Field(pattern=r"^[0-9a-f]{32}\.(png|jpg)$")
+
+
+class Service:
+    """What the routes share.
+
+    Args:
+        shelf: where the production model lies, and what is kept.
+        model: the one that serves at first.
+        choices: limits and times.
+    """
+
+    def __init__(self, shelf: Shelf, model: Production, choices: Serving) -> None:
+        self.shelf, self.model, self.choices = shelf, model, choices
+        self.figures = Figures()
+        self.desk = Desk(lambda: self.model, choices.queue_images, choices.chunk_images, self.figures.calls.observe)
+        self.figures.waiting.set_function(lambda: self.desk.inside)
+        self.keeper = Keeper(
+            shelf.digits, shelf.predictions, choices.kept_rows, choices.kept_files, self.figures.lost.inc
+        )
+        self.framer = ThreadPoolExecutor(1, "framer")  # one after the other: pictures may take much memory
+        self.refused: str | None = None  # why a newer model does not serve
+        self._show_version()
+
+    async def answer(self, digit_ids: list[str], images: np.ndarray) -> Answered:
+        """Answer images in the form of the training images, and keep what was answered."""
+        answered = await self.desk.answer(images)
+        if self.choices.keep:
+            self.keeper.add(Served(digit_ids, images, answered.probabilities, answered.model))
+        return answered
+
+    async def frame(self, content: bytes) -> np.ndarray:
+        """Bring an image file to the form of the training images, beside the loop.
+
+        Raises:
+            ValueError: it cannot be read, or there is no ink in it.
+        """
+        own = self.model.choices
+        frame = own.drawings.model_copy(update={"most_pixels": min(own.drawings.most_pixels, self.choices.most_pixels)})
+        return await self._beside(frame_drawing, content, frame, own.cleaning)
+
+    async def frame_numbers(self, image: np.ndarray) -> np.ndarray:
+        """Do so with an image of another size, (height, width) from 0 to full ink.
+
+        Raises:
+            ValueError: it is too small or large, or there is no ink in it.
+        """
+        own = self.model.choices
+        if min(image.shape) < LEAST_SIDE or max(image.shape) > own.drawings.side:
+            raise ValueError(f"it has {image.shape[0]} x {image.shape[1]} pixels; send it as a PNG file")
+        picture = np.zeros((*image.shape, 4), np.float32)
+        picture[..., 3] = image / np.float32(own.cleaning.full_ink)  # ink of no colour, on no paper
+        framed = await self._beside(frame_picture, picture, own.drawings)
+        return np.rint(own.cleaning.full_ink * framed).astype(np.uint16)
+
+    async def _beside(self, function: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.framer, function, *arguments)
+
+    async def watch(self) -> None:
+        """Take a new production model when there is one; where it cannot be loaded the old one goes on."""
+        stamp = self.shelf.stamp()
+        while True:
+            await asyncio.sleep(self.choices.look_every_s)
+            with suppress(OSError):
+                if (now := await asyncio.to_thread(self.shelf.stamp)) == stamp:
+                    continue
+                stamp = now
+                await self._reload()
+
+    async def _reload(self) -> None:
+        try:
+            self.model = await asyncio.to_thread(self.shelf.take)
+            self.refused = None
+            self._show_version()
+        except Exception as error:
+            self.refused = " ".join(str(error).split())
+            self.figures.refused.inc()
+            LOG.warning("the new production model cannot be loaded, the old one goes on: %s", self.refused)
+
+    def _show_version(self) -> None:
+        self.figures.model.clear()
+        self.figures.model.labels(self.model.version).set(1)
+
+    async def keep(self) -> None:
+        """Write what was answered from time to time."""
+        while True:
+            await asyncio.sleep(self.choices.flush_every_s)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was answered; what cannot be written is told of and lost."""
+        try:
+            await asyncio.to_thread(self.keeper.flush)
+        except Exception as error:
+            LOG.warning("what was answered cannot be kept: %s", error)
+
+
+def build_app(service: Service) -> FastAPI:
+    """Put a service behind its routes."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
+        tasks = [asyncio.create_task(service.watch()), asyncio.create_task(service.keep())]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.to_thread(service.desk.close)
+        await service.flush()
+
+    app = FastAPI(
+        title="Penstroke", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
+        description="Answers images of handwritten digits by the production model.",
+    )  # fmt: skip
+    _add_routes(app, service)
+    app.mount("/page", StaticFiles(directory=PAGE))
+
+    @app.exception_handler(FullError)
+    async def full(request: Request, error: FullError) -> Response:  # noqa: ARG001
+        headers = {"Retry-After": str(service.choices.retry_after_s)}
+        return JSONResponse({"detail": str(error)}, 503, headers)
+
+    return app
+
+
+def _add_routes(routes: FastAPI, service: Service) -> None:
+    choices = service.choices
+
+    @routes.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html")
+
+    @routes.get("/docs", include_in_schema=False)
+    async def docs() -> FileResponse:
+        return FileResponse(PAGE / "docs.html")
+
+    @routes.post(
+        "/v1/predictions",
+        response_model=Predictions,
+        responses=ERRORS,
+        openapi_extra={"requestBody": PREDICTION_BODY},
+    )
+    async def predict(request: Request) -> Response:
+        """Answer one image or a batch: as numbers, as a PNG or JPEG file, or as files of a form."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "application/json":
+            return await _predict_numbers(service, await request.body())
+        if kind in ENDINGS:
+            return await _predict_files(service, [await request.body()])
+        if kind == "multipart/form-data":
+            async with request.form(max_files=choices.batch_images, max_fields=1) as form:
+                files = [await part.read() for part in form.getlist("image") if isinstance(part, UploadFile)]
+            return await _predict_files(service, files)
+        raise HTTPException(415, "send application/json, image/png, image/jpeg or multipart/form-data")
+
+    @routes.post(
+        "/v1/feedback",
+        response_model=Stored,
+        responses=ERRORS | {507: {"model": Detail, "description": "The inbox is full"}},
+        openapi_extra={"requestBody": FEEDBACK_BODY},
+    )
+    async def give_feedback(request: Request) -> dict[str, str]:
+        """Say what a drawing shows, for the model to learn; saying it again changes nothing."""
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            raise HTTPException(415, "send multipart/form-data with image, label and digit_id")
+        async with request.form(max_files=1, max_fields=2) as form:
+            drawing, said = form.get("image"), {name: form[name] for name in form if name != "image"}
+            if not isinstance(drawing, UploadFile):
+                raise HTTPException(422, "image: a PNG or JPEG file is missing")
+            content = await drawing.read()
+        try:
+            feedback = Feedback.model_validate(said)
+        except ValidationError as error:
+            raise HTTPException(422, _in_short(error)) from None
+        if SIGNS.get(content[:4], SIGNS.get(content[:3])) != feedback.digit_id[-4:]:
+            raise HTTPException(422, f"image: is no {feedback.digit_id[-3:].upper()} file, as its digit_id says")
+        async with service.desk.room(choices.picture_counts, choices.answer_timeout_s):
+            try:
+                await service.frame(content)
+            except ValueError as error:
+                raise HTTPException(422, f"image: {error}") from None
+        try:
+            name = await asyncio.to_thread(
+                put_into_inbox, service.shelf.inbox, choices.inbox_files, feedback.label, feedback.digit_id, content
+            )
+        except InboxFullError as error:
+            raise HTTPException(507, str(error)) from None
+        except OSError as error:
+            raise HTTPException(507, f"it cannot be stored: {error.strerror or error}") from None
+        return {"stored": name}
+
+    @routes.get("/v1/model", responses={code: ERRORS[code] for code in (401, 403, 421, 503)})
+    async def tell_of_model() -> dict[str, Any]:
+        """Tell of the model: version, receipt, card, and the images that it takes as they are."""
+        model = service.model
+        own = model.choices
+        return {
+            "version": model.version,
+            "sha256": model.sha256,
+            "receipt": model.receipt.model_dump() if model.receipt else None,
+            "card": model.card,
+            "classes": model.model.classes_.tolist(),
+            "rows": own.drawings.rows,
+            "columns": own.drawings.columns,
+            "full_ink": own.cleaning.full_ink,
+            "sure_from": own.answers.sure_from,
+        }
+
+    @routes.get("/health")
+    async def health() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "alive"}
+
+    @routes.get("/ready")
+    async def ready() -> dict[str, str | None]:
+        """Say which model serves, and why a newer one does not."""
+        return {"model_version": service.model.version, "newer_model_refused": service.refused}
+
+    @routes.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(service.figures.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _predict_numbers(service: Service, body: bytes) -> Response:
+    try:
+        given = Images.model_validate_json(body).images
+    except ValidationError as error:
+        raise HTTPException(422, _in_short(error)) from None
+    own, count = service.model.choices, len(given)
+    _refuse_many(service, count)
+    arrays, form = [], (own.drawings.rows, own.drawings.columns)
+    for number, rows in enumerate(given):
+        try:
+            arrays.append(np.array(rows, np.uint16))
+        except ValueError:
+            raise HTTPException(422, f"images.{number}: its rows differ in length") from None
+        if arrays[-1].ndim != 2 or not arrays[-1].size:
+            raise HTTPException(422, f"images.{number}: it is empty")
+        if (highest := arrays[-1].max()) > own.cleaning.full_ink:
+            raise HTTPException(422, f"images.{number}: ink is {own.cleaning.full_ink}, found {highest}")
+    framed = {number for number, array in enumerate(arrays) if array.shape != form}
+    room = count + (service.choices.picture_counts - 1) * len(framed)
+    async with service.desk.room(room, service.choices.answer_timeout_s):
+        for number in framed:
+            try:
+                arrays[number] = await service.frame_numbers(arrays[number])
+            except ValueError as error:
+                raise HTTPException(422, f"images.{number}: {error}") from None
+        return await _respond(service, [f"{uuid4().hex}.png" for _ in arrays], np.stack(arrays), framed)
+
+
+async def _predict_files(service: Service, files: list[bytes]) -> Response:
+    if not files:
+        raise HTTPException(422, "image: a PNG or JPEG file is missing")
+    _refuse_many(service, len(files))
+    async with service.desk.room(service.choices.picture_counts * len(files), service.choices.answer_timeout_s):
+        arrays, names = [], []
+        for number, content in enumerate(files):
+            try:
+                arrays.append(await service.frame(content))
+            except ValueError as error:
+                raise HTTPException(422, f"image {number}: {error}") from None
+            names.append(f"{uuid4().hex}{SIGNS.get(content[:3], '.png')}")
+        return await _respond(service, names, np.stack(arrays), set(range(len(arrays))))
+
+
+def _refuse_many(service: Service, count: int) -> None:
+    if count > service.choices.batch_images:
+        raise HTTPException(413, f"a request may hold {service.choices.batch_images} images, found {count}")
+
+
+async def _respond(service: Service, digit_ids: list[str], images: np.ndarray, framed: set[int]) -> Response:
+    images = images.astype(np.min_scalar_type(service.model.choices.cleaning.full_ink))
+    answered = await service.answer(digit_ids, images)
+    classes = answered.model.model.classes_
+    names = [str(name) for name in classes]
+    best, sure_from = answered.probabilities.argmax(axis=1), answered.model.choices.answers.sure_from
+    predictions = []
+    for number, (place, row) in enumerate(zip(best, answered.probabilities.tolist(), strict=True)):
+        prediction, unsure = classes[place].item(), row[place] < sure_from
+        service.figures.answers.labels(prediction).inc()
+        service.figures.unsure.inc(unsure)
+        entry = {
+            "digit_id": digit_ids[number],
+            "prediction": prediction,
+            "confidence": row[place],
+            "unsure": unsure,
+            "probabilities": dict(zip(names, row, strict=True)),
+        }
+        predictions.append(entry | {"seen": images[number].tolist()} if number in framed else entry)
+    body = {"model_version": answered.model.version, "predictions": predictions}
+    return Response(to_json(body), media_type="application/json")
+
+
+def _in_short(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}"[:300]

@@ -1,0 +1,116 @@
+"""A model that takes plain arrays: of the time that one row takes, nine tenths go into checks of its columns' names."""
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from penstroke.pipelines.data_science.estimators import AugmentedClassifier
+from penstroke.pipelines.feature_engineering.patches import PatchDictionary
+from penstroke.pixels import pixel_names
+
+
+class ModelFormError(ValueError):
+    """A model does not answer arrays as it answers tables."""
+
+
+class Parts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """What a fitted ``ColumnTransformer`` does, by the places of its columns instead of their names."""
+
+    def __init__(self, fitted: ColumnTransformer) -> None:
+        self.fitted = fitted
+        weights = fitted.transformer_weights or {}
+        self.parts_ = [
+            (_for_arrays(step), fitted._transformer_to_input_indices[name], weights.get(name))
+            for name, step, _ in fitted.transformers_
+            if not isinstance(step, str) or step != "drop"
+        ]
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Give (n, all features of all parts)."""
+        made = []
+        for step, places, weight in self.parts_:
+            taken = np.asfortranarray(rows[:, places])  # as a table holds them, or sums round otherwise
+            if isinstance(step, PatchDictionary):
+                size = _image_size(self.fitted.feature_names_in_[places])
+                taken = np.ascontiguousarray(taken).reshape(len(rows), *size)
+            result = step.transform(taken)
+            made.append(result if weight is None else result * weight)
+        return np.hstack(made)
+
+
+class Tempered:
+    """What a ``CalibratedClassifierCV`` of one fit and one temperature does, without looking at the fit each time."""
+
+    def __init__(self, fitted: CalibratedClassifierCV) -> None:
+        (calibrated,) = fitted.calibrated_classifiers_
+        (self._calibrator,) = calibrated.calibrators
+        self.classes_ = fitted.classes_
+        scorer = _for_arrays(calibrated.estimator)
+        self._score = getattr(scorer, "decision_function", None) or scorer.predict_proba
+
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        """Give the probability of each class, (n, classes)."""
+        probabilities = self._calibrator.predict(self._score(rows))
+        probabilities[(probabilities > 1) & (probabilities <= 1 + 1e-5)] = 1  # as the original does
+        return probabilities
+
+
+def for_arrays(model: ClassifierMixin, probe: pd.DataFrame) -> ClassifierMixin:
+    """Return a twin of a model that answers arrays of rows bit by bit as the model answers tables.
+
+    Args:
+        model: a fitted classifier; stays as it is. The twin shares its arrays.
+        probe: rows of features, by which the twin is tried.
+
+    Raises:
+        ModelFormError: a step of it needs names, so it has no such twin.
+    """
+    twin = _for_arrays(model)
+    try:
+        agrees = np.array_equal(twin.predict_proba(np.asfortranarray(probe)), model.predict_proba(probe))
+    except Exception as error:
+        raise ModelFormError(f"the model needs the names of columns: {error}") from error
+    if not agrees:
+        raise ModelFormError("the model answers otherwise without the names of columns")
+    return twin
+
+
+def _for_arrays(value: Any) -> Any:
+    while (held := _held(value)) is not None:
+        value = held
+    if isinstance(value, ColumnTransformer) and hasattr(value, "transformers_"):
+        return Parts(value)
+    if isinstance(value, CalibratedClassifierCV) and value.method == "temperature" and not value.ensemble:
+        return Tempered(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_for_arrays, value))
+    if isinstance(value, BaseEstimator) or hasattr(value, "predict_proba"):
+        twin = copy(value)
+        kept = {name: held for name, held in vars(value).items() if name != "feature_names_in_"}
+        vars(twin).clear()
+        vars(twin).update({name: _for_arrays(held) for name, held in kept.items()})
+        return twin
+    return value
+
+
+def _held(value: Any) -> Any:
+    """Give what an estimator does nothing to but hold, once it is fitted; or None."""
+    if isinstance(value, AugmentedClassifier):  # copies stand beside the rows in training alone
+        return getattr(value, "classifier_", None)
+    if isinstance(value, Pipeline):
+        return value.steps[0][1] if len(value.steps) == 1 else None
+    return value.estimator if isinstance(value, FrozenEstimator) else None
+
+
+def _image_size(names: np.ndarray) -> tuple[int, int]:
+    height, width = (1 + int(side) for side in names[-1].split("_")[1:])
+    if list(names) != pixel_names(height, width):
+        raise ModelFormError("the pixels do not stand in reading order")
+    return height, width

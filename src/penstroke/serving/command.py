@@ -1,0 +1,79 @@
+"""``kedro serve``."""
+
+import errno
+import ipaddress
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+import uvicorn
+from kedro.framework.project import settings
+from kedro.framework.startup import bootstrap_project
+from kedro.utils import find_kedro_project
+from threadpoolctl import threadpool_limits
+
+from .app import Service, build_app
+from .gate import Gate, ImpatientProtocol
+from .parameters import Serving
+from .production import Shelf
+
+TOKEN = "PENSTROKE_TOKEN"  # noqa: S105
+
+
+def serve(env: str | None, host: str, port: int) -> None:
+    """Serve the production model of an environment until a signal ends it.
+
+    Raises:
+        click.ClickException: there is no production model, the port is taken, or the host is not this machine's own
+            and there is no token.
+    """
+    token = os.environ.get(TOKEN) or None
+    if not token and not _is_loopback(host):
+        raise click.ClickException(f"{host} can be reached by others: set {TOKEN}, which callers must then name")
+    listening = _listen(host, port)
+    project = bootstrap_project(find_kedro_project(Path.cwd()) or Path.cwd()).project_path
+    with settings.SESSION_CLASS.create(project, env=env) as session:
+        context = session.load_context()
+    shelf = Shelf(context)
+    if shelf.is_empty():
+        raise click.ClickException(
+            f"there is no production model at {os.path.relpath(shelf.place)}; make it by "
+            f"`kedro run --pipelines=promotion{f' --env={env}' if env else ''}`"
+        )
+    choices = Serving.model_validate(context.params["serving"])
+    with threadpool_limits(choices.threads):
+        service = Service(shelf, shelf.take(), choices)
+        app = build_app(service)
+        routes = {getattr(route, "path", "") for route in app.routes}
+        gate = Gate(app, choices, token, service.figures, routes)
+        config = uvicorn.Config(
+            gate, http=ImpatientProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
+            server_header=False, timeout_keep_alive=choices.head_timeout_s,  # type: ignore[arg-type]
+            timeout_graceful_shutdown=10,
+        )  # fmt: skip
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        click.echo(f"model {service.model.version} serves at http://{host}:{listening.getsockname()[1]}", err=True)
+        uvicorn.Server(config).run(sockets=[listening])
+    sys.stdout.flush()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise click.ClickException(f"port {port} of {host} is taken; name another by --port") from None
+        raise click.ClickException(f"{host}:{port} cannot be served: {error.strerror}; name another --host") from None

@@ -1,0 +1,40 @@
+"""The choices of the service."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from penstroke.parameters import Parameters
+
+
+class Serving(Parameters):
+    """What the service takes, how long it waits, and what it keeps (``serving``)."""
+
+    allowed_hosts: list[str] = Field(description="names, without port, by which a browser or program may call it")
+    requests: int = Field(ge=1, description="requests that are dealt with at once; further ones are told to come again")
+    body_bytes: int = Field(ge=1000, description="what a request may hold")
+    most_pixels: int = Field(ge=1, description="pixels that a picture may have; drawings.most_pixels holds, too")
+    batch_images: int = Field(ge=1, description="images in one request")
+    queue_images: int = Field(ge=1, description="images that may wait; further ones are told to come again")
+    picture_counts: int = Field(ge=1, description="images as which a picture counts there, for it must be framed first")
+    chunk_images: int = Field(ge=1, description="images that the model is asked about at once, of whatever requests")
+    head_timeout_s: float = Field(gt=0, description="for the head of a request, and between two of them")
+    body_timeout_s: float = Field(gt=0, description="for the whole of a body")
+    answer_timeout_s: float = Field(gt=0, description="for an answer")
+    retry_after_s: int = Field(ge=1, description="when those who were told to come again may")
+    threads: int = Field(ge=1, description="of the numerical libraries")
+    look_every_s: float = Field(gt=0, description="how often a new production model is looked for")
+    keep: bool = Field(description="whether what was answered is kept, for monitoring")
+    flush_every_s: float = Field(gt=0, description="how often that is written")
+    kept_rows: int = Field(ge=1, description="rows that wait to be written, and so of a file; the oldest go")
+    kept_files: int = Field(ge=1, description="files that are kept of it; the oldest go")
+    inbox_files: int = Field(ge=1, description="labelled drawings that wait to be learned; further ones are refused")
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.queue_images < max(self.batch_images, self.picture_counts):
+            raise ValueError(
+                f"queue_images is {self.queue_images}, less than one request may need "
+                f"({max(self.batch_images, self.picture_counts)}); raise it"
+            )
+        return self

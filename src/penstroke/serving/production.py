@@ -1,0 +1,146 @@
+"""The production model as the service holds it, and the watch for a new one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import numpy as np
+import sklearn
+from kedro.framework.context import KedroContext
+from sklearn.base import ClassifierMixin
+
+from penstroke.answers import features_of, version_of
+from penstroke.guards.receipts import Receipt, content_of, read_receipt, receipt_folder
+from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pipelines.feature_engineering.parameters import Features
+from penstroke.pipelines.inference.nodes import answer_digits, answer_images
+from penstroke.pipelines.inference.parameters import Answers, Drawings
+from penstroke.pixels import scale_ink, to_table
+
+from .arrays import ModelFormError, for_arrays
+
+NAME = "production_model"
+PROBES = 16  # images by which a model is tried before it serves
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The groups of parameters by which drawings are framed and answered, those of the pipelines."""
+
+    drawings: Drawings
+    cleaning: Cleaning
+    answers: Answers
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> "Choices":
+        """Take them from the parameters of an environment."""
+        return cls(
+            Drawings.model_validate(parameters["drawings"]),
+            Cleaning.model_validate(parameters["cleaning"]),
+            Answers.model_validate(parameters["answers"]),
+        )
+
+
+@dataclass(frozen=True)
+class Production:
+    """A model that serves."""
+
+    model: ClassifierMixin
+    features: Features
+    takes_arrays: bool
+    choices: Choices
+    sha256: str
+    receipt: Receipt | None
+    card: str | None
+
+    @property
+    def version(self) -> str:
+        """The first digits of the file's sha256."""
+        return version_of(self.sha256)
+
+    def answer(self, images: np.ndarray) -> np.ndarray:
+        """Answer images, (n, height, width) from 0 to full ink: the probability of each class, (n, classes).
+
+        Raises:
+            ValueError: a pixel lies outside the scale.
+        """
+        own = self.choices
+        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+            if self.takes_arrays:
+                return answer_images(images, self.model, own.cleaning, self.features, own.answers)
+            answered = answer_digits(to_table(images), self.model, own.cleaning, own.answers)
+        return answered.filter(regex="^probability_").to_numpy()
+
+
+class Shelf:
+    """Where the production model lies.
+
+    Args:
+        context: of the project and the environment.
+    """
+
+    def __init__(self, context: KedroContext) -> None:
+        self._dataset = context.catalog[NAME]
+        self.choices = Choices.of(context.params)
+        data = str(context.config_loader["globals"]["data"])
+        project = context.project_path
+        self._receipt = f"{receipt_folder(project, data)}/{NAME}.json"
+        self._card = f"{data if '://' in data else project / data}/08_reporting/model_card.md"
+        self.place, self.inbox, self.digits, self.predictions = (
+            str(context.catalog[name]._describe()["filepath"])
+            for name in (NAME, "inbox", "served_digits", "served_predictions")
+        )
+
+    def is_empty(self) -> bool:
+        """Whether there is no production model."""
+        return not self._dataset.exists()
+
+    def stamp(self) -> tuple[str | None, ...]:
+        """Give what differs whenever the file of the model or of its receipt is another."""
+        return tuple(_ukey(place) for place in (self.place, self._receipt))
+
+    def take(self) -> Production:
+        """Load the model and try it.
+
+        Raises:
+            ValueError: it cannot be read, does not agree with its receipt, or does not answer.
+        """
+        while True:
+            self._dataset.release()
+            sha256 = content_of(self._dataset)[0] or ""
+            model = self._dataset.load()
+            if content_of(self._dataset)[0] == sha256:  # else a promotion came between
+                break
+        form, own = (self.choices.drawings.rows, self.choices.drawings.columns), self.choices
+        random = np.random.default_rng(0).integers(0, own.cleaning.full_ink, (PROBES, *form), endpoint=True)
+        features = features_of(model)
+        probe = extract_features(to_table(scale_ink(random, own.cleaning.full_ink)), features)
+        try:
+            twin, takes_arrays = for_arrays(model, probe), True
+        except ModelFormError:  # it is slower then, and no less right
+            twin, takes_arrays = model, False
+        found = Production(
+            twin, features, takes_arrays, own, sha256, read_receipt(self._receipt), self._read_card(sha256)
+        )
+        found.answer(random)
+        return found
+
+    def _read_card(self, sha256: str) -> str | None:
+        """Read the model card, if it is that of this model: it cites the content."""
+        try:
+            with fsspec.open(self._card, "r", encoding="utf-8") as file:
+                text = str(file.read())
+        except FileNotFoundError:
+            return None
+        return text if sha256[:12] in text else None
+
+
+def _ukey(place: str) -> str | None:
+    files, path = fsspec.url_to_fs(place)
+    files.invalidate_cache()
+    try:
+        return files.ukey(path)
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,140 @@
+"""A service in a process of its own, with a small model in production."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image, ImageDraw
+from sklearn.base import ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.neighbors import KNeighborsClassifier
+
+from penstroke import model_files
+from penstroke.guards.receipts import write_receipt
+from penstroke.pipelines.data_science.estimators import AugmentedClassifier
+from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pipelines.feature_engineering.parameters import Features
+from penstroke.pixels import pixel_columns, scale_ink
+
+from ..conftest import copy_project
+from ..guards.test_receipts import RECEIPT
+
+
+@dataclass
+class Running:
+    """A service that runs."""
+
+    process: subprocess.Popen[str]
+    address: str
+    project: Path
+    lines: list[str]  # that it wrote
+
+    def client(self, **options) -> httpx.Client:
+        return httpx.Client(base_url=self.address, timeout=30, **options)
+
+
+@contextmanager
+def running(project: Path, *arguments: str, **environment: str) -> Iterator[Running]:
+    """Run ``kedro serve`` on a free port."""
+    command = [sys.executable, "-m", "kedro", "serve", "--port=0", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=project, env=os.environ | environment, **pipes)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if found := re.search(r"serves at (http://\S+)", line):
+            break
+    else:
+        pytest.fail("".join(lines))
+    reader = Thread(target=lambda: lines.extend(process.stdout), daemon=True)
+    reader.start()
+    service = Running(process, found[1], project, lines)
+    try:
+        yield service
+    finally:
+        process.terminate()
+        process.wait(20)
+        reader.join(5)
+
+
+@pytest.fixture(scope="session")
+def fit_model(raw_digits: pd.DataFrame, features_of_base: Features) -> Callable[[int], ClassifierMixin]:
+    """Fit a small model of the form that champions have, by the number of its neighbours."""
+    names = pixel_columns(raw_digits)
+    scaled = pd.DataFrame(scale_ink(raw_digits[names].to_numpy(), 16), raw_digits.index, names)
+    rows = extract_features(scaled, features_of_base)
+
+    def fit(neighbours: int) -> ClassifierMixin:
+        classifier = AugmentedClassifier(KNeighborsClassifier(neighbours, algorithm="brute"))
+        model = CalibratedClassifierCV(classifier, method="temperature", cv=3, ensemble=False)
+        model.fit(rows, raw_digits["label"].to_numpy())
+        model.features_ = features_of_base.model_dump()
+        return model
+
+    return fit
+
+
+def promote(project: Path, model: ClassifierMixin) -> str:
+    """Put a model into production, with its receipt; return its version."""
+    content = io.BytesIO()
+    model_files.dump(model, content)
+    found = sha256(content.getvalue()).hexdigest()
+    place = project / "data/06_models/production_model.skops"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.with_suffix(".new").write_bytes(content.getvalue())
+    write_receipt(
+        RECEIPT.model_copy(update={"dataset": "production_model", "sha256": found}),
+        str(project / "data/.receipts/production_model.json"),
+    )
+    place.with_suffix(".new").rename(place)
+    return found[:12]
+
+
+@pytest.fixture(scope="module")
+def served_project(tmp_path_factory: pytest.TempPathFactory, fit_model: Callable[[int], ClassifierMixin]) -> Path:
+    """A copy of the project with a production model."""
+    project = copy_project(tmp_path_factory.mktemp("service") / "project")
+    promote(project, fit_model(5))
+    choose(project, flush_every_s=0.5, look_every_s=0.2)
+    return project
+
+
+def choose(project: Path, **choices: object) -> None:
+    """Give the service other choices than those of the base."""
+    place = project / "conf/local/parameters_serving.yml"
+    before = yaml.safe_load(place.read_text())["serving"] if place.exists() else {}
+    place.write_text(yaml.safe_dump({"serving": before | choices}))
+
+
+@pytest.fixture(scope="module")
+def service(served_project: Path) -> Iterator[Running]:
+    """The service, with the choices of the base but for times."""
+    with running(served_project) as found:
+        yield found
+
+
+def drawn(stroke: list[tuple[int, int]] | None = None, kind: str = "PNG") -> bytes:
+    """Draw a one, or another stroke, on paper of 200 x 200."""
+    image = Image.new("RGB", (200, 200), "white")
+    ImageDraw.Draw(image).line(stroke or [(100, 30), (100, 170)], "black", 16)
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+def numbers(count: int, side: int = 8, ink: int = 16, seed: int = 0) -> list:
+    """Give random images as numbers."""
+    return np.random.default_rng(seed).integers(0, ink, (count, side, side), endpoint=True).tolist()
