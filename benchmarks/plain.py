@@ -32,7 +32,8 @@ from penstroke.pipelines.feature_engineering import nodes as engineering  # noqa
 from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features  # noqa: E402
 from penstroke.pipelines.reporting import figures  # noqa: E402
 from penstroke.pipelines.reporting import nodes as reporting  # noqa: E402
-from penstroke.pipelines.reporting.parameters import Elsewhere, Pictures, Scoring  # noqa: E402
+from penstroke.pipelines.reporting.parameters import Elsewhere, Pictures, Profile, Scoring  # noqa: E402
+from penstroke.pipelines.reporting.profiles import profile_digits  # noqa: E402
 from penstroke.pixels import to_table  # noqa: E402
 
 
@@ -100,6 +101,9 @@ def main(folder: Path, source: Path | None = None) -> None:
         figure.write_json(folder / f"{name}.json")
     card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores, elsewhere)
     (folder / "model_card.md").write_text(card)
+    profiles = profile_digits(digits, answers, receipt, Profile.model_validate(values["profile"]))
+    for version, profile in profiles.items():
+        profile.to_parquet(folder / f"{version}.parquet")
 
 
 def read_set(source: Path) -> pd.DataFrame:

@@ -143,3 +143,13 @@ def test_the_figures_of_the_guards_are_those_that_the_benchmark_kept():
         f"**{kept['nothing_changed_cpu_s']:.1f} s** of CPU, and `kedro --version` {kept['version_cpu_s']:.1f} s"
         in figures
     )
+
+
+def test_the_figures_of_drift_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept("drift")["rows"]:
+        psi = f"{row['lowest_psi']:.2f} to {row['highest_psi']:.2f}"
+        cells = (row["champion of"], row["what came in"], str(row["draws"]), str(row["alarms"]), psi)
+        assert f"| {' | '.join(cells)} |" in figures
+        assert row["alarms"] == (0 if row["what came in"] == "fresh rows" else row["draws"])

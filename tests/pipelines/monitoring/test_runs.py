@@ -105,6 +105,20 @@ def test_an_alarm_is_raised_again_as_long_as_nothing_has_changed(alarmed):
     assert report.stat().st_mtime_ns == before
 
 
+def test_a_profile_stays_when_the_next_champion_comes_and_serves_the_model_in_production(test_run, project):
+    shutil.copytree(test_run, project / DATA)
+    run_measured(project, "--pipelines=promotion,inference,monitoring")
+    before = scores_of(project)
+
+    run_measured(project, "--changed", "--params=augmentation.copies=0")  # trains another champion
+    run_measured(project, "--pipelines=monitoring")  # settings that made none of it
+
+    profiles = {profile.stem for profile in (project / DATA / "06_models/reference_profiles").iterdir()}
+    assert len(profiles) == 2
+    assert before["model_version"] in profiles
+    assert scores_of(project) == before
+
+
 def test_a_profile_that_is_gone_is_said_in_three_lines(watched):
     project, _ = watched
     folder = project / DATA / "06_models/reference_profiles"
