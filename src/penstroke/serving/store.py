@@ -77,21 +77,21 @@ class Keeper:
             waiting, self._waiting, self._rows = self._waiting, deque(), 0
         if not waiting:
             return
-        shapes = {served.images.shape[1:] for served in waiting}
-        now = datetime.now(UTC)
-        for shape in shapes:  # a promotion may bring another frame
-            alike = [served for served in waiting if served.images.shape[1:] == shape]
-            name = f"{now:%Y%m%dT%H%M%S%f}_{os.getpid()}_{next(self._numbers)}.parquet"
-            images = to_table(np.concatenate([served.images for served in alike]))
-            images.index = pd.Index([name for served in alike for name in served.digit_ids], name="digit_id")
-            try:
-                self._write(images, f"{self._digits}/{name}")
-                self._write(pd.concat([served.predictions() for served in alike]), f"{self._predictions}/{name}")
-            except OSError:
-                self._lost(len(images))
-                raise
+        for sha256 in {served.model.sha256 for served in waiting}:
+            self._store(_joined([served for served in waiting if served.model.sha256 == sha256]))
         for folder in (self._predictions, self._digits):
             remove_oldest(folder, self._most_files)
+
+    def _store(self, served: Served) -> None:
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}_{os.getpid()}_{next(self._numbers)}.parquet"
+        images = to_table(served.images)
+        images.index = pd.Index(served.digit_ids, name="digit_id")
+        try:
+            self._write(images, f"{self._digits}/{name}")
+            self._write(served.predictions(), f"{self._predictions}/{name}")
+        except OSError:
+            self._lost(len(images))
+            raise
 
     def _write(self, table: pd.DataFrame, place: str) -> None:
         with fsspec.open(place, "wb", auto_mkdir=True) as file:
@@ -100,6 +100,16 @@ class Keeper:
     def _drop(self, served: Served) -> None:
         self._rows -= len(served.digit_ids)
         self._lost(len(served.digit_ids))
+
+
+def _joined(parts: list[Served]) -> Served:
+    """Join what one model answered, so that thousands of requests cost one table."""
+    return Served(
+        [name for part in parts for name in part.digit_ids],
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        parts[0].model,
+    )
 
 
 def remove_oldest(folder: str, most: int) -> None:
