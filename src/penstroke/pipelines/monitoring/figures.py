@@ -32,7 +32,9 @@ def draw_drift(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]) -> g
     order = sorted(names, key=lambda name: -scores.get(f"psi_{name}", 0))
     parts = dict(zip(("then", "now"), split_sources(compared_digits), strict=True))
     lines = [
-        pd.DataFrame({"value": np.quantile(values, SHARES), "share": SHARES, "rows": when, "column": name})
+        pd.DataFrame(
+            {"value": np.quantile(values, SHARES, method="inverted_cdf"), "share": SHARES, "rows": when, "column": name}
+        )
         for name in order
         for when, part in parts.items()
         if len(values := part[name].dropna().to_numpy(float))
