@@ -16,11 +16,14 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
-# the packages of the pipelines import kedro.pipeline for their create_pipeline, and the IDX files' dataset its base
-# class: a plain script has no use for either
+# the packages of the pipelines import kedro.pipeline for their create_pipeline, the IDX files' dataset its base class,
+# and contracts what checks them: a plain script has no use for any of these
 sys.modules["kedro"] = types.ModuleType("kedro")
 sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]
-sys.modules["kedro.io"] = types.SimpleNamespace(AbstractDataset=dict, DatasetError=ValueError)  # type: ignore[assignment]
+sys.modules["kedro.validation"] = types.SimpleNamespace(DataValidationError=ValueError, PanderaValidator=id)  # type: ignore[assignment]
+sys.modules["kedro.io"] = types.SimpleNamespace(
+    AbstractDataset=dict, AbstractVersionedDataset=dict, CachedDataset=dict, DatasetError=ValueError
+)  # type: ignore[assignment]
 
 from penstroke import model_files  # noqa: E402
 from penstroke.datasets.idx import read_idx  # noqa: E402
