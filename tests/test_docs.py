@@ -83,6 +83,16 @@ def test_the_figures_of_the_transfer_are_those_that_the_benchmark_kept():
         assert (figure["rows"], figure["accuracy"]) == (row["rows"], round(row["accuracy"] / 100, 4))
 
 
+def test_the_figures_of_the_drawings_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept("drawings")["rows"]:
+        shares = " | ".join(f"{row[name]:.1f}%" for name in ("right", "sure", "right_of_sure"))
+        assert f"| {row['drawings']} | {row['files']:,} | {row['rejected']} | {shares} |" in figures
+    for row in _kept("sure")["rows"]:
+        assert f"| {row['sure']:.1f}% | {row['wrong_of_sure']:.2f}% |" in figures
+
+
 def test_the_figures_of_the_gate_are_those_that_the_benchmark_kept():
     figures = (ROOT / "docs/figures.md").read_text()
 
