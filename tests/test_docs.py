@@ -143,3 +143,12 @@ def test_the_figures_of_the_guards_are_those_that_the_benchmark_kept():
         f"**{kept['nothing_changed_cpu_s']:.1f} s** of CPU, and `kedro --version` {kept['version_cpu_s']:.1f} s"
         in figures
     )
+
+
+@pytest.mark.parametrize("name", ["serving", "serving_mnist"])
+def test_the_figures_of_the_service_are_those_that_the_benchmark_kept(name):
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept(name)["rows"]:
+        cells = (row["server"], row["load"], f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}", str(row["images_per_s"]))
+        assert f"| {' | '.join(cells)} | {row['cpu_ms_per_image']:.3f} |" in figures
