@@ -16,11 +16,14 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
-# the packages of the pipelines import kedro.pipeline for their create_pipeline, and the IDX files' dataset its base
-# class: a plain script has no use for either
+# the packages of the pipelines import kedro.pipeline for their create_pipeline, the IDX files' dataset its base class,
+# and contracts what checks them: a plain script has no use for any of these
 sys.modules["kedro"] = types.ModuleType("kedro")
 sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]
-sys.modules["kedro.io"] = types.SimpleNamespace(AbstractDataset=dict, DatasetError=ValueError)  # type: ignore[assignment]
+sys.modules["kedro.validation"] = types.SimpleNamespace(DataValidationError=ValueError, PanderaValidator=id)  # type: ignore[assignment]
+sys.modules["kedro.io"] = types.SimpleNamespace(
+    AbstractDataset=dict, AbstractVersionedDataset=dict, CachedDataset=dict, DatasetError=ValueError
+)  # type: ignore[assignment]
 
 from penstroke import model_files  # noqa: E402
 from penstroke.datasets.idx import read_idx  # noqa: E402
@@ -32,7 +35,8 @@ from penstroke.pipelines.feature_engineering import nodes as engineering  # noqa
 from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features  # noqa: E402
 from penstroke.pipelines.reporting import figures  # noqa: E402
 from penstroke.pipelines.reporting import nodes as reporting  # noqa: E402
-from penstroke.pipelines.reporting.parameters import Elsewhere, Pictures, Scoring  # noqa: E402
+from penstroke.pipelines.reporting.parameters import Elsewhere, Pictures, Profile, Scoring  # noqa: E402
+from penstroke.pipelines.reporting.profiles import profile_digits  # noqa: E402
 from penstroke.pixels import to_table  # noqa: E402
 
 
@@ -100,6 +104,9 @@ def main(folder: Path, source: Path | None = None) -> None:
         figure.write_json(folder / f"{name}.json")
     card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores, elsewhere)
     (folder / "model_card.md").write_text(card)
+    profiles = profile_digits(digits, answers, receipt, Profile.model_validate(values["profile"]))
+    for version, profile in profiles.items():
+        profile.to_parquet(folder / f"{version}.parquet")
 
 
 def read_set(source: Path) -> pd.DataFrame:

@@ -19,6 +19,13 @@ ROOT = Path(__file__).parents[1]
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, where tests are divided among processes, those of a file and those that use one test run."""
+    for item in items:
+        group = "test_run" if "test_run" in item.fixturenames else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def base_parameters(pipeline: str) -> dict:
     """Return the parameters of a pipeline as ``conf/base`` gives them."""
     return yaml.safe_load((ROOT / f"conf/base/parameters_{pipeline}.yml").read_text())

@@ -107,3 +107,27 @@ def test_a_whole_table_is_checked_at_once_by_the_same_contract(raw_digits):
 
 def test_a_table_without_rows_breaks_no_contract_of_what_is_to_be_answered(raw_digits):
     assert len(contracts.INCOMING_DIGITS.validate(raw_digits.head(0))) == 0
+
+
+@pytest.fixture
+def profile():
+    index = pd.Index(["a", "b"], name="digit_id", dtype="str")
+    table = pd.DataFrame({"slant": np.float32([0, 1]), "confidence": [0.5, np.nan]}, index)
+    return table.assign(prediction=pd.array([3, None], "Int8"), right=pd.array([True, None], "boolean"))
+
+
+def test_a_profile_is_held_against_its_contract_when_it_is_saved(profile):
+    contracts.REFERENCE_PROFILES.validate({"0123456789ab": profile})
+
+    for spoilt in (profile.head(0), profile.astype({"slant": float}), profile.drop(columns="right")):
+        with pytest.raises(DataValidationError) as refusal:
+            contracts.REFERENCE_PROFILES.validate({"0123456789ab": spoilt})
+        assert refusal.value.dataset_name == "reference_profiles"
+
+
+def test_profiles_that_are_not_read_are_not_checked_and_the_others_are_when_they_are(profile):
+    parts = contracts.REFERENCE_PROFILES.validate({"good": lambda: profile, "bad": lambda: profile.head(0)})
+
+    pd.testing.assert_frame_equal(parts["good"](), profile)
+    with pytest.raises(DataValidationError):
+        parts["bad"]()

@@ -152,3 +152,13 @@ def test_the_figures_of_the_service_are_those_that_the_benchmark_kept(name):
     for row in _kept(name)["rows"]:
         cells = (row["server"], row["load"], f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}", str(row["images_per_s"]))
         assert f"| {' | '.join(cells)} | {row['cpu_ms_per_image']:.3f} |" in figures
+
+
+def test_the_figures_of_drift_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept("drift")["rows"]:
+        psi = f"{row['lowest_psi']:.2f} to {row['highest_psi']:.2f}"
+        cells = (row["champion of"], row["what came in"], str(row["draws"]), str(row["alarms"]), psi)
+        assert f"| {' | '.join(cells)} |" in figures
+        assert row["alarms"] == (0 if row["what came in"] == "fresh rows" else row["draws"])

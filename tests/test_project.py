@@ -2,6 +2,7 @@
 
 import re
 from fnmatch import fnmatch
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,25 @@ def test_every_dataset_has_a_layer_and_lies_below_a_folder_that_an_environment_c
             assert entry["metadata"]["kedro-viz"]["layer"], name
             place = entry.get("filepath") or entry["path"]
             assert place.startswith(("${globals:raw}/", "${globals:data}/")), name
+
+
+def test_the_layers_of_each_pipeline_have_an_order_or_the_graph_would_show_none(registered):
+    layers = {
+        name: entry["metadata"]["kedro-viz"]["layer"]
+        for path in BASE.glob("catalog*.yml")
+        for name, entry in yaml.safe_load(path.read_text()).items()
+    }
+
+    def layer(name):
+        return next(layer for entry, layer in layers.items() if _matches(name, entry))
+
+    for pipeline in registered.values():
+        order = TopologicalSorter()
+        for node in pipeline.nodes:
+            taken = {layer(name) for name in node.inputs if not _is_parameter(name)}
+            for made in {layer(name) for name in node.outputs}:
+                order.add(made, *taken - {made})
+        order.prepare()
 
 
 def test_every_table_has_a_contract():

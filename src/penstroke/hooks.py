@@ -59,7 +59,7 @@ class SummaryHooks:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Show leaderboard, test accuracy, verdict, answers and files to open, as far as this run made them."""
+        """Show leaderboard, test accuracy, verdict, answers, drift and files to open, as far as this run made them."""
         made = pipeline.all_outputs()
         console = Console(highlight=False)
         if "leaderboard" in made:
@@ -70,7 +70,10 @@ class SummaryHooks:
             console.print(_verdict_line(catalog.load("verdict")))
         if made >= {"predictions", "rejected_drawings"}:
             console.print(_drawings_line(catalog.load("predictions"), catalog.load("rejected_drawings")))
-        for name in sorted(made & {"model_card", "test_scores", "verdict_card", "predictions", "table_predictions"}):
+        for name in sorted(made & {"drift_scores", "service_drift_scores"}):
+            console.print(_drift_line(catalog.load(name)))
+        cards = {name for name in made if name.endswith("_card")}
+        for name in sorted(cards | made & {"test_scores", "predictions", "table_predictions"}):
             console.print(f"{name}: {_relative_path(catalog, name)}", soft_wrap=True)
         figures = sorted(name for name in made if name.endswith("_plot"))
         if figures:
@@ -118,6 +121,11 @@ def _verdict_line(verdict: dict[str, Any]) -> str:
     if verdict["passed"]:
         return f"[bold]The champion passes the gate[/bold] of {checks} checks"
     return f"[bold]The champion is refused[/bold] by {len(verdict['refused_by'])} of {checks} checks"
+
+
+def _drift_line(scores: dict[str, Any]) -> str:
+    compared = f"{scores['rows']} rows that model {scores['model_version']} answered"
+    return f"{'No drift' if scores['judged'] else 'Too few to judge'}: {compared}"
 
 
 def _drawings_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:

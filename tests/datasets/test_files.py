@@ -93,6 +93,17 @@ def test_a_folder_that_is_not_there_or_empty_is_said(tmp_path, folder):
         _load(tmp_path / "empty")
 
 
+def test_a_folder_that_may_be_absent_holds_nothing_where_it_is(tmp_path, folder):
+    def load(name):
+        return FilesDataset(filepath=str(tmp_path / name), most_bytes=100, may_be_absent=True).load()
+
+    (tmp_path / "empty").mkdir()
+    assert load("nowhere") == load("empty") == {}
+    assert list(load("drawings")) == ["a.png", "b.png"]
+    with pytest.raises(DatasetError, match="a.png is no folder"):
+        load("drawings/a.png")
+
+
 def test_nothing_is_written_to_what_comes_in(folder):
     with pytest.raises(DatasetError, match="read only"):
         FilesDataset(filepath=str(folder), most_bytes=1).save({})

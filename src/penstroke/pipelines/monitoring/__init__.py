@@ -1,4 +1,4 @@
-"""Is the model still fit: drawing_digits, predictions, kept_profiles -> drift_scores, drift_card, plots, an alarm."""
+"""Is the model still fit: drawing_digits, predictions, reference_profiles -> drift_scores, card, plots, an alarm."""
 
 from .pipeline import create_pipeline
 

@@ -32,7 +32,9 @@ def draw_drift(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]) -> g
     order = sorted(names, key=lambda name: -scores.get(f"psi_{name}", 0))
     parts = dict(zip(("then", "now"), split_sources(compared_digits), strict=True))
     lines = [
-        pd.DataFrame({"value": np.quantile(values, SHARES), "share": SHARES, "rows": when, "column": name})
+        pd.DataFrame(
+            {"value": np.quantile(values, SHARES, method="inverted_cdf"), "share": SHARES, "rows": when, "column": name}
+        )
         for name in order
         for when, part in parts.items()
         if len(values := part[name].dropna().to_numpy(float))
@@ -99,8 +101,9 @@ def draw_drifted_digits(
         figure.update_traces(hoverinfo="skip", hovertemplate=None).update_coloraxes(showscale=False)
         _, incoming = split_sources(compared_digits)
         shown = incoming[~incoming.index.duplicated()].loc[order.index]
-        for note, (name, row) in zip(figure.layout.annotations, shown.iterrows(), strict=True):
-            note.update(_note(str(name), row, str(oddness.loc[[name]].iloc[0].idxmax())))
+        for note in figure.layout.annotations:  # the lowest row comes first
+            row = shown.iloc[int(note.text.partition("=")[2])]
+            note.update(_note(row, str(oddness.loc[[row.name]].iloc[0].idxmax())))
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return figure.update_layout(
         template=TEMPLATE,
@@ -131,7 +134,8 @@ def measure_oddness(compared_digits: pd.DataFrame, columns: list[str]) -> pd.Dat
     return pd.DataFrame(odd, incoming.index)
 
 
-def _note(name: str, row: pd.Series, oddest: str) -> dict[str, Any]:
+def _note(row: pd.Series, oddest: str) -> dict[str, Any]:
+    name = str(row.name)
     short = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
     return {
         "text": f"{escape(short)}<br><b>{row['prediction']}</b>, {row['confidence']:.0%}<br>{oddest} {row[oddest]:.2f}",

@@ -8,7 +8,7 @@ from penstroke.parameters import Parameters
 class Drift(Parameters):
     """When what came in counts as other than what a model came from (``params:drift``)."""
 
-    least_rows: int = Field(ge=2, description="answered rows, and labels, without which nothing is judged")
+    least_rows: int = Field(ge=2, description="answered rows without which nothing is judged")
     significance: float = Field(gt=0, lt=1, description="chance that rows of the same source raise any alarm, at most")
     psi: float = Field(ge=0, description="population stability index, less what chance gives, above which is an alarm")
     bins: int = Field(ge=2, le=100, description="of the index, as many reference digits in each")

@@ -1,4 +1,4 @@
-"""drawing_digits, predictions, kept_profiles -> compared_digits -> drift_scores, drift_card, plots, an alarm."""
+"""drawing_digits, predictions, reference_profiles -> compared_digits -> drift_scores, drift_card, plots, an alarm."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 gather_digits,
-                inputs=["drawing_digits", "predictions", "kept_profiles", "inbox", "params:cleaning"],
+                inputs=["drawing_digits", "predictions", "reference_profiles", "inbox", "params:cleaning"],
                 outputs="compared_digits",
                 name="gather_digits",
             ),

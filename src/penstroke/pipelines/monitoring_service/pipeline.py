@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         inputs={
             "drawing_digits": "served_digits",
             "predictions": "served_predictions",
-            "kept_profiles": "kept_profiles",
+            "reference_profiles": "reference_profiles",
             "inbox": "inbox",
         },
         outputs={name: f"service_{name}" for name in compared.all_outputs()},

@@ -1,0 +1,258 @@
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from benchmarks.hand import STYLES, draw
+from benchmarks.transfer import to_blocks
+from scipy.stats import ks_2samp
+
+from penstroke import contracts
+from penstroke.datasets.idx import IdxDataset
+from penstroke.pipelines.inference.nodes import frame_drawings
+from penstroke.pipelines.inference.parameters import Drawings
+from penstroke.pipelines.monitoring.nodes import (
+    measure_drift,
+    raise_alarm,
+    split_sources,
+    stability_index,
+    write_drift_card,
+)
+from penstroke.pipelines.promotion.parameters import Perturbations
+from penstroke.pipelines.promotion.perturbations import perturb
+from penstroke.pixels import to_images
+
+from ...conftest import base_parameters
+from ...datasets.test_idx import FILES
+from .conftest import CLEANING, VERSION, answers_to, images_of, with_images
+
+PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
+
+
+@pytest.fixture(scope="module")
+def fresh(halves):
+    return halves[1].head(200)
+
+
+@pytest.fixture(scope="module")
+def scores(gather, fresh, drift):
+    return measure_drift(gather(fresh), drift)
+
+
+def test_the_index_of_two_histograms_is_what_it_is_by_hand():
+    by_hand = (0.5 - 0.25) * np.log(0.5 / 0.25) + (0.5 - 0.75) * np.log(0.5 / 0.75)
+
+    assert stability_index(np.array([[500_000, 500_000], [250_000, 750_000]])) == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_the_index_does_not_ask_which_histogram_came_first():
+    counts = np.random.default_rng(0).integers(1, 100, (2, 8))
+
+    assert stability_index(counts) == pytest.approx(stability_index(counts[::-1]))
+
+
+def test_the_index_of_one_source_is_nothing_on_average_however_few_the_rows():
+    random = np.random.default_rng(0)
+    for rows in (100, 1000):
+        found = [
+            stability_index(np.stack([random.multinomial(many, [0.1] * 10) for many in (2000, rows)]))
+            for _ in range(400)
+        ]
+        assert np.mean(found) == pytest.approx(0, abs=0.05 * 200 / rows)
+
+
+def test_bins_that_both_histograms_lack_do_not_count():
+    counts = np.array([[30, 0, 20], [5, 0, 40]])
+
+    assert stability_index(counts) == stability_index(counts[:, [0, 2]])
+
+
+def test_a_column_that_never_varied_and_does_now_is_found_on_either_side(gather, fresh, drift):
+    for column, image in (("darkest_pixel", 0.6 * images_of(fresh)), ("palest_pixel", 60 + 0.7 * images_of(fresh))):
+        scores = measure_drift(gather(with_images(fresh, image)), drift)
+        assert column in scores["alarms"]
+
+
+def test_the_gap_is_that_of_scipy(gather, fresh, drift, scores):
+    then, now = split_sources(gather(fresh))
+    gap = ks_2samp(then["slant"], now["slant"], method="asymp")
+
+    assert (scores["ks_slant"], scores["p_slant"]) == (gap.statistic, gap.pvalue)
+
+
+def test_the_scores_are_flat_and_say_what_was_compared(scores):
+    assert all(isinstance(value, str | int | float | list) for value in scores.values())
+    assert (scores["rows"], scores["reference_rows"], scores["model_version"]) == (200, 1000, VERSION)
+    assert scores["judged"]
+    assert {f"{kind}_{name}" for kind in ("psi", "ks", "p") for name in ("ink_amount", "confidence")} < set(scores)
+    assert {"psi_prediction", "p_prediction"} < set(scores)
+
+
+def test_fresh_digits_of_the_same_source_raise_no_alarm(gather, halves, drift):
+    for seed in range(20):
+        scores = measure_drift(gather(halves[1].sample(200, random_state=seed)), drift)
+        assert scores["alarms"] == []
+
+
+@pytest.mark.parametrize("change", ["inverted", "shift", "rotation", "noise", "thickening", "contrast"])
+def test_changed_digits_raise_an_alarm(gather, fresh, drift, change):
+    images = images_of(fresh)
+    changed = perturb(images, PERTURBATIONS) | {"inverted": 255 - images}
+
+    assert len(measure_drift(gather(with_images(fresh, changed[change])), drift)["alarms"]) >= 3
+
+
+def test_drawings_by_other_hands_raise_an_alarm(gather, fresh, drift):
+    frame = Drawings.model_validate(base_parameters("inference")["drawings"])
+    styles = list(STYLES)
+    files = {name: draw(row % 10, styles[row % len(styles)], row).content for row, name in enumerate(fresh.index)}
+    digits, _ = frame_drawings({name: lambda name=name: files[name] for name in files}, frame, CLEANING)
+    labels = [row % 10 for row in range(len(digits))]
+
+    scores = measure_drift(gather(digits.assign(label=labels)), drift)
+
+    assert {"slant", "edges_rising"} <= set(scores["alarms"])
+
+
+def test_mnist_raises_an_alarm(gather, fresh, drift):
+    if not os.environ.get("PENSTROKE_MNIST"):
+        pytest.skip("PENSTROKE_MNIST names no folder with the four files of MNIST")
+    mnist = IdxDataset(path=os.environ["PENSTROKE_MNIST"], files=FILES, filepath="nothing is kept").load().head(200)
+    blocks = with_images(fresh.assign(label=mnist["label"].to_numpy()), to_blocks(to_images(mnist)))
+
+    assert "ink_amount" in measure_drift(gather(blocks), drift)["alarms"]
+
+
+def test_other_answers_and_less_confidence_raise_an_alarm(gather, fresh, drift):
+    answers = answers_to(fresh)
+
+    doubtful = measure_drift(gather(fresh, answers.assign(confidence=0.6)), drift)
+    one_class = measure_drift(gather(fresh, answers.assign(prediction=8)), drift)
+
+    assert doubtful["alarms"] == ["confidence"]
+    assert one_class["alarms"] == ["prediction"]
+
+
+def test_alarms_come_in_the_order_of_their_size(gather, fresh, drift):
+    scores = measure_drift(gather(with_images(fresh, 255 - images_of(fresh))), drift)
+    sizes = [scores[f"psi_{name}"] for name in scores["alarms"]]
+
+    assert sizes == sorted(sizes, reverse=True)
+    assert min(sizes) > drift.psi
+
+
+def test_a_change_that_is_sure_but_small_raises_none(gather, halves, drift):
+    slightly = halves[1].assign(label=halves[1]["label"])
+    answers = answers_to(slightly)
+    answers["confidence"] -= 1e-9 * (np.arange(len(answers)) % 3 == 0)
+
+    assert measure_drift(gather(slightly, answers), drift)["alarms"] == []
+
+
+def test_few_rows_are_not_judged_and_that_is_said(gather, fresh, drift):
+    gathered = gather(with_images(fresh, 255 - images_of(fresh)).head(drift.least_rows - 1))
+    scores = measure_drift(gathered, drift)
+
+    assert (scores["judged"], scores["alarms"], scores["rows"]) == (False, [], drift.least_rows - 1)
+    assert not [name for name in scores if name.startswith("psi_")]
+    assert "# Drift: too few rows to judge" in write_drift_card(gathered, scores, drift)
+
+
+def test_nothing_that_came_in_is_too_few(gather, fresh, drift):
+    scores = measure_drift(gather(fresh.head(0)), drift)
+
+    assert (scores["rows"], scores["judged"], scores["alarms"]) == (0, False, [])
+
+
+def test_answers_of_other_models_and_rows_without_one_are_left_out_and_counted(gather, fresh, drift):
+    answers = answers_to(fresh).head(180)
+    answers.iloc[:30, answers.columns.get_loc("model_version")] = "ba9876543210"
+
+    scores = measure_drift(gather(fresh, answers), drift)
+
+    counts = [scores[name] for name in ("rows", "rows_of_other_models", "rows_unanswered")]
+    assert counts == [150, 30, 20]
+    assert scores["model_version"] == VERSION
+
+
+def test_answers_may_come_in_several_tables_and_the_last_one_to_a_digit_counts(gather, fresh):
+    former, now = answers_to(fresh).assign(prediction=1), answers_to(fresh)
+
+    gathered = gather(fresh, iter([former, now]))
+
+    assert list(split_sources(gathered)[1]["prediction"]) == list(fresh["label"])
+
+
+def test_a_model_without_a_profile_is_named_and_what_to_do(gather, fresh, profile):
+    with pytest.raises(ValueError, match="no reference profile of model 0123456789ab.*--pipelines=reporting"):
+        gather(fresh, profiles={"ba9876543210": lambda: profile})
+
+
+def test_labels_that_arrived_tell_the_accuracy_by_their_names_alone(gather, fresh, drift):
+    labels = fresh["label"].head(50).to_numpy(copy=True)
+    labels[:5] = 9 - labels[:5]
+    inbox = [*(f"{label}_{name}" for label, name in zip(labels, fresh.index, strict=False)), "7_unknown.png", "README"]
+
+    scores = measure_drift(gather(fresh, inbox=inbox), drift)
+
+    assert (scores["rows_labelled"], scores["accuracy"], scores["accuracy_of_reference"]) == (50, 0.9, 1)
+    assert scores["accuracy_low"] < 0.9 < scores["accuracy_high"]
+    assert scores["alarms"] == []  # five of 200
+
+
+@pytest.mark.parametrize("wrong", [2, 40])
+@pytest.mark.parametrize("labelled", ["all", "what is wrong"])
+def test_many_wrong_answers_raise_an_alarm_and_a_few_do_not_whoever_labels(gather, fresh, drift, wrong, labelled):
+    labels = (fresh["label"] + (np.arange(len(fresh)) < wrong)) % 10
+    labels = labels if labelled == "all" else labels[:wrong]
+
+    scores = measure_drift(gather(fresh, inbox=[f"{label}_{name}" for name, label in labels.items()]), drift)
+
+    assert scores["alarms"] == ["accuracy"] * (wrong == 40)
+    assert 1 - wrong / 200 < scores["accuracy_at_most"] < 1.06 - wrong / 200
+
+
+def test_without_labels_nothing_is_said_of_the_accuracy(scores, gather, fresh, drift):
+    assert scores["rows_labelled"] == 0
+    assert "accuracy" not in scores
+    assert "nobody knows how many answers are right" in write_drift_card(gather(fresh), scores, drift)
+
+
+def test_an_alarm_ends_the_run_in_a_line_and_silence_hands_the_scores_on(scores):
+    alarms = ["slant", "ink_amount", "pieces", "confidence"]
+
+    with pytest.raises(ValueError, match=r"^drift alarm \(slant, ink_amount, pieces and 1 more\): the 200 rows .*$"):
+        raise_alarm(scores | {"alarms": alarms}, "card", "plots")
+    assert raise_alarm(scores, "card", "plots") == scores
+
+
+def test_the_card_lists_every_column_the_most_drifted_first(gather, fresh, drift):
+    gathered = gather(with_images(fresh, 255 - images_of(fresh)))
+    scores = measure_drift(gathered, drift)
+
+    card = write_drift_card(gathered, scores, drift)
+
+    rows = [line.split(" | ") for line in card.splitlines() if line.count(" | ") == 6]
+    assert [row[0].removeprefix("| ") for row in rows[2:]] == sorted(
+        (name[4:] for name in scores if name.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"]
+    )
+    assert card.startswith("# Drift: alarm")
+    assert card.count("**alarm**") == len(scores["alarms"])
+
+
+def test_what_is_gathered_keeps_its_contract(gather, fresh, profile):
+    contracts.COMPARED_DIGITS.validate(gather(fresh, answers_to(fresh).head(150), inbox=[f"3_{fresh.index[0]}"]))
+    contracts.COMPARED_DIGITS.validate(gather(fresh.head(0)))
+    contracts.REFERENCE_PROFILES.validate({VERSION: profile})
+
+
+def test_nothing_that_is_given_is_changed(gather, fresh, profile, drift):
+    before = fresh.copy(), profile.copy()
+    gathered = gather(fresh)
+    kept = gathered.copy()
+
+    write_drift_card(gathered, measure_drift(gathered, drift), drift)
+
+    pd.testing.assert_frame_equal(fresh, before[0])
+    pd.testing.assert_frame_equal(profile, before[1])
+    pd.testing.assert_frame_equal(gathered, kept)

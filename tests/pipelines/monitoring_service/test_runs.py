@@ -1,0 +1,77 @@
+"""Whole runs on what the service was asked and answered."""
+
+import hashlib
+
+import pandas as pd
+import pytest
+
+from penstroke import model_files
+from penstroke.answers import version_of
+from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.pipelines.inference.nodes import answer_digits
+from penstroke.pipelines.inference.parameters import Answers
+
+from ...conftest import ROOT, run_kedro
+from ..inference.test_runs import DATA, run_measured
+from ..monitoring.test_runs import lend_profiles, scores_of
+
+
+@pytest.fixture
+def serve(test_run, project):
+    """Ask the model about digits as the service does, and keep both, in a file for each hundred."""
+    lend_profiles(test_run, project)
+    place = project / DATA / "06_models/production_model.skops"
+    with place.open("rb") as file:
+        model = model_files.load(file)
+
+    receipt = hashlib.sha256(place.read_bytes()).hexdigest()
+    version = version_of(receipt)
+
+    def serve(digits):
+        answers = answer_digits(digits, model, Cleaning(full_ink=16), Answers(sure_from=0.9, chunk_rows=500, shown=1))
+        answers = answers.assign(model_version=version, model_receipt=receipt)
+        for name, table in (("served_digits", digits), ("served_predictions", answers)):
+            folder = project / DATA / "07_model_output" / name
+            folder.mkdir(parents=True)
+            for start in range(0, len(table), 100):
+                table[start : start + 100].to_parquet(folder / f"{start}.parquet")
+        return project
+
+    return serve
+
+
+@pytest.fixture(scope="module")
+def fresh(test_run):
+    """Test rows, as they came in."""
+    digits = pd.read_parquet(test_run / "03_primary/digits.parquet").query("split == 'test'")
+    return pd.read_parquet(ROOT / "data/01_raw/digits.parquet").loc[digits.index].drop(columns="label")
+
+
+def test_digits_as_the_model_knows_them_raise_no_alarm_and_nothing_is_done_twice(serve, fresh):
+    project = serve(fresh)
+
+    said, _ = run_measured(project, "--pipelines=monitoring_service")
+
+    assert f"No drift: {len(fresh)} rows that model" in said
+    assert scores_of(project, "service_drift_scores")["alarms"] == []
+    assert scores_of(project, "service_silent_drift_scores")["judged"]
+    assert not (project / DATA / "08_reporting/drift_scores.json").exists()
+    assert "nothing has changed" in run_measured(project, "--changed", "--pipelines=monitoring_service")[0]
+
+
+def test_inverted_digits_raise_an_alarm(serve, fresh):
+    project = serve(16 - fresh)
+
+    result = run_kedro("run", "--env=test", "--pipelines=monitoring_service", cwd=project)
+
+    assert result.returncode == 1
+    assert "drift alarm (" in result.stderr
+    assert len(result.stderr.splitlines()) <= 3
+    assert "ink_amount" in scores_of(project, "service_drift_scores")["alarms"]
+
+
+def test_a_service_that_was_not_asked_is_said(serve, fresh):
+    result = run_kedro("run", "--env=test", "--pipelines=monitoring_service", cwd=serve(fresh.head(0)))
+
+    assert result.returncode == 1
+    assert "served_digits is a folder without a file" in result.stderr
