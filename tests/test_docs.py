@@ -155,6 +155,15 @@ def test_the_figures_of_the_guards_are_those_that_the_benchmark_kept():
     )
 
 
+@pytest.mark.parametrize("name", ["serving", "serving_mnist"])
+def test_the_figures_of_the_service_are_those_that_the_benchmark_kept(name):
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept(name)["rows"]:
+        cells = (row["server"], row["load"], f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}", str(row["images_per_s"]))
+        assert f"| {' | '.join(cells)} | {row['cpu_ms_per_image']:.3f} |" in figures
+
+
 def test_the_figures_of_drift_are_those_that_the_benchmark_kept():
     figures = (ROOT / "docs/figures.md").read_text()
 
