@@ -388,7 +388,7 @@ def test_a_missing_model_is_told_in_one_line(kedro):
     assert result.returncode == 1
     assert result.stderr == (
         "Error: there is no production model at data/06_models/production_model.skops; "
-        "make it by `kedro run --pipelines=promotion`\n"
+        "make it by `kedro run --pipelines=__default__,promotion`\n"
     )
 
 

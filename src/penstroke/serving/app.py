@@ -20,6 +20,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from penstroke import __version__
+from penstroke.contracts import CLASSES
 from penstroke.pipelines.inference.framing import frame_picture
 from penstroke.pipelines.inference.nodes import frame_drawing
 
@@ -119,7 +120,7 @@ FEEDBACK_BODY = {
                 "type": "object",
                 "properties": {
                     "image": _FILE,
-                    "label": {"type": "integer", "minimum": 0, "maximum": 9},
+                    "label": {"type": "integer", "minimum": CLASSES[0], "maximum": CLASSES[-1]},
                     "digit_id": {"type": "string", "pattern": r"^[0-9a-f]{32}\.(png|jpg)$"},
                 },
                 "required": ["image", "label", "digit_id"],
@@ -134,7 +135,7 @@ class Feedback(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    label: int = Field(ge=0, le=9)
+    label: int = Field(ge=CLASSES[0], le=CLASSES[-1])
     digit_id: str = Field(pattern=r"^[0-9a-f]{32}\.(png|jpg)$")
 
 

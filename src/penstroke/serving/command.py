@@ -41,7 +41,7 @@ def serve(env: str | None, host: str, port: int) -> None:
     if shelf.is_empty():
         raise click.ClickException(
             f"there is no production model at {os.path.relpath(shelf.place)}; make it by "
-            f"`kedro run --pipelines=promotion{f' --env={env}' if env else ''}`"
+            f"`kedro run --pipelines=__default__,promotion{f' --env={env}' if env else ''}`"
         )
     choices = Serving.model_validate(context.params["serving"])
     with threadpool_limits(choices.threads):
