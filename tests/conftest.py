@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, where tests are divided among processes, those of a file and those that use one test run."""
     for item in items:
