@@ -25,6 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "test_run" if "test_run" in item.fixturenames else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: "torture" not in item.nodeid)  # the long ones first, so that no process ends up alone
 
 
 def base_parameters(pipeline: str) -> dict:

@@ -95,7 +95,9 @@ def test_a_class_that_never_occurs_takes_no_part_in_the_scores():
 
 
 def test_a_class_that_the_model_does_not_know_has_no_recall_and_costs_dearly():
-    scores = score_test_rows(_answers([0, 1, 2, 2], [[0.8, 0.2], [0.2, 0.8], [0.9, 0.1], [0.9, 0.1]]), SCORING)
+    answers = _answers([0, 1, 2, 2], [[0.8, 0.2], [0.2, 0.8], [0.9, 0.1], [0.9, 0.1]])
+
+    scores = score_test_rows(answers, RECEIPT, SCORING)
 
     assert scores["recall_2"] == 0
     assert scores["log_loss"] > 10
