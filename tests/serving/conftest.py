@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from coverage import Coverage
 from PIL import Image, ImageDraw
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -29,7 +30,7 @@ from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pixels import pixel_columns, scale_ink
 
-from ..conftest import copy_project
+from ..conftest import ROOT, copy_project
 from ..guards.test_receipts import RECEIPT
 
 
@@ -46,10 +47,18 @@ class Running:
         return httpx.Client(base_url=self.address, timeout=30, **options)
 
 
+def _watched() -> list[str]:
+    """Let the coverage of the tests, where it is asked for, see what runs in the process of the service."""
+    if not Coverage.current():
+        return []
+    places = f"--rcfile={ROOT}/pyproject.toml", f"--data-file={ROOT}/.coverage"
+    return ["-m", "coverage", "run", "--parallel-mode", *places]
+
+
 @contextmanager
 def running(project: Path, *arguments: str, **environment: str) -> Iterator[Running]:
     """Run ``kedro serve`` on a free port."""
-    command = [sys.executable, "-m", "kedro", "serve", "--port=0", *arguments]
+    command = [sys.executable, *_watched(), "-m", "kedro", "serve", "--port=0", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     process = subprocess.Popen(command, cwd=project, env=os.environ | environment, **pipes)
     lines = []
