@@ -69,8 +69,17 @@ class Machines(OneVsRestClassifier):  # type: ignore[misc]
 
     def decision_function(self, rows: np.ndarray) -> np.ndarray:
         """Give the margin of each class, (n, classes)."""
+        from sklearn.svm import _libsvm  # noqa: PLC0415 # private: where it is gone, the model is asked with tables
+
         rows = np.ascontiguousarray(rows, np.float64)
-        return np.array([-machine._dense_decision_function(rows).ravel() for machine in self.estimators_]).T
+        margins = [
+            _libsvm.decision_function(
+                rows, one.support_, one.support_vectors_, one._n_support, one._dual_coef_, one._intercept_,
+                one._probA, one._probB, kernel=one.kernel, degree=one.degree, coef0=one.coef0, gamma=one._gamma,
+            )
+            for one in self.estimators_
+        ]  # fmt: skip
+        return -np.array(margins).reshape(len(margins), len(rows)).T
 
 
 def for_arrays(model: ClassifierMixin, probe: pd.DataFrame) -> ClassifierMixin:
