@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
+from sklearn.utils.extmath import softmax
 
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.feature_engineering.patches import PatchDictionary
@@ -59,7 +60,11 @@ class Tempered:
 
     def predict_proba(self, rows: np.ndarray) -> np.ndarray:
         """Give the probability of each class, (n, classes)."""
-        probabilities = self._calibrator.predict(self._score(rows))
+        scores = self._score(rows)
+        if scores.ndim == 2 and (scores < 0).any():  # margins, which the calibrator finds out in ten more steps
+            probabilities = softmax(self._calibrator.beta_ * scores)
+        else:
+            probabilities = self._calibrator.predict(scores)
         probabilities[(probabilities > 1) & (probabilities <= 1 + 1e-5)] = 1  # as the original does
         return probabilities
 
