@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,9 @@ def keep(name: str, table: pd.DataFrame, **facts: Any) -> None:
     for fact, value in facts.items():
         print(f"{fact}: {value}")
     RESULTS.mkdir(exist_ok=True)
+    given = [re.sub("^/.*|(?<==)/.*", "PATH", argument) for argument in sys.argv[1:]]  # whose machine it is, is no fact
     content = {
-        "command": " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        "command": " ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *given]),
         **facts,
         "rows": table.to_dict(orient="records"),
     }
