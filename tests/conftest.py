@@ -11,21 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 from kedro.framework.startup import bootstrap_project
 
 from penstroke.pipelines.feature_engineering.parameters import Features
 
 ROOT = Path(__file__).parents[1]
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where tests are divided among processes, those of a file and those that use one test run."""
-    for item in items:
-        group = "test_run" if "test_run" in item.fixturenames else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: "torture" not in item.nodeid)  # the long ones first, so that no process ends up alone
 
 
 def base_parameters(pipeline: str) -> dict:
@@ -64,16 +56,22 @@ def kedro(project: Path) -> Kedro:
 
 @pytest.fixture(scope="session")
 def test_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of data that ``kedro run --env=test`` has made in the project itself."""
-    notes, kept = ROOT / ".viz", tmp_path_factory.mktemp("notes") / "viz"  # what Kedro-Viz notes of a user's own run
-    if notes.exists():
-        shutil.copytree(notes, kept)
-    result = run_kedro("run", "--env=test", cwd=ROOT)
-    assert result.returncode == 0, result.stderr
+    """The folder of data that ``kedro run --env=test`` has made in the project itself, once for all processes."""
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    shared = tmp_path_factory.getbasetemp() if alone else tmp_path_factory.getbasetemp().parent
+    notes, kept, done = ROOT / ".viz", shared / "viz", shared / "test_run.done"
+    with FileLock(shared / "test_run.lock"):
+        if not done.exists():
+            if notes.exists():  # what Kedro-Viz notes of a user's own run
+                shutil.copytree(notes, kept)
+            result = run_kedro("run", "--env=test", cwd=ROOT)
+            assert result.returncode == 0, result.stderr
+            done.touch()
     yield ROOT / "build/test/data"
-    shutil.rmtree(notes)
-    if kept.exists():
-        shutil.copytree(kept, notes)
+    if alone:  # else another process may still look at the notes of this run
+        shutil.rmtree(notes)
+        if kept.exists():
+            shutil.copytree(kept, notes)
 
 
 @pytest.fixture(scope="session")
