@@ -20,7 +20,7 @@ from .gate import Gate, ImpatientProtocol
 from .parameters import Serving
 from .production import Shelf
 
-TOKEN = "PENSTROKE_TOKEN"  # noqa: S105
+TOKEN = "PENSTROKE_TOKEN"  # noqa: S105  # nosec B105 # the name of the variable, not its value
 
 
 def serve(env: str | None, host: str, port: int) -> None:
