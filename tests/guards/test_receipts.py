@@ -2,7 +2,7 @@ import hashlib
 from threading import Timer
 
 import pytest
-from kedro.io import AbstractDataset, CachedDataset, Version
+from kedro.io import CachedDataset, MemoryDataset, Version
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.partitions import PartitionedDataset
 
@@ -124,24 +124,8 @@ def test_a_file_of_another_machine_is_known_by_its_bytes_too():
     assert content_of(far)[0] == hashlib.sha256(b"[\n  1\n]").hexdigest()
 
 
-def test_what_is_no_file_is_known_by_what_it_loads(tmp_path):
-    class Table(AbstractDataset):
-        def __init__(self, rows):
-            self.rows = rows
-
-        def load(self):
-            return self.rows
-
-        def save(self, data):
-            raise NotImplementedError
-
-        def _exists(self):
-            return True
-
-        def _describe(self):
-            return {}
-
-    one, same, other = Table([1]), Table([1]), Table([2])
+def test_what_is_no_file_is_known_by_what_it_loads():
+    one, same, other = MemoryDataset([1]), MemoryDataset([1]), MemoryDataset([2])
 
     assert content_of(one) == content_of(same) != content_of(other)
 
