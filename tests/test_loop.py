@@ -37,8 +37,10 @@ def test_the_loop_closes(tmp_path):
         browser.get(service.address)
         draw(browser, (-60, -80), (60, -80), (-20, 90))
         draw(browser, (-50, 10), (50, 10))
-        wait_for(lambda: text(browser, "answer").startswith(("It is", "Not sure")))
-        browser.find_element(By.CSS_SELECTOR, "#labels input[value='7']").click()
+        seven = "#labels input[value='7']"
+        wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, f"{seven}:enabled"))
+        assert text(browser, "answer").startswith(("It is", "Not sure"))
+        browser.find_element(By.CSS_SELECTOR, seven).click()
         browser.find_element(By.CSS_SELECTOR, "#feedback button").click()
         wait_for(lambda: text(browser, "stored").startswith("Stored as 7"))
         (corrected,) = (project / DATA / "01_raw/inbox").iterdir()

@@ -4,7 +4,9 @@ import json
 from itertools import pairwise
 from time import monotonic, sleep
 
+import numpy as np
 import pytest
+from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
@@ -79,6 +81,32 @@ def test_what_was_wrong_lands_in_the_inbox_with_its_right_label(page, service):
     (stored,) = set(inbox.glob("*")) - before
     assert stored.name.startswith("7_")
     assert stored.read_bytes().startswith(b"\x89PNG")
+
+
+def test_only_the_drawing_that_was_answered_can_be_corrected(page, service):
+    inbox = service.project / "data/01_raw/inbox"
+    before = set(inbox.glob("*")) if inbox.exists() else set()
+    draw_a_one(page)
+    seven = page.find_element(By.CSS_SELECTOR, "#labels input[value='7']")
+    paper = page.find_element(By.ID, "paper")
+
+    ActionChains(page).move_to_element_with_offset(paper, -60, 0).click_and_hold().move_by_offset(120, 0).perform()
+    sleep(0.5)
+    could_correct_half = seven.is_enabled()
+    ActionChains(page).release().perform()
+    wait_for(seven.is_enabled)
+    seven.click()
+    page.find_element(By.CSS_SELECTOR, "#feedback button").click()
+    wait_for(lambda: page.find_element(By.ID, "stored").text.startswith("Stored as 7"))
+
+    assert not could_correct_half
+    (stored,) = set(inbox.glob("*")) - before
+    ink = np.asarray(Image.open(stored))[..., 3] > 0
+    shown = page.execute_script(
+        "const {width, height} = paper, image = paper.getContext('2d').getImageData(0, 0, width, height);"
+        "return [...image.data].filter((_, place) => place % 4 === 3)"
+    )
+    np.testing.assert_array_equal(ink.ravel(), np.array(shown) > 0)
 
 
 def test_a_digit_can_be_drawn_by_keyboard_alone(page):

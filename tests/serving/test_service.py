@@ -257,7 +257,7 @@ def strict(tmp_path, fit_model):
     project = copy_project(tmp_path / "project")
     promote(project, fit_model(5))
     choose(project, batch_images=50, queue_images=100, picture_counts=50, inbox_files=2, kept_files=2)
-    choose(project, body_timeout_s=0.5, head_timeout_s=0.5, flush_every_s=0.1, look_every_s=0.1)
+    choose(project, body_timeout_s=0.5, flush_every_s=0.1, look_every_s=0.1)
     return project
 
 
@@ -275,6 +275,7 @@ def test_a_full_queue_says_when_to_come_again(strict):
 def test_who_sends_too_slowly_is_left(strict):
     post = b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
     heads = [b"", b"GET / HT", post, post + b"Content-Length: 9\r\n\r\nx"]
+    choose(strict, head_timeout_s=0.5)
     with running(strict) as service:
         port = int(service.address.rpartition(":")[2])
         for head in heads:

@@ -82,14 +82,15 @@ class Shelf:
     """
 
     def __init__(self, context: KedroContext) -> None:
-        self._dataset = context.catalog[NAME]
+        catalog = context.catalog  # made anew whenever it is asked for
+        self._dataset = catalog[NAME]
         self.choices = Choices.of(context.params)
         data = str(context.config_loader["globals"]["data"])
         project = context.project_path
         self._receipt = f"{receipt_folder(project, data)}/{NAME}.json"
         self._card = f"{data if '://' in data else project / data}/08_reporting/model_card.md"
         self.place, self.inbox, self.digits, self.predictions = (
-            str(context.catalog[name]._describe()["filepath"])
+            str(catalog[name]._describe()["filepath"])
             for name in (NAME, "inbox", "served_digits", "served_predictions")
         )
 

@@ -1,6 +1,7 @@
 "use strict";
 const by = (id) => document.getElementById(id);
 const paper = by("paper"), pen = paper.getContext("2d"), answer = by("answer");
+const correction = document.querySelector("#feedback fieldset");
 const WIDTH = 18, STEP = 7, WAIT_MS = 120; // pixels of the paper; after a stroke
 let drawing = null; // what was answered last: the file and its digit_id
 let asked = 0; // so that a late answer does not replace a newer one
@@ -17,6 +18,10 @@ function stroke(from, to) {
   pen.lineTo(to.x + 0.01, to.y);
   pen.stroke();
   ink = true;
+  // what is on the paper was not answered yet: an answer to less of it is late, and nobody can correct it
+  clearTimeout(waiting);
+  asked += 1;
+  correction.disabled = true;
 }
 
 function place(event) {
@@ -104,6 +109,7 @@ function say(text, unsure = false) {
   answer.textContent = text;
   answer.classList.toggle("unsure", unsure);
   for (const part of ["likeliest", "seen-part", "feedback"]) by(part).hidden = !drawing;
+  correction.disabled = false;
   by("stored").textContent = "";
 }
 
