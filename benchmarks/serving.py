@@ -1,6 +1,7 @@
 """How fast, steady and hard to break is the service? ``python -m benchmarks.serving [--env mnist] [--mlflow …]``.
 
-Asks ``kedro serve`` of an environment that has a production model. The service has one core and the caller another.
+Asks ``kedro serve`` of an environment that has a production model. The service has one core and the caller another. The
+shipped model is asked about images of 28 x 28 too, which have to be framed first.
 With ``--mlflow`` and the Python of an environment that has MLflow, ``mlflow models serve`` answers rows of the same
 model's features in turn with it. ``--steady`` sends 100,000 requests and looks at the memory, ``--rubbish`` 10,000 that
 are at fault.
@@ -36,6 +37,7 @@ from .project import ROOT, keep, load_project
 SERVICE_CORE, CALLER_CORE = 0, 1
 KINDS = [("one image, one connection", 1, 1, 1000), ("one image, 16 connections", 16, 1, 4000)]
 KINDS += [("1,000 images, one connection", 1, 1000, 8)]
+LIBRARIES = "import fastapi, kedro.framework.cli, kedro.framework.session, pandas, pandera.pandas, skops.io, uvicorn"
 
 
 class Caller:
@@ -110,8 +112,10 @@ async def _status(port: int, path: str) -> int:
     return int(head[9:12] or 0)
 
 
-def measure(pid: int, port: int, path: str, bodies: dict[int, bytes], share: float = 1) -> Iterator[dict[str, Any]]:
-    """Yield a row for each kind of load, after some requests that warm up."""
+def measure(
+    pid: int, port: int, path: str, bodies: dict[int, bytes], *, share: float = 1, form: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each kind of load, after some requests that warm up; ``form`` says what is special of it."""
     for kind, connections, images, most in KINDS:
         requests = max(connections, round(share * most))
         caller = Caller(port, path, bodies[images])
@@ -119,13 +123,20 @@ def measure(pid: int, port: int, path: str, bodies: dict[int, bytes], share: flo
         before = cpu_s(pid)
         times, seconds, statuses = asyncio.run(caller.call(connections, requests))
         yield {
-            "load": kind,
+            "load": kind.replace(",", f"{form},", 1) if images == 1 else kind.replace("images", f"images{form}"),
             "p50_ms": round(float(np.percentile(times, 50)), 2),
             "p99_ms": round(float(np.percentile(times, 99)), 2),
             "images_per_s": round(requests * images / seconds),
             "cpu_ms_per_image": round(1000 * (cpu_s(pid) - before) / requests / images, 3),
             "statuses": dict(statuses),
         }
+
+
+def importing_s() -> float:
+    """Give the seconds in which a plain script on the service's core imports the libraries that the service needs."""
+    start = time.perf_counter()
+    subprocess.run(["taskset", "-c", str(SERVICE_CORE), sys.executable, "-c", LIBRARIES], check=True)  # noqa: S607
+    return round(time.perf_counter() - start, 2)
 
 
 def cpu_s(pid: int) -> float:
@@ -188,6 +199,11 @@ def mlflow_rows(python: str, model_path: Path, rows: pd.DataFrame) -> Iterator[d
                 yield {"server": "mlflow models serve"} | row
 
 
+def _bodies(images: np.ndarray) -> dict[int, bytes]:
+    given = images.tolist()
+    return {count: json.dumps({"images": given[:count]}, separators=(",", ":")).encode() for count in (1, 1000)}
+
+
 def _split(rows: pd.DataFrame) -> bytes:
     return json.dumps({"dataframe_split": {"columns": list(rows), "data": rows.to_numpy().tolist()}}).encode()
 
@@ -198,16 +214,21 @@ def main(chosen: argparse.Namespace) -> None:
     raw_digits, parameters = load_project(chosen.env, **({"source": chosen.source} if chosen.source else {}))
     digits = raw_digits[pixel_columns(raw_digits)].tail(1000)
     form, ink = (parameters["drawings"].rows, parameters["drawings"].columns), parameters["cleaning"].full_ink
-    images = digits.to_numpy().reshape(-1, *form).tolist()
-    bodies = {count: json.dumps({"images": images[:count]}, separators=(",", ":")).encode() for count in (1, 1000)}
+    images = digits.to_numpy().reshape(-1, *form)
+    bodies = _bodies(images)
     data = ROOT / ("data" if chosen.env == "base" else f"data/{chosen.env}")
     model_path = data / "06_models/production_model.skops"
     shutil.rmtree(data / "07_model_output/served_digits", ignore_errors=True)
     command = [sys.executable, "-m", "kedro", "serve", f"--env={chosen.env}", "--port=8125"]
     with process(command, 8125, "/ready") as (pid, _):
-        rows = [{"server": "kedro serve"} | row for row in measure(pid, 8125, "/v1/predictions", bodies)]
+        rows = list(measure(pid, 8125, "/v1/predictions", bodies))
+        if images.shape[1:] == (8, 8):
+            larger = np.pad(np.kron(images * (255 // ink), np.ones((1, 3, 3), int)), ((0, 0), (2, 2), (2, 2)))
+            rows += measure(pid, 8125, "/v1/predictions", _bodies(larger), form=" of 28 x 28")
+    rows = [{"server": "kedro serve"} | row for row in rows]
     starts = []
     facts: dict[str, Any] = {"env": chosen.env, "bytes_of_the_model": model_path.stat().st_size}
+    facts["importing_s"] = [importing_s() for _ in range(3)]
     for _ in range(3):
         with process(command, 8125, "/ready") as (pid, seconds):
             starts.append(round(seconds, 2))

@@ -106,6 +106,36 @@ def test_numbers_of_another_size_are_framed_like_a_drawing(client):
     assert np.array(found["seen"]).shape == (8, 8)
 
 
+@pytest.mark.parametrize("full", [1, 16, 255, 65535])
+@pytest.mark.parametrize("paper", [0, 1])
+def test_numbers_of_another_size_may_have_any_scale_and_be_negatives(client, full, paper):
+    image = np.zeros((28, 28), int)
+    image[4:24, 12:15] = 1
+    image[[10, 20], 20] = 1  # specks
+    plain = ask(client, [(16 * image).tolist()]).json()["predictions"][0]
+
+    (found,) = ask(client, [(full * np.abs(paper - image)).tolist()]).json()["predictions"]
+
+    assert found["prediction"] == 1
+    assert found["seen"] == plain["seen"]
+
+
+def test_a_whole_batch_may_be_of_another_size(client):
+    images = np.pad(np.array(numbers(1000)), ((0, 0), (10, 10), (10, 10))).tolist()
+
+    response = ask(client, images)
+
+    assert response.status_code == 200
+    assert len(response.json()["predictions"]) == 1000
+
+
+def test_what_never_fits_the_queue_is_refused_at_once(client):
+    response = client.post("/v1/predictions", files=[("image", ("any", drawn()))] * 81)
+
+    assert response.status_code == 413
+    assert "send fewer images at once" in response.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("content", "headers", "status", "told"),
     [
@@ -116,7 +146,7 @@ def test_numbers_of_another_size_are_framed_like_a_drawing(client):
         (b'{"images": [[[-1]]]}', NUMBERS, 422, "images.0.0.0: .* greater than or equal to 0"),
         (b'{"images": [[[1, 2], [3]]]}', NUMBERS, 422, "images.0: its rows differ in length"),
         (b'{"images": [[]]}', NUMBERS, 422, "images.0: it is empty"),
-        (b'{"images": [[[17]]]}', NUMBERS, 422, "images.0: ink is 16, found 17"),
+        (json.dumps({"images": [[[17] * 8] * 8]}).encode(), NUMBERS, 422, "images.0: ink is 16, found 17"),
         (b'{"images": [[[1]]]}', NUMBERS, 422, "images.0: it has 1 x 1 pixels"),
         (json.dumps({"images": np.zeros((1, 40, 40), int).tolist()}).encode(), NUMBERS, 422, "there is no ink"),
         (b'{"images": [[[1]]], "more": 1}', NUMBERS, 422, "more: Extra inputs"),

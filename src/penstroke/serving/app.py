@@ -21,13 +21,13 @@ from starlette.exceptions import HTTPException
 
 from penstroke import __version__
 from penstroke.contracts import CLASSES
-from penstroke.pipelines.inference.framing import frame_picture
+from penstroke.pipelines.inference.framing import frame_ink
 from penstroke.pipelines.inference.nodes import frame_drawing
 
-from .desk import Answered, Desk, FullError
+from .desk import Answered, Desk, FullError, NeverFitsError
 from .gate import Figures
 from .parameters import Serving
-from .production import Production, Shelf
+from .production import Choices, Production, Shelf
 from .store import InboxFullError, Keeper, Served, put_into_inbox
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg"}
 SIGNS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
 LEAST_SIDE = 4  # of an image as numbers, as of a picture
 MOST_VALUE = 65535
+AT_ONCE = 4096  # pixels that are framed while other requests wait
+FRAMING_COUNTS, PIXELS_COUNT = 2, 10_000  # to frame an image takes as long as to answer two, and one per pixels
 
 
 class Images(BaseModel):
@@ -48,7 +50,8 @@ class Images(BaseModel):
         Field(
             min_length=1,
             description="each a list of rows, from 0 (paper) to full_ink (GET /v1/model says how much that is). "
-            "In the size of the training images they are taken as they are; others are framed like a drawing",
+            "In the size of the training images they are taken as they are; others are framed like a drawing, "
+            "and their ink may have any scale, such as 0 to 255",
         ),
     ]
 
@@ -177,19 +180,15 @@ class Service:
         frame = own.drawings.model_copy(update={"most_pixels": min(own.drawings.most_pixels, self.choices.most_pixels)})
         return await self._beside(frame_drawing, content, frame, own.cleaning)
 
-    async def frame_numbers(self, image: np.ndarray) -> np.ndarray:
-        """Do so with an image of another size, (height, width) from 0 to full ink.
+    async def frame_numbers(self, images: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """Do so with images of another size, (height, width) from 0 to full ink, by their numbers in the request.
 
         Raises:
-            ValueError: it is too small or large, or there is no ink in it.
+            ValueError: one, which is named, is too small or large, or there is no ink in it.
         """
-        own = self.model.choices
-        if min(image.shape) < LEAST_SIDE or max(image.shape) > own.drawings.side:
-            raise ValueError(f"it has {image.shape[0]} x {image.shape[1]} pixels; send it as a PNG file")
-        picture = np.zeros((*image.shape, 4), np.float32)
-        picture[..., 3] = image / np.float32(own.cleaning.full_ink)  # ink of no colour, on no paper
-        framed = await self._beside(frame_picture, picture, own.drawings)
-        return np.rint(own.cleaning.full_ink * framed).astype(np.uint16)
+        if sum(image.size for image in images.values()) <= AT_ONCE:  # another thread takes longer to be asked
+            return _frame_numbers(images, self.model.choices)
+        return await self._beside(_frame_numbers, images, self.model.choices)
 
     async def _beside(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.framer, function, *arguments)
@@ -256,6 +255,10 @@ def build_app(service: Service) -> FastAPI:
     async def full(request: Request, error: FullError) -> Response:  # noqa: ARG001
         headers = {"Retry-After": str(service.choices.retry_after_s)}
         return JSONResponse({"detail": str(error)}, 503, headers)
+
+    @app.exception_handler(NeverFitsError)
+    async def never_fits(request: Request, error: NeverFitsError) -> Response:  # noqa: ARG001
+        return JSONResponse({"detail": str(error)}, 413)
 
     return app
 
@@ -373,16 +376,16 @@ async def _predict_numbers(service: Service, body: bytes) -> Response:
             raise HTTPException(422, f"images.{number}: its rows differ in length") from None
         if arrays[-1].ndim != 2 or not arrays[-1].size:
             raise HTTPException(422, f"images.{number}: it is empty")
-        if (highest := arrays[-1].max()) > own.cleaning.full_ink:
+        if arrays[-1].shape == form and (highest := arrays[-1].max()) > own.cleaning.full_ink:
             raise HTTPException(422, f"images.{number}: ink is {own.cleaning.full_ink}, found {highest}")
     framed = {number for number, array in enumerate(arrays) if array.shape != form}
-    room = count + (service.choices.picture_counts - 1) * len(framed)
+    room = count + sum(FRAMING_COUNTS + arrays[number].size // PIXELS_COUNT for number in framed)
     async with service.desk.room(room, service.choices.answer_timeout_s):
-        for number in framed:
-            try:
-                arrays[number] = await service.frame_numbers(arrays[number])
-            except ValueError as error:
-                raise HTTPException(422, f"images.{number}: {error}") from None
+        try:
+            for number, image in (await service.frame_numbers({number: arrays[number] for number in framed})).items():
+                arrays[number] = image
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
         return await _respond(service, [f"{uuid4().hex}.png" for _ in arrays], np.stack(arrays), framed)
 
 
@@ -399,6 +402,19 @@ async def _predict_files(service: Service, files: list[bytes]) -> Response:
                 raise HTTPException(422, f"image {number}: {error}") from None
             names.append(f"{uuid4().hex}{SIGNS.get(content[:3], '.png')}")
         return await _respond(service, names, np.stack(arrays), set(range(len(arrays))))
+
+
+def _frame_numbers(images: dict[int, np.ndarray], choices: Choices) -> dict[int, np.ndarray]:
+    most, full_ink, framed = choices.drawings.side, choices.cleaning.full_ink, {}
+    for number, image in images.items():
+        try:
+            if min(image.shape) < LEAST_SIDE or max(image.shape) > most:
+                raise ValueError(f"it has {image.shape[0]} x {image.shape[1]} pixels; send it as a PNG file")
+            ink = image / np.float32(max(full_ink, image.max()))
+            framed[number] = np.rint(full_ink * frame_ink(ink, choices.drawings)).astype(np.uint16)
+        except ValueError as error:
+            raise ValueError(f"images.{number}: {error}") from None
+    return framed
 
 
 def _refuse_many(service: Service, count: int) -> None:

@@ -16,6 +16,10 @@ class FullError(RuntimeError):
     """There is no room in the queue, or the answer did not come in time."""
 
 
+class NeverFitsError(ValueError):
+    """A request asks for more than the queue can hold, however long it waits."""
+
+
 @dataclass(frozen=True)
 class Answered:
     """What became of some images."""
@@ -56,8 +60,11 @@ class Desk:
         """Hold room for some images, for as long as their answer may take.
 
         Raises:
+            NeverFitsError: there never is so much.
             FullError: there is none, or the time is over.
         """
+        if images > self._room:
+            raise NeverFitsError("it is more work than one request may make; send fewer images at once")
         if self.inside + images > self._room:
             raise FullError("the queue is full")
         self.inside += images

@@ -3,7 +3,7 @@ import pytest
 from benchmarks.hand import trace, write
 from scipy import ndimage
 
-from penstroke.pipelines.inference.framing import find_ink, frame_picture, place_digit
+from penstroke.pipelines.inference.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digit
 from penstroke.pipelines.inference.parameters import Drawings
 
 from ...conftest import base_parameters
@@ -193,6 +193,24 @@ def test_a_picture_of_which_a_large_part_is_something_else_is_refused(frame):
 
     with pytest.raises(ValueError, match="neither paper nor ink"):
         frame_picture(picture, frame)
+
+
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize("paper", [0, 1])
+def test_ink_alone_is_framed_like_a_picture_of_it(frame, frame_of_mnist, digit, paper):
+    ink = _ink(digit, side=28, tall=0.7, pen=0.1).astype(np.float32)
+    ink[[3, 24], [2, 25]] = 1  # specks
+
+    for chosen in (frame, frame_of_mnist):
+        framed = frame_ink(np.abs(paper - ink), chosen)
+        assert framed.shape == (chosen.rows, chosen.columns)
+        assert _apart(framed, frame_picture(_picture(ink), chosen)) < 0.05
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_an_image_without_ink_is_told(frame, level):
+    with pytest.raises(NoInkError, match="there is no ink"):
+        frame_ink(np.full((28, 28), level, np.float32), frame)
 
 
 @pytest.mark.parametrize("seed", range(40))

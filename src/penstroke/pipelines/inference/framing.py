@@ -7,7 +7,6 @@ digit is then cut out, brought to the size and the stroke of the training images
 import math
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from penstroke.pipelines.feature_engineering.images import enlarge
@@ -25,6 +24,7 @@ INNER = 0.2  # length of a piece inside, as a share of the longest, that makes t
 SCAN_EDGE = 0.06  # width of what a scan may show round the paper, as a share of its side
 LEAST_SHEET = 0.3  # of paper that lies on something else, as a share of the picture
 SHEET_IS_PAPER = 0.8  # share of such a sheet that is not ink
+EIGHT = np.ones((3, 3), bool)  # pixels touch at their corners too
 FINE_ROWS = 64  # the digit is shaped on a grid of so many rows at least
 
 
@@ -54,6 +54,31 @@ def frame_picture(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
     return place_digit(ink, drawings)
 
 
+def frame_ink(ink: np.ndarray, drawings: Drawings) -> np.ndarray:
+    """Bring a digit on even paper, as a scan or a program gives it, to the frame of the training images.
+
+    What :func:`frame_picture` does against colour, light and whatever else a photograph shows is left out, so this
+    takes a fifth of the time.
+
+    Args:
+        ink: (height, width) float32 from 0 to 1 (full ink), no photograph; the paper is what most of its edge shows.
+        drawings: what counts as ink, and the frame.
+
+    Returns:
+        (rows, columns) float32 from 0 (paper) to 1 (ink).
+
+    Raises:
+        NoInkError: nothing stands out from the paper.
+    """
+    edge = np.concatenate([ink[0], ink[-1], ink[1:-1, 0], ink[1:-1, -1]])
+    differing = np.abs(ink - np.partition(edge, len(edge) // 2)[len(edge) // 2])
+    least = _least_pixels(ink.size)
+    peak = np.partition(differing, -least, axis=None)[-least]
+    if peak < drawings.least_contrast:
+        raise NoInkError(f"there is no ink: nothing differs from the paper by more than {peak:.3f}")
+    return place_digit(_without_specks(np.minimum(differing / peak, 1), drawings.speck), drawings)
+
+
 def find_ink(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
     """Tell ink from paper.
 
@@ -74,7 +99,7 @@ def find_ink(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
     """
     longer = max(picture.shape[:2])
     differing = ndimage.gaussian_filter(picture - _paper(picture), (longer / 400, longer / 400, 0))
-    least = max(4, round(INK_SHARE * differing[..., 0].size))
+    least = _least_pixels(differing[..., 0].size)
     strongest = np.argpartition(np.linalg.norm(differing, axis=2), -least, axis=None)[-least:]
     colour = np.median(differing.reshape(-1, 4)[strongest], axis=0)
     contrast = np.abs(colour).max()
@@ -94,7 +119,7 @@ def find_ink(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
     if peak * contrast < drawings.least_contrast or peak < NOISE * noise:
         raise NoInkError("there is no ink: nothing stands out from the paper")
     ink = np.clip(enlarge(ink[None] / peak, -(-LEAST_SIDE // longer))[0], 0, 1)
-    return np.where(_is_digit(ink >= INKED, drawings.speck), ink, 0)
+    return _without_specks(ink, drawings.speck)
 
 
 def place_digit(ink: np.ndarray, drawings: Drawings) -> np.ndarray:
@@ -109,33 +134,41 @@ def place_digit(ink: np.ndarray, drawings: Drawings) -> np.ndarray:
     """
     inked = ink >= INKED
     (top, bottom), (left, right) = (np.flatnonzero(inked.any(axis))[[0, -1]] for axis in (1, 0))
-    digit = inked[top : bottom + 1, left : right + 1]
-    height, width = digit.shape
+    height, width = bottom + 1 - top, right + 1 - left
     down = drawings.tall / height
     across = min(down, max(drawings.wide / width, drawings.narrowest * down))
     too_wide = max(1, width * across / drawings.wide)
     down, across = down / too_wide, across / too_wide
 
-    seen = np.array([drawings.rows / down, drawings.columns / across])
-    middle = ndimage.center_of_mass(digit) if drawings.centre_of_mass else (np.array(digit.shape) - 1) / 2
-    around = np.ceil(seen).astype(int)
-    above, beside = middle + around + 0.5 - seen / 2
     fine = -(-FINE_ROWS // drawings.rows)  # cells along a pixel of the image
-    # a line thinner than a cell fills those that it goes through
+    # a line thinner than a cell fills those that it goes through; of pixels larger than a cell the grey tells the edge
     thick = [math.ceil(1 / (fine * factor)) for factor in (down, across)]
-    drawn = ndimage.maximum_filter(np.pad(digit, [(side, side) for side in around]), thick)
-    resized = Image.fromarray(drawn.astype(np.float32)).resize(
-        (fine * drawings.columns, fine * drawings.rows),
-        Image.Resampling.BILINEAR,
-        (beside, above, beside + seen[1], above + seen[0]),
-    )
-    shape = np.pad(np.asarray(resized) >= INKED, 1)  # where the image ends, ink does too
-    within, without = (ndimage.distance_transform_edt(part)[1:-1, 1:-1] for part in (shape, ~shape))
-    shape = shape[1:-1, 1:-1]
-    stroke = 4 * (within[shape].mean() - 0.5)  # a line's points are a quarter of its width from its edge on average
-    thicker = (np.clip(stroke, fine * drawings.thinnest, fine * drawings.thickest) - stroke) / 2
-    covered = np.clip(np.where(shape, within, 1 - without) + thicker, 0, 1)
+    drawn = ndimage.maximum_filter(inked, thick).astype(np.float32) if max(thick) > 1 else ink
+    middle = ndimage.center_of_mass(inked) if drawings.centre_of_mass else ((top + bottom) / 2, (left + right) / 2)
+    by_rows = _resampling(ink.shape[0], middle[0], fine * drawings.rows, fine * down)
+    by_columns = _resampling(ink.shape[1], middle[1], fine * drawings.columns, fine * across)
+    shape = np.zeros((by_rows.shape[0] + 2, by_columns.shape[0] + 2), bool)  # where the image ends, ink does too
+    inner = slice(1, -1), slice(1, -1)
+    shape[inner] = by_rows @ drawn @ by_columns.T >= INKED
+    covered = ndimage.distance_transform_edt(shape)[inner]
+    cells = covered[shape[inner]]
+    stroke = 4 * (cells.mean() - 0.5)  # a line's points are a quarter of its width from its edge on average
+    thicker = (min(max(stroke, fine * drawings.thinnest), fine * drawings.thickest) - stroke) / 2
+    if thicker > 0:
+        covered = np.where(shape[inner], covered, 1 - ndimage.distance_transform_edt(~shape)[inner])
+    covered = np.minimum(np.maximum(covered + thicker, 0), 1)
     return covered.reshape(drawings.rows, fine, drawings.columns, fine).mean((1, 3))
+
+
+def _least_pixels(pixels: int) -> int:
+    return max(4, round(INK_SHARE * pixels))
+
+
+def _resampling(side: int, middle: float, cells: int, scale: float) -> np.ndarray:
+    """Give the weights of pixels for cells along one side, (cells, side): a triangle as wide as a pixel or a cell."""
+    centres = middle + (np.arange(cells, dtype=np.float32) - (cells - 1) / 2) / np.float32(scale)
+    reach = max(1, 1 / scale)
+    return np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(side, dtype=np.float32)) / reach) / reach
 
 
 def _paper(picture: np.ndarray) -> np.ndarray:
@@ -168,10 +201,18 @@ def _margin(shape: tuple[int, ...], width: int) -> np.ndarray:
     return margin
 
 
+def _without_specks(ink: np.ndarray, speck: float) -> np.ndarray:
+    """Leave of ink what belongs to the digit."""
+    inked = ink >= INKED
+    if ndimage.label(inked, EIGHT)[1] == 1:
+        return ink
+    return np.where(_is_digit(inked, speck), ink, 0)
+
+
 def _is_digit(inked: np.ndarray, speck: float) -> np.ndarray:
     """Mark the pieces of ink that belong to the digit, with a narrow seam for their soft edges."""
-    near = ndimage.binary_dilation(inked, np.ones((3, 3), bool), max(1, round(max(inked.shape) / 250)))
-    piece, pieces = ndimage.label(near, np.ones((3, 3)))
+    near = ndimage.binary_dilation(inked, EIGHT, max(1, round(max(inked.shape) / 250)))
+    piece, pieces = ndimage.label(near, EIGHT)
     size = np.bincount(piece[inked], minlength=pieces + 1)
     length = np.array([0] + [max(side.stop - side.start for side in place) for place in ndimage.find_objects(piece)])
     at_edge = np.bincount(piece[inked & _margin(inked.shape, 1)], minlength=pieces + 1) > 0
