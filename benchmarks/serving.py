@@ -29,6 +29,7 @@ import pandas as pd
 
 from penstroke import model_files
 from penstroke.answers import features_of
+from penstroke.pipelines.feature_engineering.images import enlarge
 from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pixels import pixel_columns, scale_ink
 
@@ -223,7 +224,7 @@ def main(chosen: argparse.Namespace) -> None:
     with process(command, 8125, "/ready") as (pid, _):
         rows = list(measure(pid, 8125, "/v1/predictions", bodies))
         if images.shape[1:] == (8, 8):
-            larger = np.pad(np.kron(images * (255 // ink), np.ones((1, 3, 3), int)), ((0, 0), (2, 2), (2, 2)))
+            larger = np.rint(np.pad(enlarge(images * (255 / ink), 3), ((0, 0), (2, 2), (2, 2)))).astype(int)
             rows += measure(pid, 8125, "/v1/predictions", _bodies(larger), form=" of 28 x 28")
     rows = [{"server": "kedro serve"} | row for row in rows]
     starts = []
