@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +22,7 @@ from starlette.exceptions import HTTPException
 
 from penstroke import __version__
 from penstroke.contracts import CLASSES
-from penstroke.pipelines.inference.framing import frame_ink
+from penstroke.pipelines.inference.framing import NoInkError, frame_ink
 from penstroke.pipelines.inference.nodes import frame_drawing
 
 from .desk import Answered, Desk, FullError, NeverFitsError
@@ -405,15 +406,21 @@ async def _predict_files(service: Service, files: list[bytes]) -> Response:
 
 
 def _frame_numbers(images: dict[int, np.ndarray], choices: Choices) -> dict[int, np.ndarray]:
-    most, full_ink, framed = choices.drawings.side, choices.cleaning.full_ink, {}
+    most, full_ink = choices.drawings.side, choices.cleaning.full_ink
+    of_size = defaultdict[tuple[int, ...], list[int]](list)
     for number, image in images.items():
+        if min(image.shape) < LEAST_SIDE or max(image.shape) > most:
+            height, width = image.shape
+            raise ValueError(f"images.{number}: it has {height} x {width} pixels; send it as a PNG file")
+        of_size[image.shape].append(number)
+    framed: dict[int, np.ndarray] = {}
+    for numbers in of_size.values():
+        ink = np.stack([images[number] / np.float32(max(full_ink, images[number].max())) for number in numbers])
         try:
-            if min(image.shape) < LEAST_SIDE or max(image.shape) > most:
-                raise ValueError(f"it has {image.shape[0]} x {image.shape[1]} pixels; send it as a PNG file")
-            ink = image / np.float32(max(full_ink, image.max()))
-            framed[number] = np.rint(full_ink * frame_ink(ink, choices.drawings)).astype(np.uint16)
-        except ValueError as error:
-            raise ValueError(f"images.{number}: {error}") from None
+            found = np.rint(full_ink * frame_ink(ink, choices.drawings)).astype(np.uint16)
+        except NoInkError as error:
+            raise ValueError(f"images.{numbers[error.place]}: {error}") from None
+        framed |= zip(numbers, found, strict=True)
     return framed
 
 

@@ -3,7 +3,7 @@ import pytest
 from benchmarks.hand import trace, write
 from scipy import ndimage
 
-from penstroke.pipelines.inference.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digit
+from penstroke.pipelines.inference.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digits
 from penstroke.pipelines.inference.parameters import Drawings
 
 from ...conftest import base_parameters
@@ -109,7 +109,7 @@ def test_the_centre_of_mass_comes_to_the_middle_of_the_frame_of_mnist(frame_of_m
 
 def test_a_digit_that_has_the_frame_already_keeps_it(frame_of_mnist):
     strokes = write(3, np.random.default_rng(0))
-    framed = place_digit(trace(strokes, 280, 180, 25, (140, 140)), frame_of_mnist)
+    framed = place_digits(trace(strokes, 280, 180, 25, (140, 140))[None], frame_of_mnist)[0]
 
     again = frame_picture(_picture(framed, (1, 1, 1, 1), (0, 0, 0, 1)), frame_of_mnist)
 
@@ -121,7 +121,7 @@ def test_a_wide_digit_is_pressed_together_as_far_as_it_may_be_and_then_made_smal
     wide = np.zeros((100, 300))
     wide[10:90, 10:290] = 1
 
-    rows, columns = (np.flatnonzero(place_digit(wide, as_it_is).max(axis=axis) > 0.5) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(place_digits(wide[None], as_it_is)[0].max(axis=axis) > 0.5) for axis in (1, 0))
 
     assert len(columns) == 6
     assert len(rows) == 4  # 3.4 rows in form, twice as many were it pressed to a half, which is made to fit
@@ -195,22 +195,35 @@ def test_a_picture_of_which_a_large_part_is_something_else_is_refused(frame):
         frame_picture(picture, frame)
 
 
-@pytest.mark.parametrize("digit", range(10))
 @pytest.mark.parametrize("paper", [0, 1])
-def test_ink_alone_is_framed_like_a_picture_of_it(frame, frame_of_mnist, digit, paper):
-    ink = _ink(digit, side=28, tall=0.7, pen=0.1).astype(np.float32)
-    ink[[3, 24], [2, 25]] = 1  # specks
+def test_ink_alone_is_framed_like_pictures_of_it(frame, frame_of_mnist, paper):
+    ink = np.array([_ink(digit, side=28, tall=0.7, pen=0.12) for digit in range(10)], np.float32)
+    specks = ink.copy()
+    specks[::3, [3, 24], [2, 25]] = 1
 
     for chosen in (frame, frame_of_mnist):
-        framed = frame_ink(np.abs(paper - ink), chosen)
-        assert framed.shape == (chosen.rows, chosen.columns)
-        assert _apart(framed, frame_picture(_picture(ink), chosen)) < 0.05
+        framed = frame_ink(np.abs(paper - specks), chosen)
+        large = [frame_picture(_picture(_ink(digit, tall=0.7, pen=0.12)), chosen) for digit in range(10)]
+        assert framed.shape == (10, chosen.rows, chosen.columns)
+        assert _apart(framed, np.array(large)) < 0.03
+
+
+def test_an_image_is_framed_the_same_beside_others(frame):
+    images = np.random.default_rng(0).uniform(0, 1, (50, 28, 28)).astype(np.float32) ** 20  # many pieces
+
+    together = frame_ink(images, frame)
+
+    np.testing.assert_array_equal(together, np.concatenate([frame_ink(image[None], frame) for image in images]))
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_an_image_without_ink_is_told(frame, level):
-    with pytest.raises(NoInkError, match="there is no ink"):
-        frame_ink(np.full((28, 28), level, np.float32), frame)
+def test_an_image_without_ink_is_told_with_its_place(frame, level):
+    images = np.full((3, 28, 28), level, np.float32)
+    images[:2, 5:20, 12] = 1 - level if level != 0.5 else 1
+
+    with pytest.raises(NoInkError, match="there is no ink") as told:
+        frame_ink(images, frame)
+    assert told.value.place == 2
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -225,7 +238,7 @@ def test_whatever_the_ink_is_the_image_is_one(frame, frame_of_mnist, seed):
         ink[generator.uniform(0, 1, ink.shape) > 0.5] = 1
 
     for chosen in (frame, frame_of_mnist):
-        image = place_digit(ink, chosen)
+        image = place_digits(ink[None], chosen)[0]
         assert image.shape == (chosen.rows, chosen.columns)
         assert 0 <= image.min() <= image.max() <= 1
         assert image.max() > 0.3
