@@ -106,9 +106,9 @@ def test_numbers_of_another_size_are_framed_like_a_drawing(client):
     assert np.array(found["seen"]).shape == (8, 8)
 
 
-@pytest.mark.parametrize("full", [1, 16, 255, 65535])
+@pytest.mark.parametrize("full", [16, 255, 65535])
 @pytest.mark.parametrize("paper", [0, 1])
-def test_numbers_of_another_size_may_have_any_scale_and_be_negatives(client, full, paper):
+def test_numbers_of_another_size_may_have_a_larger_scale_and_be_negatives(client, full, paper):
     image = np.zeros((28, 28), int)
     image[4:24, 12:15] = 1
     image[[10, 20], 20] = 1  # specks

@@ -37,8 +37,9 @@ ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg"}
 SIGNS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
 LEAST_SIDE = 4  # of an image as numbers, as of a picture
 MOST_VALUE = 65535
-AT_ONCE = 4096  # pixels that are framed while other requests wait
-FRAMING_COUNTS, PIXELS_COUNT = 2, 10_000  # to frame an image takes as long as to answer two, and one per pixels
+AT_ONCE, AT_ONCE_PIXELS = 4, 4096  # images, and their pixels, that are framed while other requests wait
+FRAMED_TOGETHER = 50  # images, which bounds the memory
+FRAMING_COUNTS, SQUARE_COUNT = 2, 10_000  # to frame an image takes as long as to answer two, and one per so many pixels
 
 
 class Images(BaseModel):
@@ -51,8 +52,8 @@ class Images(BaseModel):
         Field(
             min_length=1,
             description="each a list of rows, from 0 (paper) to full_ink (GET /v1/model says how much that is). "
-            "In the size of the training images they are taken as they are; others are framed like a drawing, "
-            "and their ink may have any scale, such as 0 to 255",
+            "In the size of the training images they are taken as they are. Others are framed like a drawing on even "
+            "paper, and their ink may have a larger scale, such as 0 to 255 where full_ink is 16",
         ),
     ]
 
@@ -182,12 +183,13 @@ class Service:
         return await self._beside(frame_drawing, content, frame, own.cleaning)
 
     async def frame_numbers(self, images: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-        """Do so with images of another size, (height, width) from 0 to full ink, by their numbers in the request.
+        """Do so with images of another size, (height, width) from 0 to full ink or more, by number in the request.
 
         Raises:
             ValueError: one, which is named, is too small or large, or there is no ink in it.
         """
-        if sum(image.size for image in images.values()) <= AT_ONCE:  # another thread takes longer to be asked
+        pixels = sum(image.size for image in images.values())
+        if len(images) <= AT_ONCE and pixels <= AT_ONCE_PIXELS:  # another thread takes longer to be asked
             return _frame_numbers(images, self.model.choices)
         return await self._beside(_frame_numbers, images, self.model.choices)
 
@@ -380,7 +382,7 @@ async def _predict_numbers(service: Service, body: bytes) -> Response:
         if arrays[-1].shape == form and (highest := arrays[-1].max()) > own.cleaning.full_ink:
             raise HTTPException(422, f"images.{number}: ink is {own.cleaning.full_ink}, found {highest}")
     framed = {number for number, array in enumerate(arrays) if array.shape != form}
-    room = count + sum(FRAMING_COUNTS + arrays[number].size // PIXELS_COUNT for number in framed)
+    room = count + sum(FRAMING_COUNTS + max(arrays[number].shape) ** 2 // SQUARE_COUNT for number in framed)
     async with service.desk.room(room, service.choices.answer_timeout_s):
         try:
             for number, image in (await service.frame_numbers({number: arrays[number] for number in framed})).items():
@@ -414,7 +416,8 @@ def _frame_numbers(images: dict[int, np.ndarray], choices: Choices) -> dict[int,
             raise ValueError(f"images.{number}: it has {height} x {width} pixels; send it as a PNG file")
         of_size[image.shape].append(number)
     framed: dict[int, np.ndarray] = {}
-    for numbers in of_size.values():
+    starts = [(alike, start) for alike in of_size.values() for start in range(0, len(alike), FRAMED_TOGETHER)]
+    for numbers in (alike[start : start + FRAMED_TOGETHER] for alike, start in starts):
         ink = np.stack([images[number] / np.float32(max(full_ink, images[number].max())) for number in numbers])
         try:
             found = np.rint(full_ink * frame_ink(ink, choices.drawings)).astype(np.uint16)

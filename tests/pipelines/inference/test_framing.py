@@ -200,12 +200,33 @@ def test_ink_alone_is_framed_like_pictures_of_it(frame, frame_of_mnist, paper):
     ink = np.array([_ink(digit, side=28, tall=0.7, pen=0.12) for digit in range(10)], np.float32)
     specks = ink.copy()
     specks[::3, [3, 24], [2, 25]] = 1
+    specks[1, 14, np.flatnonzero(ink[1, 14])[-1] + 2] = 1  # almost touches the digit
 
     for chosen in (frame, frame_of_mnist):
         framed = frame_ink(np.abs(paper - specks), chosen)
         large = [frame_picture(_picture(_ink(digit, tall=0.7, pen=0.12)), chosen) for digit in range(10)]
         assert framed.shape == (10, chosen.rows, chosen.columns)
         assert _apart(framed, np.array(large)) < 0.03
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (128, 128), (28, 28), (4, 400), (400, 4)])
+def test_a_line_at_the_edge_is_kept(frame, frame_of_mnist, shape):
+    lines = np.zeros((4, *shape), np.float32)
+    lines[0, :, -1] = lines[1, 0] = lines[2, -1] = lines[3, :, 0] = 1
+
+    for chosen in (frame, frame_of_mnist):
+        images = place_digits(lines, chosen)
+        assert (images.max((1, 2)) > 0.5).all()
+        assert (images.sum((1, 2)) > 0.6 * chosen.thinnest * chosen.wide).all()
+
+
+def test_a_digit_paler_than_a_mark_beside_it_is_kept(frame, frame_of_mnist):
+    image = np.zeros((1, 28, 28), np.float32)
+    image[0, 2:26, 12] = 0.5
+    image[0, :3, 26:] = 1
+
+    for chosen in (frame, frame_of_mnist):
+        assert frame_ink(image, chosen).sum() > 0.8 * chosen.thinnest * chosen.tall
 
 
 def test_an_image_is_framed_the_same_beside_others(frame):
@@ -233,9 +254,11 @@ def test_whatever_the_ink_is_the_image_is_one(frame, frame_of_mnist, seed):
     ink = np.zeros(generator.integers(4, 300, 2), np.float32)
     top, left = (generator.integers(side) for side in ink.shape)
     places = [(top, left), (slice(None), left), (top, slice(None)), (slice(top, None), slice(left, None))]
-    ink[places[seed % 4]] = 1
+    ink[places[seed % 4]] = generator.choice([0.5, 1])
     if seed % 5 == 0:
         ink[generator.uniform(0, 1, ink.shape) > 0.5] = 1
+    if seed % 7 == 0:
+        ink = generator.uniform(0, 1, [(4, 400), (400, 4)][seed % 2]).astype(np.float32)
 
     for chosen in (frame, frame_of_mnist):
         image = place_digits(ink[None], chosen)[0]

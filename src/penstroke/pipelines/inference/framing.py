@@ -48,7 +48,7 @@ def frame_picture(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
         drawings: what counts as ink, and the frame.
 
     Returns:
-        (rows, columns) float32 from 0 (paper) to 1 (ink).
+        (rows, columns) float64 from 0 (paper) to 1 (ink).
 
     Raises:
         NoInkError: nothing stands out from the paper.
@@ -73,7 +73,7 @@ def frame_ink(images: np.ndarray, drawings: Drawings) -> np.ndarray:
         drawings: what counts as ink, and the frame.
 
     Returns:
-        (n, rows, columns) float32 from 0 (paper) to 1 (ink).
+        (n, rows, columns) float64 from 0 (paper) to 1 (ink).
 
     Raises:
         NoInkError: nothing stands out from the paper of an image.
@@ -140,7 +140,7 @@ def place_digits(ink: np.ndarray, drawings: Drawings) -> np.ndarray:
         drawings: the frame.
 
     Returns:
-        (n, rows, columns) float32 from 0 (paper) to 1 (ink), the share of each pixel that ink covers.
+        (n, rows, columns) float64 from 0 (paper) to 1 (ink), the share of each pixel that ink covers.
     """
     inked = ink >= INKED
     of_rows, of_columns = inked.sum(axis=2), inked.sum(axis=1)
@@ -155,17 +155,20 @@ def place_digits(ink: np.ndarray, drawings: Drawings) -> np.ndarray:
     fine = -(-(FINE_ROWS if max(ink.shape[1:]) >= LEAST_SIDE else FINE_ROWS // 2) // drawings.rows)
     # a line thinner than a cell fills those that it goes through; of pixels larger than a cell the grey tells the edge
     thick = np.ceil(1 / (fine * np.stack([down, across], axis=1))).astype(int)
-    drawn = ink.copy()
+    room = thick.max() // 2  # a line at the edge of the picture gets as thick as any other
+    drawn = np.pad(ink, [(0, 0), (room, room), (room, room)])
     for place in np.flatnonzero(thick.max(axis=1) > 1):
-        drawn[place] = ndimage.maximum_filter(inked[place], thick[place])
+        drawn[place] = ndimage.maximum_filter(drawn[place] >= INKED, thick[place])
     row, column = (top + bottom) / 2, (left + right) / 2
     if drawings.centre_of_mass:
         row, column = _mean_place(of_rows), _mean_place(of_columns)
-    by_rows = _resampling(ink.shape[1], row, fine * drawings.rows, fine * down)
-    by_columns = _resampling(ink.shape[2], column, fine * drawings.columns, fine * across)
+    rows, columns = (np.arange(-room, side + room, dtype=np.float32) for side in ink.shape[1:])
+    by_rows = _resampling(rows, row, fine * drawings.rows, fine * down)
+    by_columns = _resampling(columns, column, fine * drawings.columns, fine * across)
+    drawn = by_rows @ drawn @ by_columns.swapaxes(1, 2)
     inner = slice(None), slice(1, -1), slice(1, -1)
     shape = np.zeros((len(ink), by_rows.shape[1] + 2, by_columns.shape[1] + 2), bool)  # where it ends, ink does too
-    shape[inner] = by_rows @ drawn @ by_columns.swapaxes(1, 2) >= INKED
+    shape[inner] = drawn >= np.minimum(INKED, drawn.max((1, 2), keepdims=True) / 2)  # a thin or pale line is one too
     covered = np.stack([ndimage.distance_transform_edt(one) for one in shape])
     # a line's points are a quarter of its width from its edge on average
     stroke = 4 * (covered.sum((1, 2)) / shape.sum((1, 2)) - 0.5)
@@ -190,11 +193,14 @@ def _least_pixels(pixels: int) -> int:
     return max(4, round(INK_SHARE * pixels))
 
 
-def _resampling(side: int, middle: np.ndarray, cells: int, scale: np.ndarray) -> np.ndarray:
-    """Give the weights of pixels for cells along one side, (n, cells, side): triangles as wide as a pixel or a cell."""
-    centres = middle[:, None] + (np.arange(cells) - (cells - 1) / 2) / scale[:, None]
-    reach = np.maximum(1, 1 / scale)[:, None, None]
-    return (np.maximum(0, 1 - np.abs(centres[..., None] - np.arange(side)) / reach) / reach).astype(np.float32)
+def _resampling(places: np.ndarray, middle: np.ndarray, cells: int, scale: np.ndarray) -> np.ndarray:
+    """Give the weights of pixels at some places for cells along a side, (n, cells, pixels).
+
+    They are triangles as wide as a pixel or a cell, whichever is wider.
+    """
+    centres = (middle[:, None] + (np.arange(cells) - (cells - 1) / 2) / scale[:, None]).astype(np.float32)
+    reach = np.maximum(1, 1 / scale).astype(np.float32)[:, None, None]
+    return np.maximum(0, 1 - np.abs(centres[..., None] - places) / reach) / reach
 
 
 def _paper(picture: np.ndarray) -> np.ndarray:
@@ -240,14 +246,16 @@ def _without_specks(ink: np.ndarray, speck: float) -> np.ndarray:
 
 def _is_digit(inked: np.ndarray, speck: float) -> np.ndarray:
     """Mark the pieces of ink that belong to the digit, with a narrow seam for their soft edges."""
-    near = ndimage.binary_dilation(inked, EIGHT, max(1, round(max(inked.shape) / 250)))
+    reach = round(max(inked.shape) / 250)  # what is closer together is one piece; a small image has no such gaps
+    near = ndimage.binary_dilation(inked, EIGHT, reach) if reach else inked
     piece, pieces = ndimage.label(near, EIGHT)
     size = np.bincount(piece[inked], minlength=pieces + 1)
     length = np.array([0] + [max(side.stop - side.start for side in place) for place in ndimage.find_objects(piece)])
     at_edge = np.bincount(piece[inked & _margin(inked.shape, 1)], minlength=pieces + 1) > 0
     if length[~at_edge].max() >= INNER * length.max():
         size[at_edge] = 0
-    return (size > speck * size.max())[piece] & (piece > 0)
+    belongs = (size > speck * size.max())[piece] & (piece > 0)
+    return belongs if reach else ndimage.binary_dilation(belongs, EIGHT)
 
 
 def _sheet(differs: np.ndarray) -> tuple[slice, slice] | None:

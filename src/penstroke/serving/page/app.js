@@ -117,9 +117,9 @@ function askSoon() {
   clearTimeout(waiting);
   if (!ink) return;
   waiting = setTimeout(() => {
-    const shown = kept;
+    const shown = kept, own = (asked += 1);
     hideCursor();
-    paper.toBlob((blob) => ask(blob, "image/png"));
+    paper.toBlob((blob) => ask(blob, "image/png", own));
     if (shown) showCursor();
   }, WAIT_MS);
 }
@@ -150,8 +150,7 @@ function askForToken() {
   });
 }
 
-async function ask(file, type) {
-  const own = (asked += 1);
+async function ask(file, type, own) {
   try {
     const { predictions } = await call("/v1/predictions", { method: "POST", headers: { "Content-Type": type }, body: file });
     if (own !== asked) return;
@@ -197,6 +196,7 @@ function showSeen(rows) {
 async function take(file) {
   if (!file) return;
   clear();
+  const own = asked;
   try {
     const picture = await createImageBitmap(file);
     const scale = Math.min(paper.width / picture.width, paper.height / picture.height);
@@ -205,7 +205,7 @@ async function take(file) {
   } catch {
     // the service says what is wrong with it
   }
-  ask(file, file.type || "application/octet-stream");
+  ask(file, file.type || "application/octet-stream", own);
 }
 by("file").addEventListener("change", (event) => {
   take(event.target.files[0]);
