@@ -132,8 +132,11 @@ def test_a_whole_batch_may_be_of_another_size(client):
 def test_what_never_fits_the_queue_is_refused_at_once(client):
     response = client.post("/v1/predictions", files=[("image", ("any", drawn()))] * 81)
 
-    assert response.status_code == 413
-    assert "send fewer images at once" in response.json()["detail"]
+    long = ask(client, np.ones((1000, 4, 400), int).tolist())
+
+    for refused in (response, long):
+        assert refused.status_code == 413
+        assert "send fewer images at once" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(
