@@ -65,8 +65,7 @@ def frame_picture(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
 def frame_ink(images: np.ndarray, drawings: Drawings) -> np.ndarray:
     """Bring digits on even paper, as a scan or a program gives them, to the frame of the training images.
 
-    What :func:`frame_picture` does against colour, light and whatever else a photograph shows is left out, so this
-    takes a fraction of the time.
+    What :func:`frame_picture` does against colour, light and whatever else a photograph shows is left out to save time.
 
     Args:
         images: (n, height, width) float32 from 0 to 1, no photographs; the paper is what most of the edge shows.
