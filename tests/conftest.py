@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +19,13 @@ from kedro.framework.startup import bootstrap_project
 from penstroke.pipelines.feature_engineering.parameters import Features
 
 ROOT = Path(__file__).parents[1]
+
+# What this process was started with must not reach the processes that tests start:
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control has its children ignore it
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+for _name in [name for name in os.environ if name.startswith(("GIT_", "KEDRO_"))]:  # of a hook, say
+    del os.environ[_name]
+
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
 
 

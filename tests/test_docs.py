@@ -25,6 +25,14 @@ def test_the_readme_gives_the_two_commands_as_they_are_typed():
     ]
 
 
+def test_the_readme_says_once_what_to_type():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Use it")[2].partition("\n## ")[0]
+    links = re.findall(r"\]\((docs/[^)]*)\)", table)
+
+    assert len(links) > 5
+    assert sorted(links) == sorted(set(links))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(page):
     links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
