@@ -98,7 +98,7 @@ def _measure(stage: Callable[[], Any]) -> dict[str, float]:
     tries: list[dict[str, float]] = []
     while len(tries) < 3 and sum(one["user_s"] for one in tries) < FEW_SECONDS:
         ctypes.CDLL(None).malloc_trim(0)  # memory kept for reuse would hide what the stage needs
-        Path("/proc/self/clear_refs").write_text("5")  # lets the peak begin anew
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # lets the peak begin anew
         before, start = _megabytes("VmRSS"), os.times()
         stage()
         end, peak_mb = os.times(), _megabytes("VmHWM") - before
@@ -108,7 +108,7 @@ def _measure(stage: Callable[[], Any]) -> dict[str, float]:
 
 
 def _megabytes(name: str) -> float:
-    return int(Path("/proc/self/status").read_text().partition(f"{name}:")[2].split()[0]) / 1024
+    return int(Path("/proc/self/status").read_text(encoding="utf-8").partition(f"{name}:")[2].split()[0]) / 1024
 
 
 def _growth(costs: pd.DataFrame) -> dict[str, float]:

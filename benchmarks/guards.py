@@ -57,14 +57,14 @@ def main(pairs: int) -> None:
 
 def _unguard(project: Path) -> None:
     """Take the guards out of a copy of the project, and give what cites a receipt something to cite."""
-    (project / "src/penstroke/settings.py").write_text(UNGUARDED)
-    entries = yaml.safe_load((project / "conf/base/catalog_data_science.yml").read_text())
+    (project / "src/penstroke/settings.py").write_text(UNGUARDED, encoding="utf-8")
+    entries = yaml.safe_load((project / "conf/base/catalog_data_science.yml").read_text(encoding="utf-8"))
     del entries["champion_model"]["receipt"]
     cited = project / "data/cited.json"
-    cited.write_text(json.dumps({"sha256": "0" * 64}))
+    cited.write_text(json.dumps({"sha256": "0" * 64}), encoding="utf-8")
     receipt = {"type": "json.JSONDataset", "filepath": "data/cited.json"}
     override = {"champion_model": entries["champion_model"], "champion_receipt": receipt}
-    (project / "conf/local/catalog.yml").write_text(yaml.safe_dump(override))
+    (project / "conf/local/catalog.yml").write_text(yaml.safe_dump(override), encoding="utf-8")
 
 
 if __name__ == "__main__":

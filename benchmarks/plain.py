@@ -46,7 +46,7 @@ def main(folder: Path, source: Path | None = None) -> None:
     values: dict[str, Any] = {}
     for environment in ("base", "mnist") if source else ("base",):
         for path in (ROOT / "conf" / environment).glob("parameters_*.yml"):
-            values = _merged(values, yaml.safe_load(path.read_text()))
+            values = _merged(values, yaml.safe_load(path.read_text(encoding="utf-8")))
     features, pictures = Features.model_validate(values["features"]), Pictures.model_validate(values["pictures"])
     scoring, search = Scoring.model_validate(values["scoring"]), Search.model_validate(values["search"])
     contenders = Contenders.model_validate(values["contenders"])
@@ -92,7 +92,7 @@ def main(folder: Path, source: Path | None = None) -> None:
         "champion_settings": settings,
         "test_scores": scores,
     }.items():
-        (folder / f"{name}.json").write_text(json.dumps(content, indent=2, sort_keys=True))
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
     for name, figure in {
         "confusion_plot": figures.draw_confusion(answers),
         "calibration_plot": figures.draw_calibration(answers, scoring),
@@ -103,7 +103,7 @@ def main(folder: Path, source: Path | None = None) -> None:
     }.items():
         figure.write_json(folder / f"{name}.json")
     card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores, elsewhere)
-    (folder / "model_card.md").write_text(card)
+    (folder / "model_card.md").write_text(card, encoding="utf-8")
     profiles = profile_digits(digits, answers, receipt, Profile.model_validate(values["profile"]))
     for version, profile in profiles.items():
         profile.to_parquet(folder / f"{version}.parquet")

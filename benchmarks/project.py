@@ -53,4 +53,4 @@ def keep(name: str, table: pd.DataFrame, **facts: Any) -> None:
         **facts,
         "rows": table.to_dict(orient="records"),
     }
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -81,7 +81,7 @@ class Caller:
 def process(command: list[str], port: int, path: str, **environment: str) -> Iterator[tuple[int, float]]:
     """Run a server on its core until it answers; give its process and the seconds that this took."""
     start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         server = subprocess.Popen(
             ["taskset", "-c", str(SERVICE_CORE), *command],  # noqa: S607
             cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True,
@@ -147,14 +147,14 @@ def cpu_s(pid: int) -> float:
     for member in {str(pid), *found.split()}:
         place = Path(f"/proc/{member}/stat")
         if place.exists():
-            fields = place.read_text().rpartition(")")[2].split()
+            fields = place.read_text(encoding="utf-8").rpartition(")")[2].split()
             total += int(fields[11]) + int(fields[12])
     return total / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mb(pid: int) -> int:
     """Return the resident memory of a process."""
-    (size,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    (size,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
     return int(size) // 1024
 
 

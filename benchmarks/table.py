@@ -72,7 +72,7 @@ def _methods(
         described.append(extract_features(part, parameters["features"]))
         described_s[name] = time.process_time() - start
     # the contenders of the base are merged into those of the environment
-    own = yaml.safe_load((ROOT / "conf/mnist/parameters_data_science.yml").read_text())["contenders"]
+    own = yaml.safe_load((ROOT / "conf/mnist/parameters_data_science.yml").read_text(encoding="utf-8"))["contenders"]
     for name in own:
         contender = parameters["contenders"].root[name]
         first = {key: values[0] for key, values in contender.grid.items()}

@@ -1,5 +1,6 @@
 """Catalog, parameters, pipelines and README agree with each other."""
 
+import ast
 import re
 from fnmatch import fnmatch
 from graphlib import TopologicalSorter
@@ -54,6 +55,24 @@ def _is_parameter(name):
 
 def _datasets(pipeline):
     return {name for name in pipeline.datasets() if not _is_parameter(name)}
+
+
+def test_every_text_of_the_catalog_is_utf_8_on_any_file_system():
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "conf").rglob("catalog*.yml"))]
+    texts = {name: entry for file in files for name, entry in file.items() if entry.get("type") == "text.TextDataset"}
+    utf8 = {"encoding": "utf-8"}
+
+    assert texts
+    for name, entry in texts.items():
+        assert entry.get("fs_args") == {"open_args_save": utf8, "open_args_load": utf8}, name
+
+
+@pytest.mark.parametrize("folder", ["src", "benchmarks"])
+def test_no_code_reads_or_writes_text_in_the_encoding_of_the_locale(folder):
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") in {"read_text", "write_text"}:
+                assert "encoding" in {word.arg for word in call.keywords}, f"{path}:{call.lineno}"
 
 
 def test_every_dataset_of_every_pipeline_is_declared(registered):

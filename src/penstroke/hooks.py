@@ -86,7 +86,7 @@ def _refuse_unknown_globals(context: KedroContext) -> None:
     base = Path(loader.conf_source) / loader.base_env / "globals.yml"
     if not base.is_file():  # packed configuration, which nobody edits
         return
-    known = yaml.safe_load(base.read_text())
+    known = yaml.safe_load(base.read_text(encoding="utf-8"))
     unknown = sorted(set(loader["globals"]) - set(known))
     if unknown:
         raise ParameterValidationError(
@@ -98,7 +98,7 @@ def _asked_for_by_the_catalog(context: KedroContext) -> set[str]:
     """Find the names that entries take from ``--params`` by themselves: ``${runtime_params:NAME,…}``."""
     loader = cast("OmegaConfigLoader", context.config_loader)
     folders = [Path(loader.conf_source) / name for name in (loader.base_env, context.env or loader.default_run_env)]
-    texts = [path.read_text() for folder in folders for path in sorted(folder.glob("**/catalog*.yml"))]
+    texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("**/catalog*.yml"))]
     return {name for text in texts for name in re.findall(r"\$\{runtime_params:\s*(\w+)", text)}
 
 

@@ -37,7 +37,7 @@ def refuse_packing_secrets(conf: Path) -> None:
         if path.suffix not in kinds:
             raise SecretError(f"{shown} would go into the package; configuration is {' or '.join(sorted(kinds))} there")
         if environment != "local" and any("credentials" in part for part in within):
-            for key, value in _leaves(yaml.safe_load(path.read_text())):
+            for key, value in _leaves(yaml.safe_load(path.read_text(encoding="utf-8"))):
                 if not _FROM_ENVIRONMENT.fullmatch(str(value)):
                     raise SecretError(
                         f"{shown} would go into the package with the value of {key}; "

@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import resource
+import subprocess
+import sys
 import time
 
 import fsspec
@@ -87,6 +89,28 @@ def test_text_keeps_its_encoding_and_newlines(tmp_path):
         file.write("ä\n")
 
     assert (tmp_path / "text").read_bytes().decode("utf-16") == "ä\r\n"
+
+
+def test_text_is_utf_8_whatever_the_locale_of_the_machine(tmp_path):
+    code = """
+import fsspec, pandas as pd, sys
+from kedro_datasets.pandas import CSVDataset
+from kedro_datasets.text import TextDataset
+from penstroke.guards.files import AtomicLocalFileSystem
+fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
+card, table = TextDataset(filepath=f"{sys.argv[1]}/card.md"), CSVDataset(filepath=f"{sys.argv[1]}/table.csv")
+card.save("a \\u2192 b"), table.save(pd.DataFrame({"\\u2192": [1]}))
+assert card.load() == "a \\u2192 b" and list(table.load()) == ["\\u2192"]
+"""
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    answer = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=os.environ | ascii_only, capture_output=True, check=False
+    )
+
+    assert answer.returncode == 0, answer.stderr.decode()
+    assert (tmp_path / "card.md").read_bytes() == "a → b".encode()
+    assert "→".encode() in (tmp_path / "table.csv").read_bytes()
 
 
 def test_the_permissions_of_a_file_stay_and_those_of_a_new_one_are_the_usual(place):

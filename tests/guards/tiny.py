@@ -192,7 +192,7 @@ class Project:
             name: of the files that take what is printed: ``<name>out.txt``, ``<name>err.txt``.
             within: is called in the new process, before anything of Kedro.
         """
-        out, err = (open(self.folder / f"{name}{way}.txt", "w") for way in ("out", "err"))  # noqa: SIM115
+        out, err = (open(self.folder / f"{name}{way}.txt", "w", encoding="utf-8") for way in ("out", "err"))  # noqa: SIM115
         with out, err:
             process = FORK.Process(target=_kedro, args=(self.folder, arguments, out.fileno(), err.fileno(), within))
             process.start()

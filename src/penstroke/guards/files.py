@@ -103,7 +103,12 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
     """fsspec's local files, written by :class:`AtomicWriter`."""
 
     def open(self, path: str, mode: str = "rb", **options: Any) -> IO[Any]:
-        """Open a file as fsspec does; one that is written, as text or binary, is whole or not there."""
+        """Open a file as fsspec does; one that is written, as text or binary, is whole or not there.
+
+        Text is UTF-8 unless ``encoding`` says otherwise, whatever the locale of the machine.
+        """
+        if "b" not in mode:
+            options["encoding"] = options.get("encoding") or "utf-8"
         if "b" in mode or _only_reads(mode):
             return super().open(path, mode, **options)
         text = {name: options.pop(name) for name in ("encoding", "errors", "newline") if name in options}

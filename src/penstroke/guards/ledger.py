@@ -81,7 +81,9 @@ class Ledger:
     def _commit(self) -> str | None:
         command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
         with suppress(FileNotFoundError):  # where there is no git
-            answer = subprocess.run(command, cwd=self._project, capture_output=True, text=True, check=False)  # noqa: S603  # nosec B603
+            answer = subprocess.run(  # noqa: S603  # nosec B603
+                command, cwd=self._project, capture_output=True, encoding="utf-8", errors="replace", check=False
+            )
             return answer.stdout.strip() or None
         return None
 

@@ -129,17 +129,19 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
     try:
         mine.acquire(timeout=0)
     except Timeout:
-        logger.warning("%s is being written by %s; waiting up to %g s", place.name, place.read_text(), timeout_s)
+        holder = place.read_text(encoding="utf-8")
+        logger.warning("%s is being written by %s; waiting up to %g s", place.name, holder, timeout_s)
         try:
             mine.acquire(timeout=timeout_s)
         except Timeout:
+            holder = place.read_text(encoding="utf-8")
             raise RunLockError(
-                f"{place.name} is being written by {place.read_text()}; this run waited {timeout_s:g} s and wrote "
-                "nothing: start it again when that one is over"
+                f"{place.name} is being written by {holder}; this run waited {timeout_s:g} s and wrote nothing: "
+                "start it again when that one is over"
             ) from None
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        place.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}")
+        place.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}", encoding="utf-8")
         yield
     finally:
         mine.release()

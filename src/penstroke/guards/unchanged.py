@@ -33,13 +33,13 @@ def write_stamp(stamp: Path, roots: Iterable[Path]) -> None:
     """
     names = sorted({str(root) for root in roots})
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(json.dumps({"roots": names, "sha256": _sum(names)}))
+    stamp.write_text(json.dumps({"roots": names, "sha256": _sum(names)}), encoding="utf-8")
 
 
 def is_unchanged(stamp: Path) -> bool:
     """Whether all is as it was when the stamp was written."""
     try:
-        noted = json.loads(stamp.read_text())
+        noted = json.loads(stamp.read_text(encoding="utf-8"))
         return bool(noted["sha256"] == _sum(noted["roots"]))
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -1,5 +1,6 @@
 """The production model as the service holds it, and the watch for a new one."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from penstroke.pixels import scale_ink, to_table
 
 from .arrays import ModelFormError, for_arrays
 
+LOG = logging.getLogger(__name__)
 NAME = "production_model"
 PROBES = 16  # images by which a model is tried before it serves
 
@@ -123,19 +125,26 @@ class Shelf:
         except ModelFormError:  # it is slower then, and no less right
             twin, takes_arrays = model, False
         found = Production(
-            twin, features, takes_arrays, own, sha256, read_receipt(self._receipt), self._read_card(sha256)
+            twin, features, takes_arrays, own, sha256, read_receipt(self._receipt), read_card(self._card, sha256)
         )
         found.answer(random)
         return found
 
-    def _read_card(self, sha256: str) -> str | None:
-        """Read the model card, if it is that of this model: it cites the content."""
-        try:
-            with fsspec.open(self._card, "r", encoding="utf-8") as file:
-                text = str(file.read())
-        except FileNotFoundError:
-            return None
-        return text if sha256[:12] in text else None
+
+def read_card(place: str, sha256: str) -> str | None:
+    """Read the model card, if it is that of the model with this content, which it cites.
+
+    A card that cannot be read counts as none, with a warning: the model answers without it.
+    """
+    try:
+        with fsspec.open(place, "r", encoding="utf-8") as file:
+            text = str(file.read())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        LOG.warning("the model card cannot be read, so the service shows none: %s: %s", place, error)
+        return None
+    return text if version_of(sha256) in text else None
 
 
 def _ukey(place: str) -> str | None:

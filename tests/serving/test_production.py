@@ -1,0 +1,36 @@
+import os
+
+import pytest
+
+from penstroke.serving.production import read_card
+
+SHA256 = "0123456789ab" + "c" * 52
+
+
+def _no_utf_8(place):
+    place.write_bytes(b"x\xff of 0123456789ab")
+
+
+def _forbidden(place):
+    place.write_text("of 0123456789ab", encoding="utf-8")
+    place.chmod(0)
+    if os.access(place, os.R_OK):
+        pytest.skip("this user may read everything")
+
+
+def test_a_card_is_shown_with_the_model_that_it_cites_and_no_other(tmp_path):
+    (tmp_path / "card.md").write_text("3 → 3 by 0123456789ab", encoding="utf-8")
+
+    assert read_card(str(tmp_path / "card.md"), SHA256) == "3 → 3 by 0123456789ab"
+    assert read_card(str(tmp_path / "card.md"), "f" * 64) is None
+    assert read_card(str(tmp_path / "none.md"), SHA256) is None
+
+
+@pytest.mark.parametrize(
+    "spoil", [_no_utf_8, lambda place: place.mkdir(), _forbidden, lambda place: place.symlink_to(place)]
+)
+def test_a_card_that_cannot_be_read_counts_as_none_and_is_named_in_a_warning(tmp_path, spoil, caplog):
+    spoil(tmp_path / "card.md")
+
+    assert read_card(str(tmp_path / "card.md"), SHA256) is None
+    assert "card.md" in caplog.text
