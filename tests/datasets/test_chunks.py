@@ -1,4 +1,5 @@
 import itertools
+import os
 
 import numpy as np
 import pandas as pd
@@ -7,6 +8,7 @@ from kedro.io import DatasetError
 
 import penstroke.settings  # noqa: F401 - it registers the file system
 from penstroke.datasets.chunks import ChunkedParquetDataset
+from penstroke.guards.receipts import content_of
 
 
 def _table(rows, start=0):
@@ -62,6 +64,113 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(dataset, tmp_path
     pd.testing.assert_frame_equal(pd.concat(chunks), _table(10))
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of five rows in each of the files that are named, in this order."""
+
+    def make(*names):
+        for place, name in enumerate(names):
+            path = tmp_path / "table.parquet" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _table(5, 5 * place).to_parquet(path)
+        return tmp_path / "table.parquet"
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("day=x/a.parquet", "day=y/b.parquet", "part.parquet"),
+        ("2026/01/a.parquet", "2026/02/a.parquet"),
+        ("part.0.parquet", "part.2.parquet", "part.10.parquet"),
+        ("UPPER.PARQUET", "b.pq", "c.parq", "d"),
+    ],
+    ids=["partitions beside a file", "sub-folders", "numbers", "other endings"],
+)
+def test_every_file_of_a_folder_is_read_numbers_in_their_order(dataset, folder, names):
+    folder(*names)
+
+    whole, chunks = dataset().load(), pd.concat(dataset(3).load())
+
+    for table in (whole, chunks):
+        pd.testing.assert_frame_equal(table[["pixel_0_0", "share"]], _table(5 * len(names)))
+
+
+def test_the_key_of_a_partition_is_a_column(dataset, folder):
+    folder("day=__HIVE_DEFAULT_PARTITION__/b.parquet", "day=a%20b/n=7/a.parquet", "part.parquet")
+
+    table = dataset().load()
+
+    assert table["day"].fillna("").tolist() == [""] * 5 + ["a b"] * 5 + [""] * 5
+    assert table["n"].fillna("").tolist() == [""] * 5 + ["7"] * 5 + [""] * 5
+    assert [list(chunk.columns) for chunk in dataset(5).load()] == [["pixel_0_0", "share", "day", "n"]] * 3
+
+
+def test_what_is_hidden_is_passed_over_and_is_no_part_of_the_content(dataset, folder):
+    place = folder("a.parquet", "b/b.parquet")
+    before = content_of(dataset(3))
+    for name in ("._a.parquet", "_SUCCESS", ".a.parquet.crc", "_temporary/0/c.parquet", ".git/d"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(b"\0\5\x16\7")
+
+    pd.testing.assert_frame_equal(pd.concat(dataset(3).load()), _table(10))
+    assert set(before[1]) == {"a.parquet", "b/b.parquet"}
+    assert content_of(dataset(3)) == before
+    (place / "b/b.parquet").unlink()
+    assert content_of(dataset(3)) != before
+
+
+@pytest.mark.parametrize("chunk_rows", [None, 3])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda place: place.with_name("b.txt").write_text("notes of the rows"), "b.txt is no whole Parquet file"),
+        (lambda place: place.with_name("b").touch(), "b is no whole Parquet file"),
+        (lambda place: _table(5).assign(split="test").to_parquet(place), "b.parquet has the column split, unlike"),
+        (_table(5)[["share"]].to_parquet, "b.parquet lacks the column pixel_0_0, unlike"),
+        (lambda place: _table(5).reset_index(drop=True).to_parquet(place), "has the index"),
+        (lambda place: place.symlink_to(place.parent), "b.parquet is neither a file nor a folder"),
+        (lambda place: place.symlink_to("nowhere"), "b.parquet cannot be read: No such file"),
+        (os.mkfifo, "b.parquet is neither a file nor a folder"),
+    ],
+    ids=["text", "empty", "more columns", "fewer columns", "another index", "link to a folder", "broken link", "pipe"],
+)
+def test_a_folder_that_cannot_be_read_whole_is_refused_with_the_name_of_the_file(
+    dataset, folder, chunk_rows, make, message
+):
+    make(folder("a.parquet") / "b.parquet")
+
+    with pytest.raises(DatasetError, match=message):
+        list(dataset(chunk_rows).load())
+
+
+def test_types_may_differ_between_files_and_links_to_files_are_read(dataset, folder, tmp_path):
+    place = folder("a.parquet")
+    _table(5, 5).astype({"pixel_0_0": "Int64"}).to_parquet(tmp_path / "elsewhere")
+    (place / "b.parquet").symlink_to(tmp_path / "elsewhere")
+
+    assert dataset().load()["pixel_0_0"].tolist() == list(range(10))
+
+
+def test_a_key_that_is_a_column_too_is_refused(dataset, folder):
+    folder("share=1/a.parquet")
+
+    with pytest.raises(DatasetError, match="has the column share, which is a folder's key too"):
+        list(dataset(3).load())
+
+
+def test_chosen_columns_are_read_and_no_other_choice_is_passed_over(tmp_path):
+    _table(5).to_parquet(tmp_path / "table.parquet")
+
+    def load(**load_args):
+        return ChunkedParquetDataset(filepath=str(tmp_path / "table.parquet"), chunk_rows=5, load_args=load_args).load()
+
+    pd.testing.assert_frame_equal(next(load(columns=["share"])), _table(5)[["share"]])
+    with pytest.raises(DatasetError, match="may hold columns alone, found filters"):
+        load(filters=[("share", ">", 1)])
+
+
 def test_a_table_without_rows_is_one_chunk_without_rows(dataset):
     dataset().save(_table(0))
 
@@ -93,7 +202,7 @@ def test_what_is_not_there_is_said_when_it_is_loaded(dataset, tmp_path):
     with pytest.raises(DatasetError, match=r"table.parquet does not exist; put a Parquet file"):
         dataset(3).load()
     (tmp_path / "table.parquet").mkdir()
-    with pytest.raises(DatasetError, match=r"a folder without a file that ends in .parquet"):
+    with pytest.raises(DatasetError, match=r"a folder without a Parquet file"):
         dataset(3).load()
 
 

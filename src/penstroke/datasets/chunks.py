@@ -1,8 +1,11 @@
 """Tables that may be larger than memory."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
+import fsspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,14 +14,22 @@ from kedro.io.core import get_filepath_str
 from kedro_datasets.pandas import ParquetDataset
 
 READ_AHEAD = 1 << 16  # bytes of each column, rather than all that a group of rows has
+HIDDEN = (".", "_")  # how names begin that pyarrow passes over too: _SUCCESS, ._a.parquet, .part.crc
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
     """A Parquet file, or a folder of them, that goes through memory in chunks.
 
+    Every file of a folder is read, those of its sub-folders too, in the order of their paths, where numbers count by
+    their value: ``part.2`` comes before ``part.10``. The rows of a sub-folder ``key=value`` have a column ``key`` of
+    text, as Hive and Spark store partitions. Files and folders whose names begin with a dot or an underscore are
+    passed over. The files must have the same columns; their types may differ.
+
     Args:
         chunk_rows: rows that are loaded at once; None loads the whole table.
-        arguments: those of kedro-datasets' ``ParquetDataset``.
+        arguments: those of kedro-datasets' ``ParquetDataset``. Of a folder, and in chunks, ``load_args`` may hold
+            ``columns`` alone.
     """
 
     def __init__(self, *, chunk_rows: int | None = None, **arguments: Any) -> None:
@@ -29,17 +40,34 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
         """Return the table, or an iterator over its chunks; a table without rows is one chunk.
 
         Raises:
-            DatasetError: there is no such file, or a folder without any.
+            DatasetError: there is no such file, or a folder without any, or a link to a folder in it; a file (for
+                chunks, when its turn comes) is no Parquet, or has other columns than the first.
         """
-        if self._chunk_rows is None:
-            return super().load()
         path = get_filepath_str(self._get_load_path(), self._protocol)
+        is_folder = self._fs.isdir(path)
+        if self._chunk_rows is None and not is_folder:
+            return super().load()
+        others = set(self._load_args) - {"columns"}
+        if others:
+            raise DatasetError(f"load_args of chunks and folders may hold columns alone, found {sorted(others)[0]}")
         if not self._fs.exists(path):
             raise DatasetError(f"{path} does not exist; put a Parquet file, or a folder of them, there")
-        files = sorted(self._fs.glob(f"{path}/*.parquet")) if self._fs.isdir(path) else [path]
+        files = self.members(path) if is_folder else [path]
         if not files:
-            raise DatasetError(f"{path} is a folder without a file that ends in .parquet; put some there")
-        return self._chunks(files, self._chunk_rows)
+            raise DatasetError(f"{path} is a folder without a Parquet file; put some there")
+        tables = self._tables(files, self._fs._strip_protocol(path))
+        if self._chunk_rows is not None:
+            return tables
+        found = list(tables)
+        return pd.concat(found, ignore_index=found[0].index.names == [None])
+
+    def members(self, folder: str) -> list[str]:
+        """Return the files of a folder that belong to the table, in the order in which they are read.
+
+        Raises:
+            DatasetError: a sub-folder cannot be listed or is a link, or something there is no file.
+        """
+        return sorted(_files_below(self._fs, folder), key=_numbers_by_value)
 
     def save(self, data: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
         """Write a table, or chunk after chunk as they come; the file takes its place when it is complete.
@@ -64,14 +92,73 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
             raise DatasetError(str(error)) from error
         self._invalidate_cache()
 
-    def _chunks(self, files: list[str], rows: int) -> Iterator[pd.DataFrame]:
+    def _tables(self, files: list[str], folder: str) -> Iterator[pd.DataFrame]:
+        keys = {path: _keys(path.removeprefix(folder)) for path in files}
+        names = list(dict.fromkeys(name for found in keys.values() for name in found))
+        form = None
         for path in files:
+            for table in self._read(path):
+                form = form or (path, table.columns, list(table.index.names))
+                _refuse_another_form(path, table, *form)
+                twice = [name for name in names if name in table.columns]
+                if twice:
+                    raise DatasetError(f"{path} has the column {twice[0]}, which is a folder's key too; rename one")
+                yield table.assign(**{name: keys[path].get(name) for name in names}) if names else table
+
+    def _read(self, path: str) -> Iterator[pd.DataFrame]:
+        columns = self._load_args.get("columns")
+        try:
             with self._fs.open(path, "rb") as file:
-                try:
-                    table = pq.ParquetFile(file, buffer_size=READ_AHEAD)
-                except pa.ArrowInvalid as error:
-                    raise DatasetError(f"{path} is no whole Parquet file: {error}") from error
+                table = pq.ParquetFile(file, buffer_size=READ_AHEAD)
+                if self._chunk_rows is None:
+                    yield table.read(columns, use_pandas_metadata=True).to_pandas()
+                    return
                 if not table.metadata.num_rows:
-                    yield table.schema_arrow.empty_table().to_pandas()
-                for batch in table.iter_batches(rows):
+                    yield table.read(columns, use_pandas_metadata=True).to_pandas()
+                for batch in table.iter_batches(self._chunk_rows, columns=columns, use_pandas_metadata=True):
                     yield batch.to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(
+                f"{path} is no whole Parquet file: {error}; move it away, or mend it. What begins with a dot or an "
+                "underscore is passed over"
+            ) from error
+
+
+def _files_below(files: fsspec.AbstractFileSystem, folder: str) -> Iterator[str]:
+    """Find the files of a folder and of the folders in it, but the hidden ones."""
+    folder = files._strip_protocol(folder)
+    try:
+        for entry in files.ls(folder, detail=True):
+            path = entry["name"].rstrip("/")
+            if path == folder or path.rpartition("/")[2].startswith(HIDDEN):
+                continue
+            if entry["type"] == "directory":
+                yield from _files_below(files, path)
+            elif entry["type"] == "file" or files.info(path)["type"] == "file":  # or a link to one
+                yield path
+            else:  # a link to a folder could lead back, or to rows that are read already
+                raise DatasetError(f"{path} is neither a file nor a folder; put the files themselves there")
+    except OSError as error:
+        fault = f"{error.filename or folder} cannot be read: {error.strerror or error}"
+        raise DatasetError(f"{fault}; mend it, or move it away") from error
+
+
+def _numbers_by_value(path: str) -> tuple[list[str | int], str]:
+    parts = re.split("([0-9]+)", path)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], path
+
+
+def _keys(path: str) -> dict[str, str | None]:
+    """Return what the folders ``key=value`` of a path say."""
+    found = dict(part.split("=", 1) for part in path.split("/")[:-1] if "=" in part)
+    return {unquote(key): None if value == NO_VALUE else unquote(value) for key, value in found.items()}
+
+
+def _refuse_another_form(path: str, table: pd.DataFrame, first: str, columns: pd.Index, index: list[Any]) -> None:
+    more, less = table.columns.difference(columns), columns.difference(table.columns)
+    if len(more) or len(less):
+        difference = f"has the column {more[0]}" if len(more) else f"lacks the column {less[0]}"
+        raise DatasetError(f"{path} {difference}, unlike {first}; give all files of the folder the same columns")
+    if list(table.index.names) != index:
+        found = list(table.index.names)
+        raise DatasetError(f"{path} has the index {found}, but {first} has {index}; write all files alike")

@@ -55,7 +55,7 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         if not file_system.isdir(folder):
             raise DatasetError(f"{self._filepath} is no folder; make it and put your files there")
         places = {_name(place): place for place in file_system.ls(folder, detail=False)}
-        shown = {name: places[name] for name in sorted(places) if not name.startswith(".")}
+        shown = {name: places[name] for name in sorted(places) if _is_shown(name)}
         if not shown and not self._may_be_absent:
             raise DatasetError(f"{self._filepath} holds no files; put yours there")
         return {
@@ -90,7 +90,7 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         file_system, folder = fsspec.url_to_fs(self._filepath, **self._credentials)
         if not file_system.isdir(folder):
             return False
-        return any(not _name(place).startswith(".") for place in file_system.ls(folder, detail=False))
+        return any(_is_shown(_name(place)) for place in file_system.ls(folder, detail=False))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "most_bytes": self._most_bytes, "may_be_absent": self._may_be_absent}
@@ -98,6 +98,10 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
 
 def _name(place: str) -> str:
     return place.rpartition("/")[2]
+
+
+def _is_shown(name: str) -> bool:
+    return bool(name) and not name.startswith(".")  # a bucket may list the folder itself, which has no name then
 
 
 def _sum(read: Callable[[], bytes]) -> str:

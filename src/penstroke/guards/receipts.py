@@ -103,7 +103,8 @@ def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -
 
     Args:
         dataset: any of Kedro's. Files and folders are taken by their bytes, and others as they offer it by a method
-            ``content_hash``, or else by what they load.
+            ``content_hash``, or else by what they load. A dataset that passes over some files of its folder says
+            by a method ``members`` which it reads.
         version: of a versioned dataset; the one that would be loaded otherwise.
 
     Returns:
@@ -125,9 +126,10 @@ def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -
     if not files.isdir(str(path)):
         return sha256_of(files, str(path)), {}
     folder = files._strip_protocol(str(path))
+    there = dataset.members(folder) if hasattr(dataset, "members") else files.find(folder)
     members = {
         member.removeprefix(folder).lstrip("/"): sha256_of(files, member)
-        for member in sorted(files.find(folder))
+        for member in sorted(there)
         if not member.endswith(PARTIAL)
     }
     return hash_of(members), members
