@@ -1,6 +1,9 @@
 import re
+import warnings
 
+from penstroke import commands
 from penstroke.commands import ancestry, having_receipts, newest
+from penstroke.guards.ledger import ALLOW_STALE
 from penstroke.guards.receipts import write_receipt
 
 from .guards.test_receipts import RECEIPT
@@ -27,3 +30,13 @@ def test_the_ancestry_tells_of_each_dataset_once_and_of_what_has_changed_since(t
     assert re.search("raw.* 0123 .*made by no node", str(first.children[-1].label.label))
     assert "was 0ld" in str(second.label)
     assert second.children == []
+
+
+def test_a_run_leaves_nothing_of_its_options_to_the_next_one_in_the_same_process():
+    run = commands._with_guards(lambda **_: ALLOW_STALE.get())
+    options = {"env": None, "conf_source": None, "params": {}, "verbose": False, "changed": False}
+    filters = list(warnings.filters)
+
+    assert run(allow_stale=True, **options)
+    assert not ALLOW_STALE.get()
+    assert warnings.filters == filters

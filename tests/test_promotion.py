@@ -258,14 +258,14 @@ def test_a_rollback_waits_for_a_run_that_writes_production(project, kedro_here):
         result = kedro_here(cli.rollback)
 
     assert result.exit_code == 1
-    assert "production_model is being written by process" in str(result.exception)
+    assert "production_model is being written by process" in result.stderr
 
 
 def test_the_first_model_in_production_has_no_former_one(kedro_here):
     result = kedro_here(cli.rollback)
 
     assert result.exit_code == 1
-    assert "there is no former model to bring back" in str(result.exception)
+    assert "there is no former model to bring back" in result.stderr
 
 
 def test_the_help_tells_of_the_command():

@@ -1,20 +1,30 @@
-"""``python -m penstroke``: the project as an installed package, run by Kedro's own command."""
+"""``python -m penstroke``: the project's commands where only its package is installed; ``run`` if none is named."""
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
 
+COMMANDS = ("run", "receipt", "rollback", "serve")
 
-def main(arguments: Sequence[str] | None = None) -> Any:
-    """Run the project as ``kedro run`` does, with the same options."""
+
+def main(arguments: Sequence[str] | None = None, **options: Any) -> Any:
+    """Run a command with the options that ``kedro`` gives it.
+
+    Args:
+        arguments: those of the command line, unless others are given.
+        **options: of click; ``standalone_mode=False`` returns or raises rather than to leave the process.
+    """
     package_name = Path(__file__).parent.name
     configure_project(package_name)
-    run = find_run_command(package_name)
-    return run(arguments, prog_name=package_name)
+    program = import_module(f"{package_name}.cli").cli
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] not in COMMANDS:
+        arguments.insert(0, "run")
+    return program(arguments, prog_name=f"python -m {package_name}", **options)
 
 
 if __name__ == "__main__":

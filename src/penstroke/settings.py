@@ -2,8 +2,8 @@
 
 import fsspec
 
-from penstroke.commands import FailureHooks
 from penstroke.config import CheckedConfigLoader
+from penstroke.errors import FailureHooks
 from penstroke.guards.files import AtomicLocalFileSystem
 from penstroke.guards.ledger import ReceiptHooks
 from penstroke.guards.runs import GuardedSession, SweepHooks

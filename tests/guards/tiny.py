@@ -58,7 +58,7 @@ FILES = {
     "src/tiny/settings.py": """
         import fsspec
 
-        from penstroke.commands import FailureHooks
+        from penstroke.errors import FailureHooks
         from penstroke.guards.files import AtomicLocalFileSystem
         from penstroke.guards.ledger import ReceiptHooks
         from penstroke.guards.runs import GuardedSession, SweepHooks
@@ -72,11 +72,15 @@ FILES = {
         """,
     "src/tiny/cli.py": """
         import click
+        from kedro.framework.cli.cli import KedroCLI
 
         from penstroke.commands import receipt, run
+        from penstroke.errors import Program, tells_in_short
+
+        tells_in_short(KedroCLI)
 
 
-        @click.group()
+        @click.group(cls=Program)
         def cli():
             pass
 

@@ -6,13 +6,10 @@ import logging
 import os
 import socket
 import sys
-from pathlib import Path
 
 import click
 import uvicorn
 from kedro.framework.project import settings
-from kedro.framework.startup import bootstrap_project
-from kedro.utils import find_kedro_project
 from threadpoolctl import threadpool_limits
 
 from .app import Service, build_app
@@ -23,7 +20,7 @@ from .production import Shelf
 TOKEN = "PENSTROKE_TOKEN"  # noqa: S105  # nosec B105 # the name of the variable, not its value
 
 
-def serve(env: str | None, host: str, port: int) -> None:
+def serve(env: str | None, host: str, port: int, conf_source: str | None = None) -> None:
     """Serve the production model of an environment until a signal ends it.
 
     Raises:
@@ -34,8 +31,7 @@ def serve(env: str | None, host: str, port: int) -> None:
     if not token and not _is_loopback(host):
         raise click.ClickException(f"{host} can be reached by others: set {TOKEN}, which callers must then name")
     listening = _listen(host, port)
-    project = bootstrap_project(find_kedro_project(Path.cwd()) or Path.cwd()).project_path
-    with settings.SESSION_CLASS.create(project, env=env) as session:
+    with settings.SESSION_CLASS.create(env=env, conf_source=conf_source) as session:
         context = session.load_context()
     shelf = Shelf(context)
     if shelf.is_empty():

@@ -1,0 +1,166 @@
+"""Errors in three lines, on the command line and there alone: to import this changes nothing in the process."""
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from functools import wraps
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, TypeVar
+
+import click
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog, DatasetError
+from kedro.pipeline.node import Node
+from kedro.validation import DataValidationError
+from kedro.validation.exceptions import CheckFailure
+
+from penstroke.guards.ledger import go_on
+from penstroke.guards.receipts import is_versioned
+
+LINES_OF_AN_ERROR = 3
+UNEXPECTED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    SyntaxError,
+    TypeError,
+)
+WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empty"}  # pandera's names for them
+
+
+class ToldError(click.ClickException):
+    """An error of any kind, said in short; click prints it and exits with 1."""
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002
+        """Print what is wrong."""
+        click.secho(f"Error: {self.message}", fg="red", err=True)
+
+
+def _told(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def told(*arguments: Any, **options: Any) -> Any:
+        try:
+            return method(*arguments, **options)
+        except (ToldError, click.Abort, click.exceptions.Exit, BrokenPipeError):  # click ends these quietly
+            raise
+        except click.ClickException as error:
+            context = getattr(error, "ctx", None)
+            more = f"; see `{context.command_path} --help`" if context else ""
+            message = " ".join(error.format_message().split()).rstrip(".")
+            raise ToldError(f"{as_called(message)}{more}") from error
+        except Exception as error:
+            context = click.get_current_context(silent=True)
+            if "--verbose" in sys.argv or (context and context.params.get("verbose")):
+                raise
+            raise ToldError(as_called(in_short(error))) from error
+
+    return told
+
+
+Kind = TypeVar("Kind", bound=type[click.Command])
+
+
+def tells_in_short(kind: Kind) -> Kind:
+    """Let a class of commands say every error in at most three lines and exit with 1.
+
+    ``--verbose`` keeps the whole traceback of what is no mistake of the command line.
+    """
+    for name in ("make_context", "invoke"):
+        setattr(kind, name, _told(getattr(kind, name)))
+    return kind
+
+
+@tells_in_short
+class Command(click.Command):
+    """A command that says its errors in short."""
+
+
+@tells_in_short
+class Program(click.Group):
+    """The project's commands; called by itself, as a package, it is a program of its own beside ``kedro``."""
+
+
+def as_called(text: str) -> str:
+    """Put the commands that a text advises as this program is called, with its ``--conf-source``.
+
+    Kedro's own program knows no project where only the package and its configuration lie.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return text
+    root, source = context.find_root(), context.params.get("conf_source")
+    program = root.info_name if isinstance(root.command, Program) else "kedro"
+    option = f" --conf-source={shlex.quote(_shown(source))}" if source else ""
+    return re.sub(r"\bkedro (run|receipt|rollback|serve)\b", lambda found: f"{program} {found[1]}{option}", text)
+
+
+def _shown(place: str) -> str:
+    return place if "://" in place or not Path(place).is_relative_to(Path.cwd()) else os.path.relpath(place)
+
+
+def in_short(error: BaseException) -> str:
+    """Say what is wrong in at most three lines."""
+    if isinstance(error.__cause__, DataValidationError):  # of a chunk, in the middle of saving what is made of it
+        error = error.__cause__
+    if isinstance(error, DataValidationError) and error.failures:
+        faults = [_fault(failure) for failure in error.failures]
+        more = f"; and {len(faults) - 2} more" if len(faults) > 2 else ""
+        moment = f" on {error.mode}" if error.mode else ""
+        text = f"dataset {error.dataset_name}{moment}: {'; '.join(faults[:2])}{more}"
+    elif isinstance(error, BrokenProcessPool):
+        text = "a worker process was killed, perhaps because the memory was full; --runner=SequentialRunner takes less"
+    else:  # Kedro names the group before
+        text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))
+    if isinstance(error, UNEXPECTED):
+        frame = extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {text}\n({os.path.relpath(frame.filename)}:{frame.lineno}; see --verbose)"
+    notes = getattr(error, "__notes__", [])
+    lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    return "\n".join(lines[: LINES_OF_AN_ERROR - len(notes)] + notes)
+
+
+def _fault(failure: CheckFailure) -> str:
+    found = str(failure.failure_examples[0]) if failure.failure_examples else ""
+    raised = re.fullmatch(r"ValueError\((?P<quote>['\"])(.*)(?P=quote)\)", found)
+    if raised:  # a check of ours says it all
+        return raised[2]
+    if failure.check == "column_in_dataframe":
+        return f"column {found} is missing"
+    rule = WORDS.get(failure.check or "", failure.check or failure.message)
+    return f"{failure.column} {rule}, found {found}" if failure.column else rule
+
+
+class FailureHooks:
+    """Say where a run failed, and how to go on."""
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """Refuse to load a version of what keeps none, which Kedro passes over.
+
+        Raises:
+            DatasetError: with its name.
+        """
+        for name in run_params["load_versions"] or ():
+            if not is_versioned(catalog[name]):
+                raise DatasetError(f"{name} keeps no versions, so --load-versions can choose none of it; leave it out")
+
+    @hook_impl
+    def on_node_error(self, error: Exception, node: Node) -> None:
+        """Say where."""
+        error.add_note(f"This happened in the node {node.name}.")
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
+        """Say how to go on."""
+        given = {"pipelines": run_params.get("pipeline_names")}
+        given |= {name: run_params.get(name) for name in ("tags", "from_nodes", "to_nodes", "to_outputs")}
+        options = "".join(f" --{name.replace('_', '-')}={','.join(asked)}" for name, asked in given.items() if asked)
+        way = go_on(options, run_params["env"], bool(run_params["runtime_params"]))
+        error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
