@@ -75,8 +75,10 @@ def test_a_run_that_failed_says_how_to_go_on_and_that_goes_on(tiny):
     assert tiny.ran("--pipelines=sums,words") == {"write"}
 
 
-@pytest.mark.parametrize("runner", ["SequentialRunner", "ParallelRunner"])
-def test_who_interrupts_a_run_is_told_how_to_go_on(tiny, runner):
+@pytest.mark.parametrize(
+    ("runner", "workers"), [("SequentialRunner", ""), ("ParallelRunner", "fork"), ("ParallelRunner", "spawn")]
+)
+def test_who_interrupts_a_run_is_told_how_to_go_on(tiny, runner, workers):
     good = (tiny / "src/tiny/report.py").read_text()
     tiny.write("src/tiny/report.py", SLOW)
     if runner == "ParallelRunner":
@@ -84,7 +86,7 @@ def test_who_interrupts_a_run_is_told_how_to_go_on(tiny, runner):
             "conf/base/catalog_more.yml",
             'negated: {type: json.JSONDataset, filepath: "${globals:data}/negated.json"}\n',
         )
-    process = tiny.start("run", f"--runner={runner}")
+    process = tiny.start("run", f"--runner={runner}", KEDRO_MP_CONTEXT=workers)
     while not (tiny / "data/sums.json").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
@@ -94,7 +96,9 @@ def test_who_interrupts_a_run_is_told_how_to_go_on(tiny, runner):
     _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert errors.strip() == "Interrupted. What was stored is whole; go on by `kedro run --changed`"
+    said = errors.strip().splitlines()
+    assert said[-1] == "Interrupted. What was stored is whole; go on by `kedro run --changed`"
+    assert len(said) == 1 or workers == "spawn"  # of which one that still waits for work may say a word, too
     tiny.write("src/tiny/report.py", good)
     assert tiny.ran() == {"write"}
 

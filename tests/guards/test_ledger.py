@@ -271,15 +271,21 @@ def test_what_moves_with_its_receipts_still_agrees(done, tmp_path):
     assert done.ran() == set()
 
 
-@pytest.mark.parametrize("runner", ["ThreadRunner", "ParallelRunner"])
-def test_every_runner_writes_the_same_receipts(done, tmp_path, runner):
+@pytest.mark.parametrize(
+    ("runner", "workers"),
+    [("ThreadRunner", ""), ("ParallelRunner", "fork"), ("ParallelRunner", "spawn"), ("ParallelRunner", "forkserver")],
+)
+def test_every_runner_writes_the_same_receipts_however_it_starts_its_workers(
+    done, tmp_path, runner, workers, monkeypatch
+):
+    monkeypatch.setenv("KEDRO_MP_CONTEXT", workers)
     entry = 'negated: {type: json.JSONDataset, filepath: "${globals:data}/negated.json"}\n'
     other = Tiny(tmp_path / "other")
     other.write("conf/base/catalog_more.yml", entry)
     done.write("conf/base/catalog_more.yml", entry)
 
     done.run("--changed")
-    other.run(f"--runner={runner}")
+    other.run(f"--runner={runner}", *["--async"] * (workers == "spawn"))
 
     passing = {"time", "run_id", "commit"}
     for name in ("scaled", "small", "great", "digits", "negated", "sums", "report"):
@@ -288,6 +294,29 @@ def test_every_runner_writes_the_same_receipts(done, tmp_path, runner):
             key: value for key, value in theirs.items() if key not in passing
         }
     assert other.ran() == set()
+
+
+UNHOOKED = """
+from kedro.runner import SequentialRunner
+
+
+class UnhookedRunner(SequentialRunner):
+    def _run(self, pipeline, catalog, hook_manager=None, run_id=None):
+        from kedro.framework.hooks.manager import _create_hook_manager
+
+        super()._run(pipeline, catalog, _create_hook_manager(), run_id)
+"""
+
+
+def test_a_runner_that_calls_no_hooks_is_refused_though_an_older_run_left_receipts(done):
+    done.write("src/tiny/runner.py", UNHOOKED)
+
+    result = done.kedro("run", "--runner=tiny.runner.UnhookedRunner")
+
+    assert result.returncode == 1
+    (error,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
+    assert error.startswith("Error: digits has no receipt of this run")
+    assert error.endswith("run it again with --runner=SequentialRunner")
 
 
 def test_a_save_that_was_interrupted_is_told_from_an_altered_file_and_mended_by_the_next_run(done):

@@ -1,12 +1,13 @@
 """The receipts of a project, and whether what they say still holds."""
 
 import json
+import signal
 import subprocess  # nosec B404
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -66,6 +67,18 @@ class Ledger:
         self._accepted: dict[str, str] = {}
         self._built_on: dict[str, str | None] = {}  # what the run's inputs held when it was let go
         self.look_again()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Take the project's logging along to another process."""
+        return vars(self) | {"_logging": dict(framework.LOGGING)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the project known to a worker process that was spawned, where Kedro would run none of its hooks."""
+        logging = state.pop("_logging")
+        vars(self).update(state)
+        if framework.PACKAGE_NAME is None:
+            _configure_worker(self._code.package)
+            framework.configure_logging(logging)
 
     def look_again(self) -> None:
         """Forget what was found on disk."""
@@ -236,6 +249,20 @@ class Ledger:
             if receipt and receipt.sha256 == self.content(name) and read_receipt(announced):
                 withdraw(announced)
 
+    def refuse_unreceipted(self, pipeline: Pipeline, run_id: str) -> None:
+        """Refuse to call a run done whose results have no receipts, since its runner called no hooks.
+
+        Raises:
+            StaleError: one line that names a dataset and what to do.
+        """
+        for name in sorted(name for name in pipeline.all_outputs() if self._outlives(name)):
+            receipt = read_receipt(self._place(name, saved=True))
+            if receipt is None or receipt.run_id != run_id:
+                raise StaleError(
+                    f"{name} has no receipt of this run: the workers of its runner called no hooks of the project; "
+                    "run it again with --runner=SequentialRunner"
+                )
+
     def _let_pass(self, node: Node) -> dict[str, str]:
         """Collect what is stale among that of which a node's outputs will have been made, and was let pass."""
         stale = {name: why for name, why in self._accepted.items() if name in node.inputs}
@@ -362,6 +389,16 @@ class ReceiptHooks:
         _ledger(catalog).refuse_stale(pipeline, keeps, run_params["env"], bool(run_params["runtime_params"]))
 
     @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Check that the receipts were written.
+
+        Raises:
+            StaleError: they were not.
+        """
+        if not run_params["only_missing_outputs"]:  # what such a run kept has an older receipt
+            _ledger(catalog).refuse_unreceipted(pipeline, run_params["run_id"])
+
+    @hook_impl
     def on_pipeline_error(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Tidy up after a save that failed."""
         with suppress(Exception):  # of a disk that may only be read, say; the run's own error is worth more
@@ -391,6 +428,15 @@ def go_on(options: str, env: str | None, overridden: bool) -> str:
     """Say how to go on; what was given by ``--params`` may be a secret, and is not repeated."""
     place = f" --env={env}" if env else ""
     return f"`kedro run --changed{options}{place}`" + (" and the same --params" if overridden else "")
+
+
+@cache
+def _configure_worker(package: str) -> None:
+    """Do what ``configure_project`` does, all but note the name: Kedro 1.7 ends in a recursion where it knows that."""
+    framework.settings.configure(f"{package}.settings")
+    framework.pipelines.configure(f"{package}.pipeline_registry")
+    with suppress(ValueError):  # of a thread, which gets no signals
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # it is the main process that says how to go on
 
 
 def _ledger(catalog: DataCatalog) -> Ledger:
