@@ -273,7 +273,12 @@ def test_what_moves_with_its_receipts_still_agrees(done, tmp_path):
 
 @pytest.mark.parametrize(
     ("runner", "workers"),
-    [("ThreadRunner", ""), ("ParallelRunner", "fork"), ("ParallelRunner", "spawn"), ("ParallelRunner", "forkserver")],
+    [
+        ("ThreadRunner", ""),
+        ("ParallelRunner", "fork"),
+        ("ParallelRunner", "spawn"),
+        pytest.param("ParallelRunner", "forkserver", marks=pytest.mark.slow),
+    ],
 )
 def test_every_runner_writes_the_same_receipts_however_it_starts_its_workers(
     done, tmp_path, runner, workers, monkeypatch
