@@ -5,21 +5,17 @@ import hashlib
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from kedro.framework.project import pipelines
-from kedro.framework.startup import bootstrap_project
 
 from penstroke import cli
 
-from .conftest import Kedro
+from .conftest import Kedro, known_to_kedro
 
 
 @pytest.fixture
-def run(project, monkeypatch):
+def run(project):
     """``kedro run --env=test …`` in this process, in a fresh copy of the project."""
-    metadata = bootstrap_project(project)
-    monkeypatch.chdir(project)
-    yield lambda *arguments: CliRunner().invoke(cli.run, ["--env=test", *arguments], obj=metadata)
-    pipelines.set_requested(None)
+    with known_to_kedro(project) as metadata:
+        yield lambda *arguments: CliRunner().invoke(cli.run, ["--env=test", *arguments], obj=metadata)
 
 
 def _stored(project):

@@ -2,7 +2,6 @@
 
 import json
 from itertools import pairwise
-from pathlib import Path
 from time import monotonic, sleep
 
 import numpy as np
@@ -14,10 +13,9 @@ from penstroke import model_files
 from penstroke.pixels import INK, scale_ink, to_images
 
 from .browser import chromium
-from .conftest import copy_project, run_kedro
+from .conftest import DATA, copy_project, run_kedro
 from .serving.conftest import running
 
-DATA = Path("build/test/data")
 FULL_INK = 16
 PATIENCE_S = 20
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import subprocess
 from copy import deepcopy
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from kedro.framework.project import pipelines
-from kedro.framework.startup import bootstrap_project
 
 from penstroke import cli, model_files
 from penstroke.guards.receipts import read_receipt, write_receipt
@@ -21,38 +18,23 @@ from penstroke.pipelines.data_science.nodes import fit_champion
 from penstroke.pipelines.data_science.parameters import FinalFit
 from penstroke.pipelines.feature_engineering.parameters import Features
 
-from .conftest import ROOT, base_parameters, copy_project, run_kedro
+from .conftest import DATA, ROOT, base_parameters, copy_tree, known_to_kedro, run_kedro
 
-DATA = "build/test/data"
 CHAMPION, PRODUCTION = (f"{DATA}/06_models/{name}_model.skops" for name in ("champion", "production"))
 PROMOTE = ("run", "--env=test", "--pipelines=promotion")
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory) -> Path:
-    """A copy of the project whose champion is in production; only to be read."""
-    project = copy_project(tmp_path_factory.mktemp("released") / "project")
-    for arguments in (("run", "--env=test"), PROMOTE):
-        result = run_kedro(*arguments, cwd=project)
-        assert result.returncode == 0, result.stderr
-    assert "passes the gate" in result.stdout
-    return project
+@pytest.fixture
+def project(promoted, tmp_path) -> Path:
+    """A copy of a project whose champion is in production, to write in."""
+    return copy_tree(promoted, tmp_path / "project")
 
 
 @pytest.fixture
-def project(released, tmp_path) -> Path:
-    """A copy of it to write in."""
-    subprocess.run(["cp", "-r", released, tmp_path / "project"], check=True)
-    return tmp_path / "project"
-
-
-@pytest.fixture
-def kedro_here(project, monkeypatch):
+def kedro_here(project):
     """``kedro <command> --env=test …`` in this process, in that copy."""
-    metadata = bootstrap_project(project)
-    monkeypatch.chdir(project)
-    yield lambda command, *arguments: CliRunner().invoke(command, ["--env=test", *arguments], obj=metadata)
-    pipelines.set_requested(None)
+    with known_to_kedro(project) as metadata:
+        yield lambda command, *arguments: CliRunner().invoke(command, ["--env=test", *arguments], obj=metadata)
 
 
 def _verdict(project):
@@ -106,13 +88,14 @@ def _taught_the_test_rows(project):
     return model
 
 
-def test_the_champion_goes_into_production_as_it_is(released):
-    assert (released / PRODUCTION).read_bytes() == (released / CHAMPION).read_bytes()
-    verdict = _verdict(released)
+def test_the_champion_goes_into_production_as_it_is(promoted):
+    assert "passes the gate" in (promoted / "stdout").read_text()
+    assert (promoted / PRODUCTION).read_bytes() == (promoted / CHAMPION).read_bytes()
+    verdict = _verdict(promoted)
     assert verdict["passed"]
     assert verdict["production"] is None
     assert {check["check"] for check in verdict["checks"]} >= {"accuracy_low", "recall_3", "loss_shift", "latency_ms"}
-    card = (released / DATA / "08_reporting/verdict_card.md").read_text()
+    card = (promoted / DATA / "08_reporting/verdict_card.md").read_text()
     assert all(f"| {check['check']} |" in card for check in verdict["checks"])
 
 

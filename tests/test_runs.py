@@ -13,9 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from .conftest import Kedro, copy_project, run_kedro
-
-DATA = "build/test/data"
+from .conftest import DATA, Kedro, copy_project, copy_tree, run_kedro, run_new_python
 
 
 def _run(project: Path, *arguments: str, **environment: str) -> Path:
@@ -36,14 +34,6 @@ def _comparable(data: Path) -> dict[str, str]:
     return {name: sum_ for name, sum_ in contents.items() if "reference_profiles" not in name or champion in name}
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A copy of the project after one run; its data are only to be read."""
-    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    _run(project)
-    return project
-
-
 @pytest.mark.parametrize(
     ("arguments", "environment"),
     [
@@ -52,18 +42,18 @@ def finished(tmp_path_factory) -> Path:
         (["--runner=ParallelRunner"], {"PYTHONHASHSEED": "3"}),
     ],
 )
-def test_another_run_makes_the_same_bytes(finished, project, arguments, environment):
+def test_another_run_makes_the_same_bytes(trained, project, arguments, environment):
     again = _run(project, *arguments, **environment)
 
-    assert _comparable(again) == _comparable(finished / DATA)
+    assert _comparable(again) == _comparable(trained / DATA)
     assert len(_comparable(again)) == 22
 
 
-def test_each_pipeline_runs_alone_on_what_the_one_before_has_stored(finished, project):
+def test_each_pipeline_runs_alone_on_what_the_one_before_has_stored(trained, project):
     for name in ("data_processing", "feature_engineering", "data_science", "reporting"):
         _run(project, f"--pipelines={name}")
 
-    assert _comparable(project / DATA) == _comparable(finished / DATA)
+    assert _comparable(project / DATA) == _comparable(trained / DATA)
 
 
 @pytest.mark.parametrize(
@@ -79,44 +69,39 @@ def test_each_pipeline_runs_alone_on_what_the_one_before_has_stored(finished, pr
         (["--tags=data_engineering", "--from-inputs=digits"], {"digit_features", "copy_features"}),
     ],
 )
-def test_a_part_of_the_story_can_be_told_again(finished, project, arguments, made):
-    copied = project / DATA
-    copied.parent.mkdir(parents=True)
-    subprocess.run(["cp", "-r", finished / DATA, copied], check=True)
+def test_a_part_of_the_story_can_be_told_again(trained, project, arguments, made):
+    copied = copy_tree(trained / DATA, project / DATA)
     old = {path: path.stat().st_mtime_ns for path in copied.rglob("*") if path.is_file()}
 
     _run(project, *arguments)
 
     assert {path.stem for path, time in old.items() if path.stat().st_mtime_ns != time} == made
-    assert _comparable(copied) == _comparable(finished / DATA)
+    assert _comparable(copied) == _comparable(trained / DATA)
 
 
-def test_the_scores_stand_where_people_look_for_them(finished):
-    scores = json.loads((finished / DATA / "08_reporting/test_scores.json").read_text())
+def test_the_scores_stand_where_people_look_for_them(trained):
+    scores = json.loads((trained / DATA / "08_reporting/test_scores.json").read_text())
 
     assert 0.97 < scores["accuracy_low"] < scores["accuracy"] <= scores["accuracy_high"] <= 1
     assert 0.97 < scores["macro_f1"] <= 1
     assert list(scores) == sorted(scores)
 
 
-def test_another_seed_makes_another_split(finished, project):
+def test_another_seed_makes_another_split(trained, project):
     data = _run(project, "--pipelines=data_processing", "--params=split.seed=3")
 
-    ours, theirs = (
-        pd.read_parquet(folder / "03_primary/labels.parquet")["split"] for folder in (data, finished / DATA)
-    )
+    ours, theirs = (pd.read_parquet(folder / "03_primary/labels.parquet")["split"] for folder in (data, trained / DATA))
     assert 0.2 < (ours != theirs).mean() < 0.4
 
 
 @pytest.mark.parametrize("change", ["--params=features.deskew=0.5", "--params=pictures.gallery=9"])
-def test_a_run_of_what_changed_leaves_what_a_full_run_makes(finished, project, tmp_path, change):
+def test_a_run_of_what_changed_leaves_what_a_full_run_makes(trained, project, tmp_path, change):
     full = _run(copy_project(tmp_path / "full"), change)
-    subprocess.run(["mkdir", "-p", project / "build/test"], check=True)
-    subprocess.run(["cp", "-r", finished / DATA, project / "build/test"], check=True)
+    copy_tree(trained / DATA, project / DATA)
 
     changed = _run(project, "--changed", change)
 
-    assert _comparable(changed) == _comparable(full) != _comparable(finished / DATA)
+    assert _comparable(changed) == _comparable(full) != _comparable(trained / DATA)
 
 
 def test_labels_that_mean_nothing_cannot_be_learned(project):
@@ -151,8 +136,8 @@ def test_a_test_run_writes_below_build_and_nowhere_else(project):
     assert {name.split("/")[0] for name in written} == {"build", ".viz"}
 
 
-def test_a_terminal_shows_the_progress_of_the_search(finished, project):
-    subprocess.run(["cp", "-r", finished / "build", project], check=True)
+def test_a_terminal_shows_the_progress_of_the_search(trained, project):
+    copy_tree(trained / "build", project / "build")
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "kedro", "run", "--env=test", "--nodes=search_contenders"]
     with subprocess.Popen(
@@ -177,22 +162,8 @@ def test_a_terminal_shows_the_progress_of_the_search(finished, project):
 
 def test_the_project_runs_as_a_package(project, tmp_path):
     """The module is run as an installed package runs, from a folder that is no project."""
-    result = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "penstroke",
-            "--env=test",
-            "--pipelines=data_processing",
-            f"--conf-source={project / 'conf'}",
-        ],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project / "src")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    arguments = ("--env=test", "--pipelines=data_processing", f"--conf-source={project / 'conf'}")
+    result = run_new_python("-m", "penstroke", *arguments, cwd=project, PYTHONPATH=str(project / "src"))
 
     assert result.returncode == 0, result.stderr
     assert (project / DATA / "03_primary/digits.parquet").exists()

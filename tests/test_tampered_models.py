@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 from penstroke import model_files
 from penstroke.datasets.model import ModelDataset
 
-from .conftest import ROOT, Kedro
+from .conftest import DATA, ROOT, copy_tree, run_kedro
 
 ROWS, LABELS = np.random.default_rng(0).uniform(size=(60, 20)), np.arange(60) % 3
 
@@ -220,16 +220,16 @@ def test_an_archive_within_the_archive_is_refused(path):
     assert "holds 9999.npz, no plain array" in refusal(packed(members_of_a_model() | {"9999.npz": b""}), path)
 
 
-def test_a_run_on_a_tampered_champion_ends_in_three_lines_and_runs_nothing(kedro: Kedro, project, touched):
-    assert kedro("run", "--env=test").returncode == 0
-    champion = project / "build/test/data/06_models/champion_model.skops"
+def test_a_run_on_a_tampered_champion_ends_in_three_lines_and_runs_nothing(trained, tmp_path, touched):
+    project = copy_tree(trained, tmp_path / "project")
+    champion = project / DATA / "06_models/champion_model.skops"
     for content in (
         with_attribute(_called_as_a_constructor(f"touch {shlex.quote(str(touched))}")),
         pickle.dumps(Mischief(touched)),
     ):
         champion.write_bytes(content)
 
-        result = kedro("run", "--env=test", "--from-nodes=predict_test_rows")
+        result = run_kedro("run", "--env=test", "--from-nodes=predict_test_rows", cwd=project)
 
         assert result.returncode == 1
         assert "model" in result.stderr

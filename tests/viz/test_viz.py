@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +22,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ..browser import chromium, hosts, resources
-from ..conftest import ROOT, copy_project, run_kedro
+from ..conftest import copy_tree, run_kedro
 
 LAYERS = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
 SECONDS = 120
@@ -83,7 +82,7 @@ def log(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def viz(test_run, log):
+def viz(trained, log):
     """The address of ``kedro viz run``."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -91,7 +90,7 @@ def viz(test_run, log):
     with _serving(_Refusal) as proxy, log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "kedro", "viz", "run", *options],
-            cwd=ROOT,
+            cwd=trained,
             env=os.environ | {"https_proxy": proxy, "no_proxy": "127.0.0.1"},
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -107,10 +106,9 @@ def viz(test_run, log):
 
 
 @pytest.fixture(scope="module")
-def site(test_run, tmp_path_factory):
+def site(trained, tmp_path_factory):
     """The address of what ``kedro viz build`` makes, in a copy: it writes among what lies in ``build``."""
-    project = copy_project(tmp_path_factory.mktemp("site") / "project")
-    shutil.copytree(test_run, project / test_run.relative_to(ROOT))
+    project = copy_tree(trained, tmp_path_factory.mktemp("site") / "project")
     result = run_kedro("viz", "build", "--include-previews", cwd=project, KEDRO_ENV="test")
     # it exits with 0 even where it fails
     assert (project / "build/index.html").exists(), result.stdout + result.stderr

@@ -14,10 +14,8 @@ from PIL import Image
 
 from penstroke.pixels import to_images
 
-from ...conftest import copy_project, run_kedro
+from ...conftest import DATA, copy_project, run_kedro
 from .hostile import PNG, READ, REFUSED, saved
-
-DATA = "build/test/data"
 
 
 def lend_model(test_run: Path, project: Path) -> Path:
