@@ -161,6 +161,34 @@ def test_what_changed_is_run_and_what_comes_out_as_it_was_asks_nobody_after_it_t
     assert done.ran() == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("src/second/offsets.py", "OFFSET = 0", "OFFSET = 1"),
+        ("src/second/offset.txt", "0", "2"),
+        ("elsewhere/third/__init__.py", "THIRD = 0", "THIRD = 3"),
+    ],
+)
+def test_other_packages_of_the_project_count_by_their_content(done, name, old, new, monkeypatch):
+    monkeypatch.syspath_prepend(done / "elsewhere")
+    done.write("elsewhere/third/__init__.py", "THIRD = 0\n")
+    done.write("src/second/offset.txt", "0")
+    done.write(
+        "src/second/offsets.py",
+        "from pathlib import Path\nimport third\n\nOFFSET = 0\n"
+        'OFFSET += third.THIRD + int(Path(__file__).with_name("offset.txt").read_text())\n',
+    )
+    done.edit("src/tiny/arithmetic.py", "OFFSET = 0", "from second.offsets import OFFSET")
+    assert "scale" in done.ran()
+    assert done.ran() == set()
+    assert done.run("--changed") == "nothing has changed\n"
+
+    done.edit(name, old, new)
+
+    assert done.ran() >= {"scale", "divide"}
+    assert json.loads((done / "data/scaled.json").read_text())[0] == 3 + int(new[-1])
+
+
 def test_each_node_that_is_run_says_why(done):
     _edit_factor(done)
 

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from penstroke.guards.unchanged import is_unchanged, stamp_place, write_stamp
@@ -43,6 +45,43 @@ def test_a_variable_that_configuration_asks_for_counts(stamp, monkeypatch):
     monkeypatch.setenv("WORD", "two")
 
     assert not is_unchanged(stamp)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "more/numpy.py").write_text(""),
+        lambda folder: (folder / "more/fruit.pth").write_text("/elsewhere"),
+        lambda folder: (folder / "more/__editable___fruit_finder.py").write_text("MAPPING = {'fruit': '/elsewhere'}"),
+        lambda folder: (folder / "more/fruit-1.dist-info/RECORD").write_text("fruit.py,sha256=2,1"),
+        lambda folder: sys.path.insert(0, str(folder)),
+    ],
+)
+def test_what_leads_python_to_other_code_ends_it(tmp_path, roots, monkeypatch, change):
+    (tmp_path / "more/fruit-1.dist-info").mkdir(parents=True)
+    (tmp_path / "more/fruit-1.dist-info/direct_url.json").write_text("{}")
+    for name in ("fruit-1.dist-info/RECORD", "fruit.pth", "__editable___fruit_finder.py"):
+        (tmp_path / "more" / name).write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "more")
+    stamp = tmp_path / "stamp.json"
+    write_stamp(stamp, roots)
+    assert is_unchanged(stamp)
+
+    change(tmp_path)
+
+    assert not is_unchanged(stamp)
+
+
+def test_a_folder_that_a_link_leads_to_counts_and_one_that_leads_in_a_circle_is_read_once(tmp_path, roots):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "conf/more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "conf/again").symlink_to(tmp_path / "conf")
+    write_stamp(tmp_path / "stamp.json", roots)
+    assert is_unchanged(tmp_path / "stamp.json")
+
+    (tmp_path / "elsewhere/b.yml").write_text("")
+
+    assert not is_unchanged(tmp_path / "stamp.json")
 
 
 def test_what_is_being_written_and_bytecode_do_not_count(stamp, tmp_path):

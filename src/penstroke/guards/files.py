@@ -145,6 +145,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """Find all files below a folder, through links too, but no bytecode; each folder is entered once."""
+    seen = set[tuple[int, int]]()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        state = os.stat(place)
+        if (state.st_dev, state.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        folders[:] = sorted(set(folders) - {"__pycache__"})
+        yield from (path for name in sorted(names) if (path := Path(place, name)).is_file())
+
+
 def sweep(place: Path) -> list[Path]:
     """Remove what killed processes left of a file, of its versions or in a folder; nobody may be writing it."""
     left = [*place.parent.glob(f"{escape(_stem(place))}*{PARTIAL}"), *place.glob(f"**/.*{PARTIAL}")]

@@ -1,4 +1,4 @@
-"""What a result depends on beside its data: the project's modules, and the versions of the packages they use.
+"""What a result depends on beside its data: the code that may change, and the versions of all other packages.
 
 Sound before it is precise: a module counts with all that it imports, wherever in it the import stands, so a change
 that a node cannot feel may ask for it to be run again, but none that it feels is passed over.
@@ -7,33 +7,56 @@ that a node cannot feel may ask for it to be run again, but none that it feels i
 import ast
 import hashlib
 import importlib.util
+import json
+import os
 import platform
 import re
-from collections.abc import Callable, Iterable
-from functools import cache
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import cache, partial
 from importlib import metadata
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from pkgutil import iter_modules
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from .files import files_below
+
+WORD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)  # in the order in which Python looks for them
+IMPORTERS = ("import_module", "__import__")
+INSTALLED = ("site-packages", "dist-packages")
+THIS_PROCESS = uuid4().hex  # stands for code that lies in no file, as a cell of a notebook
 
 
 class Code:
-    """The modules of a project, by what they say and import; each is read once.
+    """The modules that may change, by what they say and import; each is read once.
+
+    What an installer has put in its place is known by its version, and all else by its content: the project's source
+    folder, what is installed in editable form, and whatever else lies on Python's search path.
 
     Args:
-        package: name of the project's package; what lies in it is read, what lies elsewhere is known by its version.
+        package: name of the project's package, whose folder lies in the project's source folder.
+        project: the project's folder.
     """
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, project: Path) -> None:
         self.package = package
-        (folder,) = importlib.util.find_spec(package).submodule_search_locations  # type: ignore[union-attr, misc]
-        self.folder = Path(folder)
+        self._tops: dict[str, list[Path]] = {}
+        self._paths: dict[str, Path | None] = {}
         self._read: dict[str, tuple[str, set[str]]] = {}
+        self._data: dict[Path, str] = {}
+        source = self._own(package)[0].parent
+        # all that lies in it belongs to the code, unless it is the project's own folder or holds installed packages
+        self._source = [] if source.resolve() == project.resolve() or source.name in INSTALLED else [source]
 
     def fingerprint(self, function: Callable[..., Any], mentioned: Iterable[str]) -> dict[str, str]:
         """Say on which code a call depends.
@@ -43,46 +66,103 @@ class Code:
             mentioned: dotted names that configuration hands it, such as the class paths of contenders and validators.
 
         Returns:
-            A sha256 by module of the project, and a version by distribution, the interpreter being one.
+            A sha256 by module that may change, one by ``package/`` of the other files in its folder, and a version by
+            distribution, the interpreter being one.
         """
-        base = _unwrapped(function)
-        module = getattr(base, "__module__", None) or type(base).__module__
-        modules, outside = self._reach({module, *mentioned})
-        return {name: self._module(name)[0] for name in sorted(modules)} | versions(frozenset(outside))
+        modules, outside = self._reach({*_modules_of(function), *mentioned})
+        required, followed = _required(frozenset(outside)), set[str]()
+        while more := {top for each in required.values() for top in each.editable} - followed:
+            followed |= more  # a package known by its version may require one in editable form
+            modules, further = self._reach(modules.union(*map(self._all, more)))
+            required |= _required(frozenset(further))
+        found = {name: self._module(name)[0] for name in sorted(modules)}
+        if "__main__" in outside:
+            found["__main__"] = THIS_PROCESS
+        folders = {name: self._folders(name) for name in found} | {"source folder": self._source}
+        found |= {f"{name}/": data for name, places in folders.items() if (data := "".join(map(self._others, places)))}
+        return found | _versions(required)
+
+    def places(self) -> list[Path]:
+        """List the files and folders of all code that was read, and what would take their places."""
+        tops = {place for name in self._read for place in self._own(name.partition(".")[0])}
+        return [*self._source, *tops, *(top.with_suffix("" if top.suffix else ".py") for top in tops)]
 
     def _reach(self, names: Iterable[str]) -> tuple[set[str], set[str]]:
-        """Follow imports: the modules of the project, and the packages beyond it."""
+        """Follow imports: the modules that may change, and the packages beyond them."""
         left, followed, outside = list(names), set[str](), set[str]()
         while left:
-            name = self._existing(left.pop())
-            if name.partition(".")[0] != self.package:
+            name = left.pop()
+            if not self._own(name.partition(".")[0]):
                 outside.add(name)
-            elif name not in followed:
-                followed.add(name)
-                left.extend(self._module(name)[1])
+            elif (module := self._existing(name)) not in followed and self._path(module):
+                followed.add(module)
+                left.extend(self._module(module)[1])
         # the packages round a module are run when it is imported; what they import counts where it is used
         return {around for name in followed for around in accumulate(name.split("."), "{}.{}".format)}, outside
 
+    def _own(self, top: str) -> list[Path]:
+        """Return the folders of a package, or the file of a module, if it may change, or else nothing."""
+        if top not in self._tops:
+            places = _places(top)
+            homes = {os.path.realpath(place.parent) for place in places}
+            self._tops[top] = [] if top != self.package and homes <= _homes(top) else places
+        return self._tops[top]
+
     def _existing(self, name: str) -> str:
-        """Cut a dotted name of the project back to the module that it lies in."""
-        while name.startswith(f"{self.package}.") and self._path(name) is None:
+        """Cut a dotted name back to the module that it lies in."""
+        while "." in name and self._path(name) is None:
             name = name.rpartition(".")[0]
         return name
 
     def _path(self, name: str) -> Path | None:
-        place = self.folder.joinpath(*name.split(".")[1:])
-        return next(
-            (path for path in (place / "__init__.py", place.with_name(f"{place.name}.py")) if path.is_file()), None
-        )
+        """Find the file of a module as Python does."""
+        if name not in self._paths:
+            top, *inner = name.split(".")
+            ways = [place.joinpath(*inner) for place in self._own(top)]
+            found = [way / f"__init__{suffix}" for way in ways for suffix in SUFFIXES]
+            found += [way.with_name(f"{way.name}{suffix}") for way in ways for suffix in SUFFIXES if inner]
+            loaded = getattr(sys.modules.get(name), "__file__", None)  # by a finder that has ways of its own
+            found += [*([] if inner else ways), *([Path(loaded)] if loaded else [])]
+            self._paths[name] = next(filter(Path.is_file, found), None)
+        return self._paths[name]
+
+    def _folders(self, name: str) -> list[Path]:
+        top, *inner = name.split(".")
+        return [folder for place in self._own(top) if (folder := place.joinpath(*inner)).is_dir()]
+
+    def _all(self, top: str) -> set[str]:
+        """Name all modules of a package that may change."""
+        files = [file.relative_to(place) for place in self._own(top) for file in files_below(place)]
+        inner = [(*file.parent.parts, file.name.partition(".")[0]) for file in files if file.suffix in {".py", ".so"}]
+        return {".".join((top, *parts)).removesuffix(".__init__") for parts in inner} | {top}
 
     def _module(self, name: str) -> tuple[str, set[str]]:
         """Read a module: the sha256 of what it says, comments and layout apart, and the names that it imports."""
         if name not in self._read:
-            path = self._path(name)
-            tree = ast.parse(path.read_bytes() if path else b"")
+            path, top = self._path(name), name.partition(".")[0]
+            content = path.read_bytes() if path else b""
+            try:
+                tree: ast.AST | None = ast.parse(content)
+            except (SyntaxError, ValueError):  # it is compiled
+                tree = None
             package = name if path is None or path.name == "__init__.py" else name.rpartition(".")[0]
-            self._read[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest(), set(_imported(tree, package))
+            calls = _importing_calls(tree) if tree else []
+            names = _imported(tree, package) | _called(calls, package) if tree else set()
+            # a variable holds what configuration mentions, or a word of this module
+            texts = _texts(tree, WORD if calls else DOTTED) if tree else ()
+            names |= {text for text in texts if self._own(text.partition(".")[0])}
+            known = tree and all(isinstance(call.args[0], ast.Constant | ast.Name) for call in calls)
+            said = ast.dump(tree).encode() if tree else content
+            self._read[name] = hashlib.sha256(said).hexdigest(), names if known else names | self._all(top)
         return self._read[name]
+
+    def _others(self, folder: Path) -> str:
+        """Sum up the files of a folder that are no modules, such as tables that a module reads; '' for none."""
+        if folder not in self._data:
+            files = {str(path.relative_to(folder)): path for path in _files_beside_modules(folder)}
+            sums = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(files.items())}
+            self._data[folder] = hashlib.sha256(json.dumps(sums).encode()).hexdigest() if sums else ""
+        return self._data[folder]
 
 
 def mentioned_names(value: Any) -> set[str]:
@@ -97,31 +177,49 @@ def mentioned_names(value: Any) -> set[str]:
 _distributions = cache(metadata.packages_distributions)
 
 
-@cache
+class _Installed(NamedTuple):
+    """A distribution as it is installed here."""
+
+    version: str
+    required: dict[str, list[str]]  # by extra
+    editable: frozenset[str]  # the packages and modules in editable form
+
+
 def versions(names: frozenset[str]) -> dict[str, str]:
     """Return the versions of the distributions that these dotted names come from, and of all that those require.
 
     What a class of kedro-datasets requires is an extra of its name: ``pandas-parquetdataset``.
     """
+    return _versions(_required(names))
+
+
+def _versions(required: dict[str, _Installed]) -> dict[str, str]:
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"python": python} | {name: required[name].version for name in sorted(required)}
+
+
+@cache
+def _required(names: frozenset[str]) -> dict[str, _Installed]:
+    """Find the distributions that dotted names come from, and all that those require, by their names."""
     parts = [name.split(".") for name in names]
     extras = {"", *(f"{inner[0]}-{inner[-1]}".lower() for _, *inner in parts if inner)}
     left = {(name, extra) for top, *_ in parts for name in _distributions().get(top, ()) for extra in extras}
-    found: dict[str, str] = {"python": ".".join(platform.python_version_tuple()[:2])}
+    found: dict[str, _Installed] = {}
     seen = set[tuple[str, str]]()
     while left := left - seen:
         seen |= left
         for name, extra in list(left):
             if installed := _installed(canonicalize_name(name)):
-                found[canonicalize_name(name)] = installed[0]
-                wanted = map(Requirement, installed[1].get(extra, ()))
+                found[canonicalize_name(name)] = installed
+                wanted = map(Requirement, installed.required.get(extra, ()))
                 needed = [one for one in wanted if not one.marker or one.marker.evaluate({"extra": extra})]
                 left |= {(one.name, further) for one in needed for further in ("", *one.extras)}
-    return dict(sorted(found.items()))
+    return found
 
 
 @cache
-def _installed(name: str) -> tuple[str, dict[str, list[str]]] | None:
-    """Return a distribution's version, and by extra what it requires here."""
+def _installed(name: str) -> _Installed | None:
+    """Find a distribution; one that did not come from an index counts by the list of its files as well."""
     try:
         distribution = metadata.distribution(name)
     except metadata.PackageNotFoundError:  # not needed on this platform, or by nobody here
@@ -130,23 +228,131 @@ def _installed(name: str) -> tuple[str, dict[str, list[str]]] | None:
     for line in distribution.requires or ():
         extra = re.search(r"extra *== *['\"]([^'\"]+)['\"]", line)
         required.setdefault(extra[1] if extra else "", []).append(line)
-    return distribution.version, required
+    version, editable = distribution.version, _is_editable(distribution)
+    if distribution.read_text("direct_url.json") and not editable:
+        version += f" of {hashlib.sha256((distribution.read_text('RECORD') or '').encode()).hexdigest()[:12]}"
+    return _Installed(version, required, frozenset(_tops(distribution) if editable else ()))
 
 
-def _unwrapped(function: Any) -> Any:
-    while inner := getattr(function, "__wrapped__", None) or getattr(function, "func", None):
-        function = inner
-    return function
+def _is_editable(distribution: metadata.Distribution) -> bool:
+    """Whether a distribution only points to its code, as ``pip install --editable`` has it, or lies beside it."""
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    beside = distribution.read_text("RECORD") is None and _home(distribution).name not in INSTALLED
+    return beside or bool(origin.get("dir_info", {}).get("editable"))
 
 
-def _imported(tree: ast.AST, package: str) -> Iterable[str]:
+def _home(distribution: metadata.Distribution) -> Path:
+    return Path(os.path.realpath(str(distribution.locate_file(""))))
+
+
+def _tops(distribution: metadata.Distribution) -> set[str]:
+    """Name the packages and modules of a distribution in editable form."""
+    pointers = [file.locate() for file in distribution.files or () if file.suffix == ".pth"]
+    lines = [line for pointer in pointers for line in Path(str(pointer)).read_text().splitlines()]
+    listed = (distribution.read_text("top_level.txt") or distribution.name.replace("-", "_")).split()
+    return {*listed, *(module.name for module in iter_modules([line for line in lines if Path(line).is_dir()]))}
+
+
+@cache
+def _homes(top: str) -> set[str]:
+    """Return the folders where this Python or an installer may have put a package or module."""
+    library = {os.path.realpath(sysconfig.get_path(way)) for way in ("stdlib", "platstdlib")}
+    claims = map(metadata.distribution, _distributions().get(top, ()))
+    return (
+        library
+        | {os.path.join(folder, "lib-dynload") for folder in library}
+        | {str(_home(claim)) for claim in claims if not _is_editable(claim)}
+    )
+
+
+def _places(top: str) -> list[Path]:
+    """Find the folders of a package, or the file of a module, without importing it; nothing for what is built in."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # __main__ has none
+        spec = None
+    if spec and spec.submodule_search_locations:
+        found = list(map(Path, spec.submodule_search_locations))
+    else:
+        file = spec.origin if spec and spec.has_location else getattr(sys.modules.get(top), "__file__", None)
+        found = [Path(file)] if file else []
+    # what lies in an archive counts with all of it
+    return [next((place for place in (way, *way.parents) if place.exists()), way) for way in found]
+
+
+def _files_beside_modules(folder: Path) -> Iterator[Path]:
+    """Find what lies in a folder and is no module, nor hidden; folders that hold modules are packages of their own."""
+    for path in folder.iterdir():
+        if path.name.startswith((".", "__pycache__")) or path.suffix in {".py", ".pyc", ".egg-info", ".dist-info"}:
+            continue
+        if path.is_file():
+            yield path
+        elif path.is_dir() and not any(path.glob("*.py")) and not folder.resolve().is_relative_to(path.resolve()):
+            yield from _files_beside_modules(path)
+
+
+def _modules_of(function: Any) -> set[str]:
+    """Name the modules in which a function is defined, with all that it wraps and that is bound to it."""
+    found, left, seen = set[str](), [function], set[int]()
+    while left:
+        one = left.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        found |= {getattr(one, "__module__", None) or type(one).__module__}  # of a value, its class's
+        found |= {name for name in (getattr(one, "__globals__", {}).get("__name__"),) if name}
+        if isinstance(one, partial):
+            left += [one.func, *one.args, *one.keywords.values()]
+        with suppress(ValueError):  # an empty cell
+            left += [cell.cell_contents for cell in getattr(one, "__closure__", None) or ()]
+        left += [one.__wrapped__] if hasattr(one, "__wrapped__") else []
+    return found
+
+
+def _texts(tree: ast.AST, pattern: re.Pattern[str]) -> set[str]:
+    """Find the strings that read like the path of a module, class or function."""
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str) and pattern.fullmatch(text)}
+
+
+def _importing_calls(tree: ast.AST) -> list[ast.Call]:
+    """Find the calls of ``import_module`` and ``__import__``."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    return [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in IMPORTERS]
+
+
+def _called(calls: list[ast.Call], package: str) -> set[str]:
+    """Name what such calls import by a name that stands there."""
+    names = [getattr(call.args[0], "value", None) for call in calls]
+    return {_absolute(name, package) for name in names if isinstance(name, str)}
+
+
+def _imported(tree: ast.AST, package: str) -> set[str]:
+    """Name what the statements of a module import."""
+    found, aliases = set[str](), dict[str, str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
+            tops = [(alias.name.partition(".")[0], alias) for alias in node.names]
+            aliases |= {alias.asname or top: alias.name if alias.asname else top for top, alias in tops}
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parent = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1])
-                base = f"{parent}.{base}" if base else parent
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            base = _absolute("." * node.level + (node.module or ""), package)
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+            aliases |= {alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names}
+    return found | {dotted for node in ast.walk(tree) if (dotted := _dotted(node, aliases))}
+
+
+def _absolute(name: str, package: str) -> str:
+    """Make a name absolute that begins with dots, as in relative imports."""
+    level = len(name) - len(inner := name.lstrip("."))
+    parts = package.split(".")
+    return ".".join([*parts[: len(parts) - level + 1], *([inner] if inner else [])]) if level else name
+
+
+def _dotted(node: ast.AST, aliases: dict[str, str]) -> str:
+    """Spell out ``package.module.name`` where a module is reached through a package that was imported."""
+    inner = []
+    while isinstance(node, ast.Attribute):
+        inner.append(node.attr)
+        node = node.value
+    return ".".join([aliases[node.id], *reversed(inner)]) if isinstance(node, ast.Name) and node.id in aliases else ""

@@ -63,7 +63,7 @@ class Ledger:
     _project: Path
 
     def __post_init__(self) -> None:
-        self._code = Code(cast("str", framework.PACKAGE_NAME))
+        self._code = Code(cast("str", framework.PACKAGE_NAME), self._project)
         self._accepted: dict[str, str] = {}
         self._built_on: dict[str, str | None] = {}  # what the run's inputs held when it was let go
         self.look_again()
@@ -155,7 +155,7 @@ class Ledger:
             Nothing, if not all of it is on this machine.
         """
         names = sum(pipelines.values(), start=Pipeline([])).to_outputs(*pipeline.all_outputs()).datasets()
-        found = [Path(self._folder), self._code.folder]
+        found = [Path(self._folder), *self._code.places()]
         for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._outlives(name)):
             ways = (getattr(dataset, way, None) for way in ("_filepath", "_path"))
             local = [Path(way) for way in ways if way and "://" not in str(way)]

@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .files import PARTIAL
+from .files import PARTIAL, files_below
 
+IMPORTED = re.compile(r"^\w+$|\.(py|so|pth|dist-info|egg-info|egg-link)$")
 ENVIRONMENT = re.compile(rb"oc\.env:\s*(\w+)")
 
 
@@ -46,18 +47,29 @@ def is_unchanged(stamp: Path) -> bool:
 
 
 def _sum(roots: Iterable[str]) -> str:
-    """Sum up the bytes and the names of all files, the installed distributions and the variables that are asked for."""
+    """Sum up the bytes and the names of all files, what Python would import, and the variables that are asked for."""
     found = hashlib.sha256(sys.version.encode())
-    for folder in sys.path:
-        if Path(folder).is_dir():
-            found.update(" ".join(sorted(name for name in os.listdir(folder) if name.endswith(".dist-info"))).encode())
-    for root in roots:
-        for path in sorted(Path(root).rglob("*")) if Path(root).is_dir() else [Path(root)]:
+    for folder in map(Path, sys.path):
+        found.update(str(folder).encode())
+        for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
+            found.update(name.encode(errors="surrogateescape") if IMPORTED.search(name) else b"")
+            found.update(_pointing(folder / name))
+    for root in map(Path, roots):
+        for path in files_below(root) if root.is_dir() else [root]:
             if path.is_file() and not _passed_over(path):
                 content = path.read_bytes()
                 variables = [os.environ.get(name.decode(), "") for name in ENVIRONMENT.findall(content)]
                 found.update(f"{path}{hashlib.sha256(content).hexdigest()}{variables}".encode())
     return found.hexdigest()
+
+
+def _pointing(place: Path) -> bytes:
+    """Read what points to code that lies elsewhere, or which files a distribution has that came from no index."""
+    if place.suffix in (".pth", ".egg-link") or (place.name.startswith("__editable__") and place.suffix == ".py"):
+        return place.read_bytes()
+    if place.suffix == ".dist-info" and (place / "direct_url.json").exists():
+        return (place / "RECORD").read_bytes()
+    return b""
 
 
 def _passed_over(path: Path) -> bool:
