@@ -3,7 +3,7 @@
 Pixels and features are checked as one matrix, not column by column: the same verdict in a fraction of the time.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,14 @@ import pandas as pd
 from kedro.validation import DataValidationError, PanderaValidator
 from pandera.pandas import Check, Column, DataFrameSchema, Index, Parser
 
-from penstroke.pixels import to_images
+from penstroke.pixels import is_pixel, pixel_columns, to_images
+from penstroke.tables import (
+    refuse_missing_columns,
+    refuse_repeated_columns,
+    with_text,
+    with_text_index,
+    with_whole_numbers,
+)
 
 CLASSES = tuple(range(10))
 SPLITS = ("train", "test")
@@ -67,14 +74,30 @@ class InChunks:
         except DataValidationError as error:
             error.dataset_name = self._name
             raise
+        except ValueError as error:
+            raise DataValidationError(str(error), dataset_name=self._name) from error
+
+
+def _handed_in(table: pd.DataFrame, labels: Sequence[str] = ()) -> pd.DataFrame:
+    """Bring digits that people hand in to standard types, with the same rows and values."""
+    refuse_repeated_columns(table, ["digit_id", "split", *labels, *filter(is_pixel, table.columns)])
+    refuse_missing_columns(table, [*(["digit_id"] if table.index.name != "digit_id" else []), *labels])
+    table = with_text_index(table, "digit_id")
+    table = with_text(with_whole_numbers(table, list(labels)), "split") if labels else table
+    return with_whole_numbers(table, pixel_columns(table), flags=True)
 
 
 def _pixels_are_whole_numbers(table: pd.DataFrame) -> bool:
-    pixels = to_images(table)
+    names = pixel_columns(table)
+    pixels = table[names].to_numpy()
     if pixels.dtype.kind not in "iu":
         raise ValueError(f"pixels must be whole numbers without gaps; found {pixels.dtype}")
     if len(pixels) and pixels.min() < 0:
-        raise ValueError(f"pixels must be 0 (paper) or more; the lowest is {pixels.min()}")
+        row, column = divmod(int(pixels.argmin()), len(names))
+        raise ValueError(
+            f"pixels must be 0 (paper) or more; the lowest is {pixels[row, column]}, {names[column]} of "
+            f"{table.index[row]}; bring them to 0 and above"
+        )
     return True
 
 
@@ -118,10 +141,6 @@ def _has_rows(table: pd.DataFrame) -> bool:
     return len(table) > 0
 
 
-def _digit_id_to_index(table: pd.DataFrame) -> pd.DataFrame:
-    return table.set_index("digit_id") if "digit_id" in table.columns else table
-
-
 def _digit_rows(columns: dict[str, Column], *checks: Check, parser: Parser | None = None) -> DataFrameSchema:
     return DataFrameSchema(columns, list(checks), parser, index=Index(str, unique=True, name="digit_id"))
 
@@ -135,16 +154,15 @@ def _seconds() -> Column:
 
 
 _is_class = Check.isin(CLASSES, error="must be a class, 0 to 9")
-_is_whole = Check(lambda label: label.dtype.kind in "iu", error="must be whole numbers")
 _is_split = Check.isin(SPLITS, error="must be train or test")
 _label, _class, _split = Column(np.int8, _is_class), Column(np.int8), Column(str, _is_split)
 _combination = {"contender": Column(str), "parameters": Column(str)}
 
 RAW_DIGITS = _digit_rows(
-    {"label": Column(checks=[_is_whole, _is_class]), "split": Column(str, _is_split, required=False)},
+    {"label": Column(checks=_is_class), "split": Column(str, _is_split, required=False)},
     Check(_has_rows, error="the table has no rows"),
     Check(_pixels_are_whole_numbers),
-    parser=Parser(_digit_id_to_index),
+    parser=Parser(_handed_in, labels=("label",)),
 )
 LABELLED_DRAWINGS = _digit_rows({"label": _label}, Check(_pixels_are_whole_numbers))
 ACCEPTED_DIGITS = _digit_rows({"label": _label}, Check(_pixels_are_bytes))
@@ -156,7 +174,7 @@ TRAINING_ROWS = _digit_rows({"label": _class}, Check(_features_beside_label_are_
 TEST_PREDICTIONS = _digit_rows(
     {"label": _class, "prediction": _class, "confidence": _share()}, Check(_probabilities_sum_to_one)
 )
-_incoming = _digit_rows({}, Check(_pixels_are_whole_numbers), parser=Parser(_digit_id_to_index))
+_incoming = _digit_rows({}, Check(_pixels_are_whole_numbers), parser=Parser(_handed_in))
 INCOMING_DIGITS = InChunks("incoming_digits", _incoming)
 DRAWING_DIGITS = InChunks("drawing_digits", _incoming)
 PREDICTIONS = InChunks(

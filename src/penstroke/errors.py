@@ -109,8 +109,8 @@ def in_short(error: BaseException) -> str:
     """Say what is wrong in at most three lines."""
     if isinstance(error.__cause__, DataValidationError):  # of a chunk, in the middle of saving what is made of it
         error = error.__cause__
-    if isinstance(error, DataValidationError) and error.failures:
-        faults = [_fault(failure) for failure in error.failures]
+    if isinstance(error, DataValidationError):
+        faults = [_fault(failure) for failure in error.failures] or [error.message]
         more = f"; and {len(faults) - 2} more" if len(faults) > 2 else ""
         moment = f" on {error.mode}" if error.mode else ""
         text = f"dataset {error.dataset_name}{moment}: {'; '.join(faults[:2])}{more}"

@@ -1,6 +1,8 @@
 """How a table holds images: a column for each pixel, 0 (paper) to 255 (ink) once the digits are accepted."""
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from typing import Literal
 
@@ -16,21 +18,30 @@ def pixel_columns(table: pd.DataFrame) -> list[str]:
     """Return the names of the pixel columns in reading order, row by row.
 
     Raises:
-        ValueError: there are none, or they are not a whole rectangle counted from ``pixel_0_0``.
+        ValueError: there are none, two are the same pixel, or they are no whole rectangle from ``pixel_0_0``.
     """
     found = [(name, _PIXEL.fullmatch(str(name))) for name in table.columns]
-    places = {(int(match[1]), int(match[2])): name for name, match in found if match}
+    places = [((int(match[1]), int(match[2])), name) for name, match in found if match]
     if not places:
         raise ValueError("no pixel columns; name them pixel_<row>_<column>, counted from pixel_0_0")
-    height, width = (1 + max(place[axis] for place in places) for axis in (0, 1))
-    whole = [(row, column) for row in range(height) for column in range(width)]
-    missing = [place for place in whole if place not in places]
+    names = dict(places)
+    if len(names) < len(places):
+        (row, column), _ = Counter(place for place, _ in places).most_common(1)[0]
+        raise ValueError(f"more than one column is pixel_{row}_{column}; keep the right one")
+    height, width = (1 + max(place[axis] for place in names) for axis in (0, 1))
+    missing = height * width - len(names)
     if missing:
+        row, column = next(place for place in _places(height, width) if place not in names)
         raise ValueError(
-            f"{len(missing)} of {len(whole)} pixels of a {height} x {width} image have no column, the first is "
-            f"pixel_{missing[0][0]}_{missing[0][1]}; give each pixel its column"
+            f"{missing} of {height * width} pixels of a {height} x {width} image have no column, the first is "
+            f"pixel_{row}_{column}; give each pixel its column"
         )
-    return [places[place] for place in whole]
+    return [names[place] for place in _places(height, width)]
+
+
+def is_pixel(name: object) -> bool:
+    """Whether a column is called as that of a pixel."""
+    return bool(_PIXEL.fullmatch(str(name)))
 
 
 def to_images(table: pd.DataFrame) -> np.ndarray:
@@ -52,7 +63,11 @@ def to_table(images: np.ndarray) -> pd.DataFrame:
 
 def pixel_names(height: int, width: int) -> list[str]:
     """Name the columns of an image of that size, in reading order."""
-    return [f"pixel_{row}_{column}" for row, column in np.ndindex(height, width)]
+    return [f"pixel_{row}_{column}" for row, column in _places(height, width)]
+
+
+def _places(height: int, width: int) -> Iterator[tuple[int, int]]:
+    return ((row, column) for row in range(height) for column in range(width))
 
 
 def _in_order(values: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:

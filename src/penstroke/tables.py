@@ -1,0 +1,171 @@
+"""Bring a table that people hand in to standard types, with the same rows and values, or say what is wrong with it.
+
+Contracts do this before they check. What means the same is taken for it: nullable types, Arrow's, categories, 3.0 and
+"3" for whole numbers, whole numbers for identifiers. A table of standard types is neither changed nor copied.
+"""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import infer_dtype, is_bool_dtype, is_numeric_dtype
+
+SEPARATORS = {";": '";"', "\t": '"\\t"', "|": '"|"', " ": '" "'}  # as YAML has them
+EXACT = 2**53  # the float from which on not every whole number is one
+WHOLE = {"integer", "floating", "decimal", "mixed-integer", "mixed-integer-float", "string"}  # types that can hold them
+MOST_NAMED = 5
+
+
+def refuse_repeated_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
+    """Refuse a column that stands twice, or ("label.1") stood twice in a CSV file.
+
+    Args:
+        table: any.
+        asked: the columns that matter.
+
+    Raises:
+        ValueError: with its name.
+    """
+    twice = [str(name) for name in table.columns[table.columns.duplicated()]]
+    asked = set(asked)
+    renamed = [name for name in map(str, table.columns) if re.sub(r"\.\d+$", "", name) in asked - {name}]
+    if twice or renamed:
+        shown = f", the second as {renamed[0]}" if not twice else ""
+        name = re.sub(r"\.\d+$", "", (renamed or twice)[0]) if not twice else twice[0]
+        raise ValueError(f"column {name} stands more than once{shown}; keep the right one")
+
+
+def refuse_missing_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
+    """Refuse a table without a column, and say what it has instead.
+
+    Raises:
+        ValueError: with the name that is missing, those that were found, and what to do.
+    """
+    found = [str(name) for name in table.columns]
+    missing = [name for name in asked if name not in found]
+    if not missing:
+        return
+    fault = f"column{'s' * (len(missing) > 1)} {' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing"
+    separator = next((mark for mark in SEPARATORS if len(found) == 1 and mark in found[0]), None)
+    if separator:
+        raise ValueError(
+            f"{fault}: the table has one column, {found[0][:40]!r}; if that is a CSV file, say how its values are "
+            f"parted, by `load_args: {{sep: {SEPARATORS[separator]}}}` in its catalog entry"
+        )
+    few = sorted(found, key=lambda name: bool(re.search(r"\d", name)))  # the many of a kind are numbered
+    more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
+    near = get_close_matches(missing[0], [name.lower() for name in found], n=1)
+    guess = next((name for name in found if [name.lower()] == near), None)
+    remedy = f"did you mean {guess}? Rename it" if guess else "rename the one that holds it"
+    raise ValueError(f"{fault}, found {', '.join(few[:MOST_NAMED]) or 'none'}{more}; {remedy} to {missing[0]}")
+
+
+def with_text_index(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Make a column of text or whole numbers, or the index where there is no such column, an index of text.
+
+    Raises:
+        ValueError: both are there and differ, a row has none, or they are something else.
+    """
+    index = pd.Index(table[name]) if name in table.columns else table.index
+    if index.hasnans:
+        gaps = np.count_nonzero(index.isna())
+        raise ValueError(f"{name} must not be empty, but {gaps} of {len(index)} rows are; give each row its own")
+    if isinstance(index.dtype, pd.CategoricalDtype):
+        index = index.astype(index.dtype.categories.dtype)
+    kind = infer_dtype(index, skipna=False)
+    if kind == "floating" and _are_whole(index.to_numpy(float)).all():
+        index, kind = index.astype("int64"), "integer"
+    if kind not in {"string", "integer", "mixed-integer", "empty"}:
+        raise ValueError(
+            f"{name} must be text or whole numbers, found {index[0]} ({index.dtype}); make it text that leads back to "
+            "your source"
+        )
+    text = index.astype("str")
+    if name in table.columns:
+        if table.index.name == name and not text.equals(table.index.astype("str")):
+            raise ValueError(f"{name} is a column and the index, which differ; keep one of them")
+        return table.drop(columns=name).set_axis(text.rename(name))
+    return table if table.index.dtype == text.dtype else table.set_axis(text)
+
+
+def with_text(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Make a column, where there is one, of text.
+
+    Raises:
+        ValueError: a row has none.
+    """
+    if name not in table.columns:
+        return table
+    _refuse_gaps(table[name])
+    return table if table[name].dtype == "str" else table.assign(**{name: table[name].astype(object).astype("str")})
+
+
+def with_whole_numbers(table: pd.DataFrame, names: list[str], *, flags: bool = False) -> pd.DataFrame:
+    """Give columns that hold whole numbers, in whatever form, a numpy type of whole numbers.
+
+    Args:
+        table: any, but no column twice.
+        names: the columns. Those of such a type stay as they are.
+        flags: whether true and false count as 1 and 0.
+
+    Raises:
+        ValueError: a value is missing or no whole number, or beyond 2**53; with column, value, type, row, and remedy.
+    """
+    odd = [name for name, kind in table.dtypes[names].items() if not _is_whole(kind)]
+    return table.assign(**{str(name): _whole_numbers(table[name], flags=flags) for name in odd}) if odd else table
+
+
+def _is_whole(kind: Any) -> bool:
+    # with a signed one beside it, numpy makes floats of uint64
+    return isinstance(kind, np.dtype) and kind.kind in "iu" and kind != np.uint64
+
+
+def _whole_numbers(column: pd.Series, *, flags: bool) -> np.ndarray:
+    _refuse_gaps(column)
+    exact = getattr(column.dtype, "numpy_dtype", None)  # of a nullable type, or one of Arrow's
+    if exact is not None and _is_whole(exact):
+        return column.to_numpy(exact)
+    values = _numbers(column, flags=flags)
+    wrong = ~_are_whole(values)
+    if wrong.any():
+        row = int(wrong.argmax())
+        value = column.iloc[row]
+        shown = repr(value[:40]) if isinstance(value, str) else str(value)[:40]
+        limit = " below 2**53" if np.abs(values[row]) >= EXACT else ""
+        raise ValueError(
+            f"{column.name} must be whole numbers{limit}, found {shown} ({column.dtype}) in row {column.index[row]}, "
+            f"such in {wrong.sum()} of {len(column)} rows; correct them, or bring them to whole numbers"
+        )
+    return pd.to_numeric(values.astype(np.int64), downcast="integer" if values.min(initial=0) < 0 else "unsigned")
+
+
+def _are_whole(values: np.ndarray) -> np.ndarray:
+    return (np.abs(values) < EXACT) & (values == np.rint(values))
+
+
+def _refuse_gaps(column: pd.Series) -> None:
+    gaps = column.isna()
+    if gaps.any():
+        raise ValueError(
+            f"{column.name} must not be empty, but {gaps.sum()} of {len(column)} rows are ({column.dtype}), the first "
+            f"is {gaps.idxmax()}; fill them in, or leave those rows out"
+        )
+
+
+def _numbers(column: pd.Series, *, flags: bool) -> np.ndarray:
+    """Return what a column without gaps holds as float64, NaN where that is no number."""
+    kind = column.dtype
+    if not isinstance(kind, pd.CategoricalDtype):
+        if is_bool_dtype(kind):
+            return column.to_numpy(float) if flags else np.full(len(column), np.nan)
+        if is_numeric_dtype(kind) and kind.kind != "c":
+            return column.to_numpy(float)
+    column = column.astype(object)
+    if not flags:
+        column = column.mask(column.map(type).isin([bool, np.bool_]))
+    if infer_dtype(column) not in WHOLE | {"boolean"}:
+        return np.full(len(column), np.nan)
+    return pd.to_numeric(column, errors="coerce").to_numpy(float)

@@ -1,0 +1,100 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from penstroke.tables import (
+    refuse_missing_columns,
+    refuse_repeated_columns,
+    with_text,
+    with_text_index,
+    with_whole_numbers,
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        ([1, 2], ["1", "2"]),
+        ([1.0, 2.0], ["1", "2"]),
+        ([1, "b"], ["1", "b"]),
+        (pd.array([1, 2], "Int64"), ["1", "2"]),
+        (pd.array(["a", "b"], "string[python]"), ["a", "b"]),
+        (pd.Categorical([7, 8]), ["7", "8"]),
+    ],
+)
+def test_identifiers_of_whole_numbers_or_categories_become_text(column, names):
+    table = with_text_index(pd.DataFrame({"row_id": column, "x": [3, 4]}), "row_id")
+
+    pd.testing.assert_frame_equal(table, pd.DataFrame({"x": [3, 4]}, pd.Index(names, name="row_id", dtype="str")))
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([None, "a"], "row_id must not be empty, but 1 of 2 rows are"),
+        ([1.5, 2], r"row_id must be text or whole numbers, found 1.5 \(float64\)"),
+        ([True, False], r"found True \(bool\)"),
+        (pd.to_datetime(["2026-01-01", "2026-01-02"]), "found 2026-01-01"),
+    ],
+)
+def test_identifiers_of_other_kinds_are_refused(column, message):
+    with pytest.raises(ValueError, match=message):
+        with_text_index(pd.DataFrame({"row_id": column}), "row_id")
+
+
+def test_an_identifier_that_is_index_and_column_must_be_the_same_in_both():
+    table = pd.DataFrame({"row_id": [1, 2], "x": 0}, pd.Index(["1", "2"], name="row_id"))
+
+    assert with_text_index(table, "row_id").index.tolist() == ["1", "2"]
+    with pytest.raises(ValueError, match="row_id is a column and the index, which differ"):
+        with_text_index(table.assign(row_id=[2, 1]), "row_id")
+
+
+def test_columns_that_are_whole_numbers_already_are_left_alone():
+    table = pd.DataFrame({"a": np.int16([1]), "b": [2.0], "c": [0.5]})
+
+    changed = with_whole_numbers(table, ["a", "b"])
+
+    assert changed.dtypes.tolist() == [np.int16, np.uint8, np.float64]
+    assert with_whole_numbers(table, ["a"]) is table
+
+
+def test_great_whole_numbers_are_kept_exactly_or_refused():
+    exact = pd.DataFrame({"a": pd.array([2**62 + 1, -1], "Int64")})
+    assert with_whole_numbers(exact, ["a"])["a"].tolist() == [2**62 + 1, -1]
+
+    for column in ([2.0**53], np.uint64([2**63]), [str(2**53 + 1)], [np.inf]):
+        with pytest.raises(ValueError, match=r"a must be whole numbers below 2\*\*53, found"):
+            with_whole_numbers(pd.DataFrame({"a": column}), ["a"])
+
+
+@pytest.mark.parametrize("value", [1j, [1], pd.Timestamp("2026-01-01"), pd.Timedelta(1), "1e400x", b"x", ""])
+def test_what_is_no_number_is_shown_with_its_row(value):
+    table = pd.DataFrame({"a": pd.Series([value], ["first"], dtype=object)})
+
+    with pytest.raises(ValueError, match="a must be whole numbers, found .* in row first, such in 1 of 1 rows"):
+        with_whole_numbers(table, ["a"])
+
+
+def test_text_may_be_categories_and_may_be_absent():
+    table = pd.DataFrame({"part": pd.Categorical(["a", "b"])})
+
+    assert with_text(table, "part")["part"].dtype == "str"
+    assert with_text(table, "other") is table
+
+
+def test_columns_that_are_missing_are_named_with_what_is_there_instead():
+    table = pd.DataFrame(columns=["v1", "v2", "v3", "v4", "v5", "v6", "Kind"])
+
+    with pytest.raises(ValueError, match="column kind is missing, found Kind, v1, .* and 2 more; did you mean Kind"):
+        refuse_missing_columns(table, ["kind", "v1"])
+    with pytest.raises(ValueError, match="columns a and b are missing"):
+        refuse_missing_columns(table, ["a", "b"])
+
+
+def test_a_repeated_column_is_refused_and_a_name_with_a_point_only_where_it_matters():
+    refuse_repeated_columns(pd.DataFrame(columns=["a", "b", "b.1"]), ["a"])
+
+    for columns, asked in ((["a", "a"], []), (["a", "a.1"], ["a"])):
+        with pytest.raises(ValueError, match="column a stands more than once"):
+            refuse_repeated_columns(pd.DataFrame(columns=columns), asked)
