@@ -1,5 +1,6 @@
 """The service over HTTP, in a process of its own."""
 
+import codecs
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_digits
 
 from penstroke import model_files
 from penstroke.contracts import DRAWING_DIGITS, PREDICTIONS
@@ -86,6 +88,64 @@ def test_a_picture_is_framed_as_inference_frames_it(client, inference, kind, hea
     assert found["digit_id"].endswith(".png" if kind == "PNG" else ".jpg")
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("stated", ["application/octet-stream", "image/png", "image/webp", "application/json", None])
+def test_a_picture_is_told_by_its_content_whatever_type_is_stated(client, kind, stated):
+    content = drawn(kind=kind)
+
+    response = client.post("/v1/predictions", content=content, headers={"Content-Type": stated} if stated else {})
+
+    (found,) = response.json()["predictions"]
+    assert found["prediction"] == 1
+    assert found["digit_id"].endswith(".png" if kind == "PNG" else ".jpg")
+
+
+def test_whole_numbers_may_be_written_with_a_point(client):
+    images = load_digits().images[:20]
+    rows = b"[0, 16, 1.6e1, 0, 0, 0, 16.0, -0.0]," * 8
+
+    floats, integers = ask(client, images.tolist()), ask(client, images.astype(int).tolist())
+    mixed = client.post("/v1/predictions", content=b'{"images": [[%b]]}' % rows[:-1], headers=NUMBERS)
+
+    assert isinstance(images.tolist()[0][0][0], float)
+    assert [response.status_code for response in (floats, integers, mixed)] == [200] * 3
+    found, expected = (
+        [one["probabilities"] for one in response.json()["predictions"]] for response in (floats, integers)
+    )
+    assert found == expected
+
+
+def test_the_document_of_the_api_calls_pixels_integers_which_in_json_schema_may_have_a_point(client):
+    predict = client.get("/openapi.json").json()["paths"]["/v1/predictions"]["post"]
+    pixel = predict["requestBody"]["content"]["application/json"]["schema"]["properties"]["images"]
+
+    for _ in range(3):
+        assert pixel["type"] == "array"
+        pixel = pixel["items"]
+
+    assert pixel == {"type": "integer", "minimum": 0, "maximum": 65535}
+
+
+@pytest.mark.parametrize("charset", ["; charset=utf-8", ';charset="UTF8"', "; charset=us-ascii"])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_json_may_name_its_charset_and_have_a_mark_before_it(client, charset, mark):
+    body = mark + json.dumps({"images": numbers(1)}).encode()
+
+    response = client.post("/v1/predictions", content=body, headers={"Content-Type": f"application/json{charset}"})
+
+    assert response.status_code == 200, response.text
+
+
+def test_head_gives_the_status_and_the_headers_of_get_without_a_body(client):
+    paths = ["/", "/docs", "/health", "/ready", "/v1/model", "/openapi.json", "/page/app.js", "/favicon.ico", "/docs/"]
+    for path in (*paths, "/metrics", "/nothing", "/v1/predictions"):
+        head, get = client.head(path), client.get(path)
+
+        differing = {"date"} | (set() if path in paths else {"content-length"})  # the others tell of the time or HEAD
+        headers = [{name: one.headers[name] for name in set(one.headers) - differing} for one in (head, get)]
+        assert (head.status_code, head.content, headers[0]) == (get.status_code, b"", headers[1])
+
+
 def test_several_pictures_of_a_form_are_answered_in_their_order(client):
     pictures = [drawn(), drawn([(40, 40), (160, 40), (80, 170)])]
 
@@ -145,7 +205,15 @@ def test_what_never_fits_the_queue_is_refused_at_once(client):
         (b"", NUMBERS, 422, "body: Invalid JSON"),
         (b"{", NUMBERS, 422, "body: Invalid JSON"),
         (b'{"images": []}', NUMBERS, 422, "images: List should have at least 1 item"),
-        (b'{"images": [[[1.5]]]}', NUMBERS, 422, "images.0.0.0: Input should be a valid integer"),
+        (b'{"images": [[[1.5]]]}', NUMBERS, 422, "images.0.0.0: Input should be a valid integer, found 1.5"),
+        (b'{"images": [[[1, 2.0, NaN]]]}', NUMBERS, 422, "images.0.0.2: Input should be a valid integer, found NaN"),
+        (b'{"images": [[[1e400]]]}', NUMBERS, 422, "images.0.0.0: Input should be a valid integer, found Infinity"),
+        (b'{"images": [[[true]]]}', NUMBERS, 422, "images.0.0.0: Input should be a valid integer, found true"),
+        (b'{"images": [[["3"]]]}', NUMBERS, 422, 'images.0.0.0: Input should be a valid integer, found "3"'),
+        (b'{"images": [[[65536]]]}', NUMBERS, 422, "images.0.0.0: .* less than or equal to 65535, found 65536"),
+        (b"{}", NUMBERS | {"Content-Encoding": "gzip"}, 415, "Content-Encoding: gzip is not read"),
+        (b"{}", {"Content-Type": "application/json; charset=utf-16"}, 415, "JSON is read as utf-8, found utf-16"),
+        (b"{}", {"Content-Type": "application/json; charset=no"}, 415, "JSON is read as utf-8, found no"),
         (b'{"images": [[[-1]]]}', NUMBERS, 422, "images.0.0.0: .* greater than or equal to 0"),
         (b'{"images": [[[1, 2], [3]]]}', NUMBERS, 422, "images.0: its rows differ in length"),
         (b'{"images": [[]]}', NUMBERS, 422, "images.0: it is empty"),
@@ -157,7 +225,9 @@ def test_what_never_fits_the_queue_is_refused_at_once(client):
         (b"x" * 10_000_001, PNG, 413, "a request may hold 10000000 bytes"),
         (b"x", PNG, 422, "image 0: it is no JPEG or PNG file"),
         (drawn()[:200], PNG, 422, "image 0: it is damaged"),
-        (b"x", {"Content-Type": "text/plain"}, 415, "send application/json, image/png"),
+        (b"x", {"Content-Type": "text/plain"}, 415, "send application/json, image/png.*; found text/plain"),
+        (b"RIFF....WEBPVP8 ", {"Content-Type": "image/webp"}, 415, "send .*image/png, image/jpeg.*; found image/webp"),
+        (b"x", {}, 415, "send application/json, image/png.*; found no Content-Type"),
         (b"x", {"Content-Type": "multipart/form-data"}, 400, "boundary"),
         (b"x", {"Content-Type": "multipart/form-data; boundary=a"}, 400, ""),
     ],
@@ -182,9 +252,9 @@ def test_a_body_of_unknown_length_is_cut_off_where_it_gets_too_long(client):
     assert status == 413
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:80"])
+@pytest.mark.parametrize("host", ["localhost", "LocalHost.", "localhost:1", "127.0.0.1", "[::1]:80"])
 def test_the_names_of_this_machine_are_served(client, host):
-    assert client.get("/ready", headers={"Host": host}).status_code == 200
+    assert client.get("/v1/model", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -291,6 +361,7 @@ def strict(tmp_path, fit_model):
     promote(project, fit_model(5))
     choose(project, batch_images=50, queue_images=100, picture_counts=50, inbox_files=2, kept_files=2)
     choose(project, body_timeout_s=0.5, flush_every_s=0.1, look_every_s=0.1)
+    choose(project, allowed_hosts=["digits.example.org"])  # beside the address at which it listens
     return project
 
 
@@ -388,11 +459,13 @@ def test_a_promotion_takes_over_without_a_failed_request_and_a_broken_one_does_n
 
 
 def test_a_token_is_asked_for_wherever_something_is_told(served_project):
-    with running(served_project, PENSTROKE_TOKEN="of the test") as service, service.client() as client:  # noqa: S106
+    token = {"PENSTROKE_TOKEN": "of the test"}
+    with running(served_project, "--host=0.0.0.0", **token) as service, service.client() as client:
         without = {path: client.get(path).status_code for path in ("/", "/health", "/ready", "/v1/model", "/metrics")}
         headers = [{"Authorization": "Bearer wrong"}, {"Authorization": "Bearer of the test"}]
         given = [client.post("/v1/predictions", json={"images": numbers(1)}, headers=one) for one in headers]
 
+    assert service.address.startswith("http://127.0.0.1:")  # which can be clicked
     assert without == {"/": 200, "/health": 200, "/ready": 200, "/v1/model": 401, "/metrics": 401}
     assert [response.status_code for response in given] == [401, 200]
     assert given[0].headers["WWW-Authenticate"] == "Bearer"

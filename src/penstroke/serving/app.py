@@ -1,12 +1,12 @@
 """The service: images in, answers out, by the very functions of inference."""
 
 import asyncio
+import codecs
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -15,8 +15,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import to_json
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -26,20 +27,30 @@ from penstroke.pipelines.inference.framing import NoInkError, frame_ink
 from penstroke.pipelines.inference.nodes import frame_drawing
 
 from .desk import Answered, Desk, FullError, NeverFitsError
-from .gate import Figures
+from .gate import PAGE, Figures
 from .parameters import Serving
 from .production import Choices, Production, Shelf
 from .store import InboxFullError, Keeper, Served, put_into_inbox
 
 LOG = logging.getLogger(__name__)
-PAGE = Path(__file__).parent / "page"
-ENDINGS = {"image/png": ".png", "image/jpeg": ".jpg"}
+FILES = {"/": "index.html", "/docs": "docs.html", "/favicon.ico": "icon.svg"}
 SIGNS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
 LEAST_SIDE = 4  # of an image as numbers, as of a picture
 MOST_VALUE = 65535
+LONGEST_FOUND = 60  # of what an error repeats
+NOT_WHOLE = ("multiple_of", "float_type", "finite_number")  # what pydantic calls the faults of a number
+JSON_CHARSETS = ("utf-8", "ascii", "iso8859-1")  # as Python calls those in which JSON of numbers has the same bytes
 AT_ONCE, AT_ONCE_PIXELS = 4, 4096  # images, and their pixels, that are framed while other requests wait
 FRAMED_TOGETHER = 50  # images, which bounds the memory
 FRAMING_COUNTS, SQUARE_COUNT = 2, 10_000  # to frame an image takes as long as to answer two, and one per so many pixels
+
+
+Pixel = Annotated[
+    float,  # 3.0 is a whole number, too, in JSON as in a JSON schema
+    Field(ge=0, le=MOST_VALUE, multiple_of=1, allow_inf_nan=False),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MOST_VALUE}),
+]
+FirstFault = Field(fail_fast=True)  # of a batch with a million faults the first one is told
 
 
 class Images(BaseModel):
@@ -48,9 +59,10 @@ class Images(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     images: Annotated[
-        list[list[list[Annotated[int, Field(ge=0, le=MOST_VALUE)]]]],
+        list[Annotated[list[Annotated[list[Pixel], FirstFault]], FirstFault]],
         Field(
             min_length=1,
+            fail_fast=True,
             description="each a list of rows, from 0 (paper) to full_ink (GET /v1/model says how much that is). "
             "In the size of the training images they are taken as they are. Others are framed like a drawing on even "
             "paper, and their ink may have a larger scale, such as 0 to 255 where full_ink is 16",
@@ -250,7 +262,9 @@ def build_app(service: Service) -> FastAPI:
     app = FastAPI(
         title="Penstroke", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
         description="Answers images of handwritten digits by the production model.",
+        servers=[{"url": "."}],  # where this document lies, wherever a proxy offers it
     )  # fmt: skip
+    app.router.redirect_slashes = False  # the gate does so, by addresses that hold behind a proxy
     _add_routes(app, service)
     app.mount("/page", StaticFiles(directory=PAGE))
 
@@ -258,6 +272,15 @@ def build_app(service: Service) -> FastAPI:
     async def full(request: Request, error: FullError) -> Response:  # noqa: ARG001
         headers = {"Retry-After": str(service.choices.retry_after_s)}
         return JSONResponse({"detail": str(error)}, 503, headers)
+
+    @app.exception_handler(404)
+    @app.exception_handler(405)
+    async def nothing_there(request: Request, error: HTTPException) -> Response:
+        found, headers = f"{request.method} {request.url.path[:LONGEST_FOUND]}", dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
+        wanted = f"it takes {headers['Allow']}" if "Allow" in headers else "/openapi.json tells what there is"
+        return JSONResponse({"detail": f"there is no {found}; {wanted}"}, error.status_code, headers)
 
     @app.exception_handler(NeverFitsError)
     async def never_fits(request: Request, error: NeverFitsError) -> Response:  # noqa: ARG001
@@ -269,13 +292,8 @@ def build_app(service: Service) -> FastAPI:
 def _add_routes(routes: FastAPI, service: Service) -> None:
     choices = service.choices
 
-    @routes.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html")
-
-    @routes.get("/docs", include_in_schema=False)
-    async def docs() -> FileResponse:
-        return FileResponse(PAGE / "docs.html")
+    for path, name in FILES.items():
+        routes.add_route(path, _sending(name), include_in_schema=False)
 
     @routes.post(
         "/v1/predictions",
@@ -285,16 +303,19 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
     )
     async def predict(request: Request) -> Response:
         """Answer one image or a batch: as numbers, as a PNG or JPEG file, or as files of a form."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "application/json":
-            return await _predict_numbers(service, await request.body())
-        if kind in ENDINGS:
-            return await _predict_files(service, [await request.body()])
-        if kind == "multipart/form-data":
+        kind, options = parse_options_header(request.headers.get("content-type"))
+        if kind == b"multipart/form-data":
             async with request.form(max_files=choices.batch_images, max_fields=1) as form:
                 files = [await part.read() for part in form.getlist("image") if isinstance(part, UploadFile)]
             return await _predict_files(service, files)
-        raise HTTPException(415, "send application/json, image/png, image/jpeg or multipart/form-data")
+        body = await request.body()
+        # a picture by what it is, for callers guess its type by the ending of its name
+        if kind in (b"image/png", b"image/jpeg") or _ending(body):
+            return await _predict_files(service, [body])
+        if kind == b"application/json":
+            return await _predict_numbers(service, _json(body, options.get(b"charset", b"utf-8")))
+        wanted = "send application/json, image/png, image/jpeg or multipart/form-data"
+        raise HTTPException(415, f"{wanted}; found {kind.decode('latin-1')[:LONGEST_FOUND] or 'no Content-Type'}")
 
     @routes.post(
         "/v1/feedback",
@@ -315,7 +336,7 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
             feedback = Feedback.model_validate(said)
         except ValidationError as error:
             raise HTTPException(422, _in_short(error)) from None
-        if SIGNS.get(content[:4], SIGNS.get(content[:3])) != feedback.digit_id[-4:]:
+        if _ending(content) != feedback.digit_id[-4:]:
             raise HTTPException(422, f"image: is no {feedback.digit_id[-3:].upper()} file, as its digit_id says")
         async with service.desk.room(choices.picture_counts, choices.answer_timeout_s):
             try:
@@ -364,6 +385,13 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
         return Response(generate_latest(service.figures.registry), media_type=CONTENT_TYPE_LATEST)
 
 
+def _sending(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def send(request: Request) -> Response:  # noqa: ARG001
+        return FileResponse(PAGE / name)
+
+    return send
+
+
 async def _predict_numbers(service: Service, body: bytes) -> Response:
     try:
         given = Images.model_validate_json(body).images
@@ -403,7 +431,7 @@ async def _predict_files(service: Service, files: list[bytes]) -> Response:
                 arrays.append(await service.frame(content))
             except ValueError as error:
                 raise HTTPException(422, f"image {number}: {error}") from None
-            names.append(f"{uuid4().hex}{SIGNS.get(content[:3], '.png')}")
+            names.append(f"{uuid4().hex}{_ending(content)}")
         return await _respond(service, names, np.stack(arrays), set(range(len(arrays))))
 
 
@@ -455,6 +483,26 @@ async def _respond(service: Service, digit_ids: list[str], images: np.ndarray, f
     return Response(to_json(body), media_type="application/json")
 
 
+def _ending(content: bytes) -> str | None:
+    """Tell by its first bytes how the name of an image file ends, if it is one that is read."""
+    return next((ending for sign, ending in SIGNS.items() if content.startswith(sign)), None)
+
+
+def _json(body: bytes, charset: bytes) -> bytes:
+    """Refuse JSON in another charset than it may have, and take off the mark that some callers set before it."""
+    try:
+        known = codecs.lookup(charset.decode("latin-1")).name in JSON_CHARSETS
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise HTTPException(415, f"charset: JSON is read as utf-8, found {charset.decode('latin-1')[:LONGEST_FOUND]}")
+    return body.removeprefix(codecs.BOM_UTF8)
+
+
 def _in_short(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}"[:300]
+    place, found = ".".join(map(str, first["loc"])) or "body", first["input"]
+    message = "Input should be a valid integer" if first["type"] in NOT_WHOLE else first["msg"]
+    if isinstance(found, bool | int | float | str | None) and first["loc"]:
+        message += f", found {to_json(found, inf_nan_mode='constants').decode()[:LONGEST_FOUND]}"
+    return f"{place}: {message}"[:300]

@@ -10,10 +10,12 @@ import sys
 import click
 import uvicorn
 from kedro.framework.project import settings
+from starlette.routing import Route
 from threadpoolctl import threadpool_limits
 
 from .app import Service, build_app
 from .gate import Gate, ImpatientProtocol
+from .hosts import UNSPECIFIED, host_name, link_to
 from .parameters import Serving
 from .production import Shelf
 
@@ -27,6 +29,7 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
         click.ClickException: there is no production model, the port is taken, or the host is not this machine's own
             and there is no token.
     """
+    host = host.removeprefix("[").removesuffix("]")
     token = os.environ.get(TOKEN) or None
     if not token and not _is_loopback(host):
         raise click.ClickException(f"{host} can be reached by others: set {TOKEN}, which callers must then name")
@@ -40,10 +43,12 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
             f"`kedro run --pipelines=__default__,promotion{f' --env={env}' if env else ''}`"
         )
     choices = Serving.model_validate(context.params["serving"])
+    if (name := host_name(host)) not in UNSPECIFIED:
+        choices = choices.model_copy(update={"allowed_hosts": [*choices.allowed_hosts, name]})
     with threadpool_limits(choices.threads):
         service = Service(shelf, shelf.take(), choices)
         app = build_app(service)
-        routes = {getattr(route, "path", "") for route in app.routes}
+        routes = {route.path for route in app.routes if isinstance(route, Route)}
         gate = Gate(app, choices, token, service.figures, routes)
         config = uvicorn.Config(
             gate, http=ImpatientProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
@@ -51,13 +56,13 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
             timeout_graceful_shutdown=10,
         )  # fmt: skip
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
-        click.echo(f"model {service.model.version} serves at http://{host}:{listening.getsockname()[1]}", err=True)
+        click.echo(f"model {service.model.version} serves at {link_to(host, listening.getsockname()[1])}", err=True)
         uvicorn.Server(config).run(sockets=[listening])
     sys.stdout.flush()
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
+    if host_name(host) == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -72,4 +77,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise click.ClickException(f"port {port} of {host} is taken; name another by --port") from None
-        raise click.ClickException(f"{host}:{port} cannot be served: {error.strerror}; name another --host") from None
+        raise click.ClickException(
+            f"port {port} of {host} cannot be served: {error.strerror}; name another --host or --port"
+        ) from None

@@ -3,28 +3,38 @@
 import asyncio
 import hmac
 import json
+import re
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, MutableMapping
+from hashlib import sha256
+from pathlib import Path
 from traceback import extract_tb
 from typing import Any
-from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from .hosts import host_name
 from .parameters import Serving
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
-OPEN = ("/health", "/ready", "/", "/docs", "/openapi.json")  # without a token: nothing that was drawn is told
+PROBES = ("/health", "/ready")  # by whatever host: a probe asks by an address that nobody can list beforehand
+OPEN = (*PROBES, "/", "/docs", "/openapi.json", "/favicon.ico")  # without a token: nothing that was drawn is told
 LONGEST_PATH, LONGEST_FAULT = 100, 300  # of what the log repeats
+LONGEST_FOUND = 60  # of what a refusal repeats
+PLAIN = {b"content-encoding": ("", "identity"), b"transfer-encoding": ("", "chunked")}  # codings that are read
+PAGE = Path(__file__).parent / "page"
+INLINE = re.findall(rb"<script>(.*?)</script>", (PAGE / "index.html").read_bytes())  # no other script may run there
 HEADERS = [
-    (b"content-security-policy", b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-     b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", b"default-src 'none'; script-src 'self'%b; style-src 'self'; "
+     b"img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+     % b"".join(b" 'sha256-%b'" % b64encode(sha256(script).digest()) for script in INLINE)),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -106,10 +116,14 @@ class Gate:
                 message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
+        root, path = self._place(scope)
+        inner = {**scope, "root_path": root, "path": root + path}
+        if scope["method"] == "HEAD":  # answered as GET is; the server leaves the body out
+            inner["method"] = "GET"
         self._active += 1
         try:
-            refusal = self._refusal(scope)
-            await (refusal or self._app)(scope, receive_in_time, send_with_headers)
+            answer = self._refusal(scope, path) or self._redirection(scope, path) or self._app
+            await answer(inner, receive_in_time, send_with_headers)
         except ClientDisconnect:
             fault = "the caller left"
         except Exception as error:  # who called was told that it is a fault of ours; the log says which, in a line
@@ -117,32 +131,68 @@ class Gate:
             fault = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
         finally:
             self._active -= 1
-            self._tell(scope, status, time.perf_counter() - start, taken, fault)
+            self._tell(scope, path, status=status, seconds=time.perf_counter() - start, taken=taken, fault=fault)
         return None
 
-    def _refusal(self, scope: Message) -> JSONResponse | None:
+    def _place(self, scope: Message) -> tuple[str, str]:
+        """Give the path below which a proxy offers the service, and the path below that, whether it was stripped."""
+        root, path = scope.get("root_path") or self._choices.root_path, scope["path"]
+        return root, path.removeprefix(root) if path == root or path.startswith(f"{root}/") else path
+
+    def _refusal(self, scope: Message, path: str) -> Response | None:
         """Refuse by what is known before the body."""
         headers = dict(scope["headers"])
-        host = _name(headers.get(b"host", b"").decode("latin-1"))
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        length = headers.get(b"content-length", b"0")
         if self._active > self._choices.requests:
             return refuse(503, "too many requests at once", {"Retry-After": str(self._choices.retry_after_s)})
-        if host not in self._hosts:
-            return refuse(421, "this host is not served here; name it in serving.allowed_hosts")
-        if origin and _name(urlsplit(origin).netloc if "://" in origin else origin) not in self._hosts:
-            return refuse(403, "a page of another site may not ask")
-        if not length.isdigit() or int(length[:20]) > self._choices.body_bytes:
-            return refuse(413, f"a request may hold {self._choices.body_bytes} bytes")
-        path = scope["path"]
-        if self._token and path not in OPEN and not path.startswith("/page/"):
+        refusal = self._stranger(scope, headers, path) or self._unreadable(headers)
+        if self._token and not refusal and path not in OPEN and not path.startswith("/page/"):
             given = headers.get(b"authorization", b"")
             if not hmac.compare_digest(given, f"Bearer {self._token}".encode()):
                 return refuse(401, "name the token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+        return refusal
+
+    def _stranger(self, scope: Message, headers: dict[bytes, bytes], path: str) -> Response | None:
+        """Refuse other hosts, and pages of other sites."""
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if len(hosts) > 1:
+            return refuse(400, f"a request names one host, found {len(hosts)}")
+        if path not in PROBES and host_name(host := "".join(hosts)) not in self._hosts:
+            found = f"the host {host[:LONGEST_FOUND]}" if host else "a request without a host"
+            return refuse(421, f"{found} is not served here; name the host in serving.allowed_hosts")
+        if origin and host_name(origin.partition("://")[2]) not in self._hosts:
+            found = f"a page of {origin[:LONGEST_FOUND]} may not ask"
+            return refuse(403, f"{found}; name its host in serving.allowed_hosts if it is yours")
         return None
 
-    def _tell(self, scope: Message, status: int, seconds: float, taken: int, fault: str) -> None:
-        route = scope["path"] if scope["path"] in self._routes else "other"
+    def _unreadable(self, headers: dict[bytes, bytes]) -> Response | None:
+        """Refuse a body that is too long, or coded."""
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length[:20]) > self._choices.body_bytes:
+            return refuse(413, f"a request may hold {self._choices.body_bytes} bytes")
+        for header, plain in PLAIN.items():
+            coding = headers.get(header, b"").decode("latin-1").strip().lower()
+            if coding not in plain:
+                found = f"{header.decode().title()}: {coding[:LONGEST_FOUND]}"
+                return refuse(415, f"{found} is not read; send the body uncompressed", {"Accept-Encoding": "identity"})
+        return None
+
+    def _redirection(self, scope: Message, path: str) -> Response | None:
+        """Send who adds a slash to a path, or leaves out the one after a proxy's prefix, to the right one.
+
+        The address is relative: how the caller reaches the service, a proxy alone knows.
+        """
+        if not path:
+            place = f"{scope['path'].rpartition('/')[2]}/"
+        elif path.endswith("/") and path[:-1] in self._routes:
+            place = f"../{path[:-1].rpartition('/')[2]}"
+        else:
+            return None
+        query = scope.get("query_string", b"").decode("latin-1")
+        return Response(status_code=307, headers={"Location": f"{place}?{query}" if query else place})
+
+    def _tell(self, scope: Message, path: str, *, status: int, seconds: float, taken: int, fault: str) -> None:
+        route = path if path in self._routes else "other"
         self._figures.requests.labels(route, str(status)).inc()
         self._figures.seconds.labels(route).observe(seconds)
         entry = {

@@ -1,16 +1,36 @@
 """The choices of the service."""
 
-from typing import Self
+import re
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from penstroke.parameters import Parameters
+
+from .hosts import host_name
+
+
+def _host(text: str) -> str:
+    if name := host_name(text):
+        return name
+    raise ValueError(f"{text!r} is no name of a host; write one such as digits.example.org, without https://")
+
+
+def _root_path(text: str) -> str:
+    if re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path := f"/{text.strip('/')}".rstrip("/")):
+        return path
+    raise ValueError(f"{text!r} is no path; write one such as /digits")
 
 
 class Serving(Parameters):
     """What the service takes, how long it waits, and what it keeps (``serving``)."""
 
-    allowed_hosts: list[str] = Field(description="names, without port, by which a browser or program may call it")
+    allowed_hosts: list[Annotated[str, AfterValidator(_host)]] = Field(
+        description="names by which a browser or program may call it, beside that of --host"
+    )
+    root_path: Annotated[str, AfterValidator(_root_path)] = Field(
+        description="path below which a proxy offers it, such as /digits, whether the proxy strips it or not; or empty"
+    )
     requests: int = Field(ge=1, description="requests that are dealt with at once; further ones are told to come again")
     body_bytes: int = Field(ge=1000, description="what a request may hold")
     most_pixels: int = Field(ge=1, description="pixels that a picture may have; drawings.most_pixels holds, too")

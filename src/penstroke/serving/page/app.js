@@ -152,7 +152,7 @@ function askForToken() {
 
 async function ask(file, type, own) {
   try {
-    const { predictions } = await call("/v1/predictions", { method: "POST", headers: { "Content-Type": type }, body: file });
+    const { predictions } = await call("v1/predictions", { method: "POST", headers: { "Content-Type": type }, body: file });
     if (own !== asked) return;
     drawing = { file, digit_id: predictions[0].digit_id };
     show(predictions[0]);
@@ -228,7 +228,7 @@ by("feedback").addEventListener("submit", async (event) => {
   form.set("label", label.value);
   form.set("digit_id", drawing.digit_id);
   try {
-    await call("/v1/feedback", { method: "POST", body: form });
+    await call("v1/feedback", { method: "POST", body: form });
     by("stored").textContent = `Stored as ${label.value}. Thank you.`;
   } catch (error) {
     by("stored").textContent = `Not stored: ${error.message}`;
@@ -236,7 +236,7 @@ by("feedback").addEventListener("submit", async (event) => {
 });
 
 async function begin() {
-  const model = await call("/v1/model");
+  const model = await call("v1/model");
   fullInk = model.full_ink;
   by("model").textContent = `Model ${model.version}.`;
   by("labels").replaceChildren(...model.classes.map((digit) => {

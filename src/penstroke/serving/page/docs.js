@@ -19,7 +19,7 @@ function contents(title, content, schemas) {
 }
 
 async function begin() {
-  const document = await (await fetch("/openapi.json")).json();
+  const document = await (await fetch("openapi.json")).json();
   const schemas = document.components?.schemas ?? {};
   for (const [path, calls] of Object.entries(document.paths)) {
     for (const [method, told] of Object.entries(calls)) {
@@ -34,4 +34,4 @@ async function begin() {
     }
   }
 }
-begin();
+begin().catch(() => window.calls.append(make("p", "The service cannot be reached; try again later.")));
