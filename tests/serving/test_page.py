@@ -1,5 +1,6 @@
 """The page in a real Chromium."""
 
+import io
 import json
 from itertools import pairwise
 from time import monotonic, sleep
@@ -10,8 +11,9 @@ from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
-from ..browser import chromium, hosts
+from ..browser import chromium, hosts, resources
 from .conftest import drawn, running
+from .proxy import proxy
 
 PATIENCE_S = 10
 
@@ -118,16 +120,132 @@ def test_a_digit_can_be_drawn_by_keyboard_alone(page):
     assert answer(page) == "Nothing is drawn yet."
 
 
-def test_an_image_can_be_chosen_and_what_is_none_is_told(page, tmp_path):
-    good, bad = tmp_path / "good.jpg", tmp_path / "bad.png"
-    good.write_bytes(drawn(kind="JPEG"))
-    bad.write_bytes(b"no picture")
-    chooser = page.find_element(By.ID, "file")
+def choose_file(page, folder, content, name="no ending"):
+    """Clear the page, choose a file, and give what is answered."""
+    page.find_element(By.ID, "clear").click()
+    (folder / name).write_bytes(content)
+    page.find_element(By.ID, "file").send_keys(str(folder / name))
+    wait_for(lambda: answer(page) != "Nothing is drawn yet.")
+    return answer(page)
 
-    chooser.send_keys(str(good))
-    wait_for(lambda: answer(page).startswith(("It is", "Not sure")))
-    chooser.send_keys(str(bad))
-    wait_for(lambda: answer(page).startswith("No answer: image 0: it is no JPEG or PNG file"))
+
+@pytest.mark.parametrize(("kind", "name"), [("PNG", "no ending"), ("JPEG", "wrong.heic"), ("PNG", "wrong.txt")])
+def test_an_image_can_be_chosen_whatever_its_name(page, tmp_path, kind, name):
+    assert choose_file(page, tmp_path, drawn(kind=kind), name).startswith(("It is 1", "Not sure: perhaps 1"))
+    assert page.find_element(By.ID, "seen").is_displayed()
+
+
+HEIC, AVIF, MOVIE = (b"\0\0\0\x20ftyp" + brand + b"\0" * 40 for brand in (b"heic", b"avif", b"isom"))
+CHOOSE = "Please choose a PNG or JPEG file."
+
+
+OTHERS = {
+    **{f"This is a {kind} image.": drawn(kind=kind) for kind in ("WebP", "BMP", "GIF", "TIFF")},
+    "This is a HEIC image.": HEIC,
+    "This is an AVIF image.": AVIF,
+    "This is a video.": MOVIE,
+    "This is a PDF document.": drawn(kind="PDF"),
+    "This is an SVG drawing.": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "This is no image that can be read here.": b"no picture",
+    "This file is empty.": b"",
+}
+
+
+def test_what_is_no_png_or_jpeg_file_is_told_to_people_by_its_content(page, tmp_path):
+    for told, content in OTHERS.items():
+        assert choose_file(page, tmp_path, content, "picture.png") == f"{told} {CHOOSE}"
+        assert not page.find_element(By.ID, "seen").is_displayed()
+
+
+def test_what_the_service_cannot_answer_is_told_to_people(page, tmp_path):
+    blank = io.BytesIO()
+    Image.new("L", (50, 50), 255).save(blank, "PNG")
+
+    assert choose_file(page, tmp_path, blank.getvalue()).startswith("No answer: there is no ink:")
+    assert choose_file(page, tmp_path, drawn()[:200]).startswith("No answer: it is damaged")
+    too_large = "No answer: the file is too large; choose a smaller one"
+    assert choose_file(page, tmp_path, drawn() + b"x" * 11_000_000) == too_large
+
+
+def hand_over(page, kind, *contents):
+    """Drop or paste files."""
+    page.find_element(By.ID, "clear").click()
+    events = {
+        "drop": "new DragEvent('drop', {dataTransfer: given})",
+        "paste": "new ClipboardEvent('paste', {clipboardData: given})",
+    }
+    page.execute_script(
+        "const given = new DataTransfer();"
+        "for (const content of arguments) given.items.add(new File([new Uint8Array(content)], 'any'));"
+        f"document.dispatchEvent({events[kind]})",
+        *map(list, contents),
+    )
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_one_image_can_be_dropped_or_pasted(page, kind):
+    hand_over(page, kind, drawn())
+    wait_for(lambda: answer(page).startswith(("It is 1", "Not sure: perhaps 1")))
+
+    hand_over(page, kind, drawn(), drawn())
+    wait_for(lambda: answer(page) == "These are 2 files. Please choose one PNG or JPEG file.")
+
+
+def test_a_folder_or_no_file_that_is_dropped_is_told(page, tmp_path):
+    place = page.find_element(By.ID, "paper").location
+    data = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        page.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+    wait_for(lambda: answer(page) == f"This cannot be read; perhaps it is a folder. {CHOOSE}")
+
+    hand_over(page, "drop")
+    wait_for(lambda: answer(page) == f"This is no file. {CHOOSE}")
+
+
+def test_what_has_nothing_to_show_is_not_shown(page):
+    empty = [one.get_attribute("id") for one in page.find_elements(By.CSS_SELECTOR, "[hidden]") if one.is_displayed()]
+    assert empty == []
+    assert {one.get_attribute("id") for one in page.find_elements(By.CSS_SELECTOR, "[hidden]")} == {
+        "likeliest", "seen-part", "feedback", "wrong"
+    }  # fmt: skip
+
+    draw_a_one(page)
+    assert page.find_element(By.ID, "seen-part").is_displayed()
+    page.find_element(By.ID, "clear").click()
+    assert not page.find_element(By.ID, "seen-part").is_displayed()
+
+
+FAULTS = {
+    "Promise.reject(new TypeError('Failed to fetch'))": "the service cannot be reached; try again later",
+    "new Response('<html>', {status: 502})": "the service cannot be reached; try again later",
+    """new Response('{"detail": "full"}', {status: 503})""": "the service is busy; try again in a moment",
+    "new Response('<html>', {status: 200})": "the service answers otherwise than it should (200)",
+    "new Response('', {status: 500})": "the service answers otherwise than it should (500)",
+}
+
+
+def test_what_keeps_the_service_from_answering_is_told_to_people(page):
+    for response, told in FAULTS.items():
+        page.execute_script(f"window.fetch = async () => {response}")
+
+        draw(page, (0, -90), (0, 90))
+
+        wait_for(lambda told=told: answer(page) == f"No answer: {told}")
+
+
+@pytest.mark.parametrize("start", ["/digits", "/digits/docs/"])
+def test_behind_a_proxy_with_a_prefix_the_page_works(chrome, service, start):
+    with proxy(service.address, "/digits") as address:
+        chrome.get(address + start)
+        if "docs" in start:
+            wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#calls h2")) >= 4)
+            chrome.find_element(By.LINK_TEXT, "Draw a digit").click()
+        wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#labels input")) == 10)
+        draw_a_one(chrome)
+
+        assert chrome.current_url == f"{address}/digits/"
+        assert set(resources(chrome).values()) == {200}
+        assert chrome.execute_script("return getComputedStyle(document.querySelector('main')).maxWidth") != "none"
 
 
 def test_every_control_has_a_name_and_the_answer_is_announced(page):
@@ -186,6 +304,16 @@ def test_a_service_with_a_token_asks_for_it_once(chrome, served_project):
     with running(served_project, PENSTROKE_TOKEN="a token of the test") as guarded:  # noqa: S106
         chrome.get(guarded.address)
         wait_for(lambda: chrome.find_element(By.ID, "gate").get_attribute("open"))
-        chrome.find_element(By.ID, "token").send_keys("a token of the test", Keys.ENTER)
+        token, wrong = chrome.find_element(By.ID, "token"), chrome.find_element(By.ID, "wrong")
+        assert not wrong.is_displayed()
+        token.send_keys(Keys.ESCAPE)
+        wait_for(lambda: answer(chrome) == "No answer: the service asks for its token")
+        draw(chrome, (0, -90), (0, 90))
+        wait_for(lambda: chrome.find_element(By.ID, "gate").get_attribute("open"))
+        token.send_keys("another", Keys.ENTER)
+        wait_for(wrong.is_displayed)
+        token.clear()
+        token.send_keys("a token of the test", Keys.ENTER)
 
+        wait_for(lambda: answer(chrome).startswith(("It is", "Not sure")))
         wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#labels input")) == 10)

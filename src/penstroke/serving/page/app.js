@@ -119,40 +119,54 @@ function askSoon() {
   waiting = setTimeout(() => {
     const shown = kept, own = (asked += 1);
     hideCursor();
-    paper.toBlob((blob) => ask(blob, "image/png", own));
+    paper.toBlob((blob) => ask(blob, own));
     if (shown) showCursor();
   }, WAIT_MS);
 }
+
+const UNREACHABLE = "the service cannot be reached; try again later";
+const TROUBLES = {
+  413: "the file is too large; choose a smaller one",
+  502: UNREACHABLE,
+  503: "the service is busy; try again in a moment",
+  504: UNREACHABLE,
+};
 
 async function call(path, options = {}) {
   for (;;) {
     const token = sessionStorage.getItem("token");
     const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
-    const response = await fetch(path, { ...options, headers });
+    const response = await fetch(path, { ...options, headers }).catch(() => { throw new Error(UNREACHABLE); });
     if (response.status === 401) {
-      await askForToken();
+      await askForToken(Boolean(token));
       continue;
     }
-    const body = await response.json().catch(() => ({ detail: response.statusText }));
-    if (!response.ok) throw new Error(body.detail);
-    return body;
+    const body = await response.json().catch(() => null); // a proxy may answer with a page
+    if (response.ok && body) return body;
+    const told = body?.detail ?? `the service answers otherwise than it should (${response.status})`;
+    throw new Error(TROUBLES[response.status] ?? told.replace(/^image( 0)?: /, "")); // there is but one image
   }
 }
 
-function askForToken() {
+function askForToken(wrong) {
   const gate = by("gate");
+  by("wrong").hidden = !wrong;
+  gate.returnValue = "";
   if (!gate.open) gate.showModal();
-  return new Promise((done) => {
+  return new Promise((done, fail) => {
     gate.addEventListener("close", () => {
+      if (gate.returnValue !== "given") return fail(new Error("the service asks for its token"));
       sessionStorage.setItem("token", by("token").value);
       done();
     }, { once: true });
   });
 }
 
-async function ask(file, type, own) {
+async function ask(file, own) {
   try {
-    const { predictions } = await call("v1/predictions", { method: "POST", headers: { "Content-Type": type }, body: file });
+    if (!by("labels").childElementCount) await begin(); // it did not answer before
+    const headers = { "Content-Type": "application/octet-stream" }; // the service tells by the content
+    const { predictions } = await call("v1/predictions", { method: "POST", headers, body: file });
     if (own !== asked) return;
     drawing = { file, digit_id: predictions[0].digit_id };
     show(predictions[0]);
@@ -193,31 +207,65 @@ function showSeen(rows) {
   seen.getContext("2d").putImageData(image, 0, 0);
 }
 
-async function take(file) {
-  if (!file) return;
+// What a file is, by its first bytes: the ending of its name, and the type that is guessed by it, may be wrong or missing
+const READ = /^(\x89PNG|\xff\xd8\xff)/;
+const OTHERS = [
+  [/^RIFF.{4}WEBP/s, "a WebP image"],
+  [/^BM/, "a BMP image"],
+  [/^GIF8/, "a GIF image"],
+  [/^(II\*\0|MM\0\*)/, "a TIFF image"],
+  [/^.{4}ftypavi[fs]/s, "an AVIF image"],
+  [/^.{4}ftyp(hei|hev|mif1|msf1)/s, "a HEIC image"],
+  [/^.{4}ftyp/s, "a video"],
+  [/^%PDF/, "a PDF document"],
+  [/^\s*<.*?svg/s, "an SVG drawing"],
+];
+const WANTED = "Please choose a PNG or JPEG file.";
+
+async function faultOf(files) {
+  if (!files.length) return `This is no file. ${WANTED}`;
+  if (files.length > 1) return `These are ${files.length} files. Please choose one PNG or JPEG file.`;
+  if (!files[0].size) return `This file is empty. ${WANTED}`;
+  try {
+    const head = String.fromCharCode(...new Uint8Array(await files[0].slice(0, 300).arrayBuffer()));
+    if (READ.test(head)) return null;
+    const [, kind] = OTHERS.find(([sign]) => sign.test(head)) ?? [null, "no image that can be read here"];
+    return `This is ${kind}. ${WANTED}`;
+  } catch {
+    return `This cannot be read; perhaps it is a folder. ${WANTED}`;
+  }
+}
+
+async function take(files) {
   clear();
-  const own = asked;
+  const own = asked, fault = await faultOf(files), [file] = files;
+  if (own !== asked) return;
+  if (fault) return say(fault, true);
   try {
     const picture = await createImageBitmap(file);
+    if (own !== asked) return;
     const scale = Math.min(paper.width / picture.width, paper.height / picture.height);
     const [width, height] = [picture.width * scale, picture.height * scale];
     pen.drawImage(picture, (paper.width - width) / 2, (paper.height - height) / 2, width, height);
   } catch {
     // the service says what is wrong with it
   }
-  ask(file, file.type || "application/octet-stream", own);
+  ask(file, own);
 }
 by("file").addEventListener("change", (event) => {
-  take(event.target.files[0]);
+  take([...event.target.files]);
   event.target.value = "";
 });
 for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
     paper.classList.toggle("over", kind === "dragover");
-    if (kind === "drop") take(event.dataTransfer.files[0]);
+    if (kind === "drop") take([...event.dataTransfer.files]);
   });
 }
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length) take([...event.clipboardData.files]);
+});
 
 by("feedback").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -246,4 +294,4 @@ async function begin() {
     return label;
   }));
 }
-begin().catch((error) => say(`The service does not answer: ${error.message}`, true));
+begin().catch((error) => say(`No answer: ${error.message}`, true));
