@@ -22,8 +22,10 @@ FLAVOURS = {"stripped": {}, "stripped and told": {"root_path": PREFIX}, "told, n
 class Caller:
     """A caller on this machine of the routes behind a gate, with some choices other than those of the base."""
 
-    def __init__(self, *, scope_root: str = "", token: str | None = None, **choices: object) -> None:
-        own = Serving.model_validate(base_parameters("serving")["serving"] | choices)
+    def __init__(
+        self, *, scope_root: str = "", token: str | None = None, listening: str = "127.0.0.1", **choices: object
+    ) -> None:
+        own = Serving.model_validate(base_parameters("serving")["serving"] | choices).at(listening)
         model = SimpleNamespace(version="of the test")
         app = build_app(SimpleNamespace(choices=own, figures=Figures(), model=model, refused=None))
         routes = {route.path for route in app.routes if isinstance(route, Route)}
@@ -68,6 +70,16 @@ def test_a_host_is_known_in_whatever_case_with_a_final_dot_or_a_port(named, call
     assert caller("/docs", headers={"Host": "localhost"}).status_code == 421
     for origin, status in ((f"HTTPS://{called}", 405), ("https://org", 403), (called, 403), ("null", 403)):
         assert caller("/docs", "POST", headers={"Host": called, "Origin": origin}).status_code == status
+
+
+@pytest.mark.parametrize(("listening", "status"), [("192.0.2.7", 200), ("0.0.0.0", 421), ("::", 421), ("", 421)])  # noqa: S104
+def test_the_host_at_which_it_listens_is_allowed_unless_it_stands_for_every_one(listening, status):
+    caller = Caller(listening=listening, allowed_hosts=["digits.example.org"])
+
+    assert caller("/docs", headers={"Host": "digits.example.org"}).status_code == 200
+    assert (
+        caller("/docs", headers={"Host": f"{listening}:8000" if "." in listening else listening}).status_code == status
+    )
 
 
 def test_who_is_refused_is_told_what_was_found():

@@ -45,6 +45,7 @@ def test_what_is_no_host_has_no_name(written):
         ("2001:db8::5", "http://[2001:db8::5]:8000"),
         ("0.0.0.0", "http://127.0.0.1:8000"),  # noqa: S104
         ("::", "http://[::1]:8000"),
+        ("", "http://127.0.0.1:8000"),
     ],
 )
 def test_the_address_that_is_printed_can_be_clicked(host, link):

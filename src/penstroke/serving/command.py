@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from .app import Service, build_app
 from .gate import Gate, ImpatientProtocol
-from .hosts import UNSPECIFIED, host_name, link_to
+from .hosts import host_name, link_to
 from .parameters import Serving
 from .production import Shelf
 
@@ -42,9 +42,7 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
             f"there is no production model at {os.path.relpath(shelf.place)}; make it by "
             f"`kedro run --pipelines=__default__,promotion{f' --env={env}' if env else ''}`"
         )
-    choices = Serving.model_validate(context.params["serving"])
-    if (name := host_name(host)) not in UNSPECIFIED:
-        choices = choices.model_copy(update={"allowed_hosts": [*choices.allowed_hosts, name]})
+    choices = Serving.model_validate(context.params["serving"]).at(host)
     with threadpool_limits(choices.threads):
         service = Service(shelf, shelf.take(), choices)
         app = build_app(service)

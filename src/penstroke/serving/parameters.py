@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from penstroke.parameters import Parameters
 
-from .hosts import host_name
+from .hosts import UNSPECIFIED, host_name
 
 
 def _host(text: str) -> str:
@@ -49,6 +49,11 @@ class Serving(Parameters):
     kept_rows: int = Field(ge=1, description="rows that wait to be written, and so of a file; the oldest go")
     kept_files: int = Field(ge=1, description="files that are kept of it; the oldest go")
     inbox_files: int = Field(ge=1, description="labelled drawings that wait to be learned; further ones are refused")
+
+    def at(self, host: str) -> Self:
+        """Allow the host at which the service listens, too, unless it stands for every address of the machine."""
+        own = {host_name(host)} - set(UNSPECIFIED)
+        return self.model_copy(update={"allowed_hosts": [*self.allowed_hosts, *own]})
 
     @model_validator(mode="after")
     def _has_room(self) -> Self:
