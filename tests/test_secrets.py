@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from penstroke.secrets import SecretError, refuse_packing_secrets
+
 from .conftest import ROOT, Kedro, copy_project, run_kedro
 
 CANARIES = ("canaryfile", "canaryenvironment", "canaryparameter")
@@ -119,6 +121,16 @@ def test_a_package_is_not_made_of_credentials_in_clear(told, place):
         "write ${oc.env:NAME} there, or keep the file in conf/local\n"
     )
     assert not (place / "dist").exists()
+
+
+@pytest.mark.parametrize("content", [b"store: {key: canaryfile\n", b"store: {key: canaryfile\xff}\n"])
+def test_credentials_that_cannot_be_read_are_refused_without_citing_them(tmp_path, content):
+    (tmp_path / "conf/test").mkdir(parents=True)
+    (tmp_path / "conf/test/credentials.yml").write_bytes(content)
+
+    with pytest.raises(SecretError, match=r"conf/test/credentials.yml cannot be read as YAML") as refusal:
+        refuse_packing_secrets(tmp_path / "conf")
+    assert "canary" not in str(refusal.value)
 
 
 def test_a_package_holds_the_names_of_secrets_alone(project, kedro: Kedro):

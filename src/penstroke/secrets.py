@@ -28,7 +28,7 @@ def refuse_packing_secrets(conf: Path) -> None:
 
     Raises:
         SecretError: credentials of another environment have a value that is not ``${oc.env:NAME}``, or a file is no
-            configuration (a key, say).
+            configuration (a key, say), or cannot be read.
     """
     for path in sorted(path for path in conf.rglob("*") if path.is_file() and path.name != ".gitignore"):
         environment, *within = path.relative_to(conf).parts
@@ -37,7 +37,11 @@ def refuse_packing_secrets(conf: Path) -> None:
         if path.suffix not in kinds:
             raise SecretError(f"{shown} would go into the package; configuration is {' or '.join(sorted(kinds))} there")
         if environment != "local" and any("credentials" in part for part in within):
-            for key, value in _leaves(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            try:
+                credentials = yaml.safe_load(path.read_bytes())
+            except (ValueError, yaml.YAMLError):  # what it says may cite a secret
+                raise SecretError(f"{shown} cannot be read as YAML, so secrets may be in it; mend it first") from None
+            for key, value in _leaves(credentials):
                 if not _FROM_ENVIRONMENT.fullmatch(str(value)):
                     raise SecretError(
                         f"{shown} would go into the package with the value of {key}; "
