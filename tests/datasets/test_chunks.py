@@ -145,6 +145,16 @@ def test_a_folder_that_cannot_be_read_whole_is_refused_with_the_name_of_the_file
         list(dataset(chunk_rows).load())
 
 
+def test_a_file_that_goes_away_says_so(dataset, folder):
+    place = folder("a.parquet", "b.parquet")
+    chunks = dataset(5).load()
+    next(chunks)
+    (place / "b.parquet").unlink()
+
+    with pytest.raises(DatasetError, match="b.parquet cannot be read: No such file or directory"):
+        next(chunks)
+
+
 def test_types_may_differ_between_files_and_links_to_files_are_read(dataset, folder, tmp_path):
     place = folder("a.parquet")
     _table(5, 5).astype({"pixel_0_0": "Int64"}).to_parquet(tmp_path / "elsewhere")

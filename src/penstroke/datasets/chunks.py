@@ -118,10 +118,10 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
                 for batch in table.iter_batches(self._chunk_rows, columns=columns, use_pandas_metadata=True):
                     yield batch.to_pandas()
         except (pa.ArrowException, OSError) as error:
-            raise DatasetError(
-                f"{path} is no whole Parquet file: {error}; move it away, or mend it. What begins with a dot or an "
-                "underscore is passed over"
-            ) from error
+            # what pyarrow finds in a damaged file is an OSError too, but one without a number
+            missed = error.strerror if isinstance(error, OSError) else None
+            fault = f"cannot be read: {missed}" if missed else f"is no whole Parquet file: {error}"
+            raise DatasetError(f"{path} {fault}; mend it, or move it away") from error
 
 
 def _files_below(files: fsspec.AbstractFileSystem, folder: str) -> Iterator[str]:
