@@ -104,6 +104,8 @@ def test_the_answer_to_a_row_does_not_hang_on_its_neighbours(raw_digits, model):
     )
 
     pd.testing.assert_frame_equal(parts[whole.columns], whole)
+    (one_table,) = classify_digits(raw_digits, model, RECEIPT, CLEANING, ANSWERS)  # a CSV file is read whole
+    pd.testing.assert_frame_equal(one_table, parts)
     assert set(parts["model_version"]) == {"0123456789ab"}
     assert set(parts["model_receipt"]) == {RECEIPT["sha256"]}
 

@@ -56,7 +56,7 @@ def frame_drawing(content: bytes, frame: Drawings, cleaning: Cleaning) -> np.nda
 
 
 def classify_digits(
-    digits: Iterable[pd.DataFrame],
+    digits: pd.DataFrame | Iterable[pd.DataFrame],
     production_model: ClassifierMixin,
     production_receipt: dict[str, Any],
     cleaning: Cleaning,
@@ -65,7 +65,7 @@ def classify_digits(
     """Answer table after table, each when it is asked for, so that memory holds one of them whatever their number.
 
     Args:
-        digits: tables as :func:`answer_digits` takes them.
+        digits: tables as :func:`answer_digits` takes them, or one such table.
         production_model: a fitted classifier with calibrated ``predict_proba``.
         production_receipt: what is cited of its receipt.
         cleaning: the value of full ink.
@@ -78,7 +78,8 @@ def classify_digits(
     sha256 = production_receipt["sha256"]
     made_by = {"model_version": version_of(sha256), "model_receipt": sha256}
     answer = partial(answer_digits, model=production_model, cleaning=cleaning, answers=answers)
-    return (answer(table).assign(**made_by) for table in digits)
+    tables = [digits] if isinstance(digits, pd.DataFrame) else digits
+    return (answer(table).assign(**made_by) for table in tables)
 
 
 def answer_digits(digits: pd.DataFrame, model: ClassifierMixin, cleaning: Cleaning, answers: Answers) -> pd.DataFrame:
