@@ -1,11 +1,14 @@
 import multiprocessing
 import os
+import pickle
 import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import fsspec
+import fsspec.tests.abstract
 import numpy as np
 import pandas as pd
 import pytest
@@ -147,6 +150,80 @@ def test_what_open_refuses_is_refused(place, mode, name, error):
     assert _names(place) == ["file"]
 
 
+@pytest.mark.parametrize("mode", ["w", "wb", "a", "r+b", "xb"])
+def test_what_a_transaction_writes_is_there_at_its_end_and_not_before(place, mode):
+    target = place.with_name("new") if "x" in mode else place
+    with FILES.transaction:
+        with FILES.open(str(target), mode) as file:
+            file.write(b"more" if "b" in mode else "more")
+        assert not target.exists() or target.read_text() == "former"
+        FILES.cp_file(str(place), str(place.with_name("copy")))
+        assert not place.with_name("copy").exists()
+
+    assert target.read_text() == {"a": "formermore", "r+b": "moreer"}.get(mode, "more")
+    assert place.with_name("copy").read_text() == "former"
+    assert not list(place.parent.glob(f".*{PARTIAL}"))
+
+
+@pytest.mark.parametrize("mode", ["w", "wb", "a", "r+b"])
+def test_a_transaction_that_fails_writes_nothing(place, mode):
+    def write():
+        with FILES.transaction:
+            for name in ("file", "other"):
+                with FILES.open(str(place.with_name(name)), mode if name == "file" else "wb") as file:
+                    file.write("new" if mode in ("w", "a") and name == "file" else b"new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write()
+
+    assert place.read_text() == "former"
+    assert _names(place) == ["file"]
+
+
+def test_a_file_that_failed_within_a_transaction_is_left_out_of_it_and_one_left_open_is_completed(place):
+    with FILES.transaction:
+        with suppress(RuntimeError), FILES.open(str(place), "wb") as file:
+            file.write(b"half")
+            raise RuntimeError
+        FILES.open(str(place.with_name("other")), "wb").write(b"whole")
+
+    assert place.read_text() == "former"
+    assert place.with_name("other").read_text() == "whole"
+
+
+@pytest.mark.parametrize("mode", ["ab", "r+b", "xb"])
+def test_a_file_cannot_be_written_on_in_the_transaction_that_writes_it(place, mode):
+    def write():
+        with FILES.transaction:
+            FILES.pipe_file(str(place.with_name("new")), b"new")
+            FILES.open(str(place.with_name("new")), mode)
+
+    if mode != "xb":
+        place.with_name("new").write_text("old")
+    with pytest.raises(FileExistsError, match="is being written in this transaction"):
+        write()
+
+    assert set(_names(place)) <= {"file", "new"}
+
+
+def test_a_file_that_is_read_can_be_pickled_and_one_that_is_written_is_refused_with_its_name(place):
+    with FILES.open(str(place), "rb") as file:
+        file.seek(3)
+        assert pickle.loads(pickle.dumps(file)).read() == b"mer"
+
+    with pytest.raises(ValueError, match="file is being written"), FILES.open(str(place), "wb") as file:
+        pickle.dumps(file)
+
+
+def test_a_file_that_was_opened_and_forgotten_leaves_the_former_one(place):
+    file = FILES.open(str(place), "wb")
+    del file
+
+    assert place.read_text() == "former"
+    assert _names(place) == ["file"]
+
+
 def test_reading_is_that_of_fsspec(place):
     assert FILES.cat(str(place)) == LocalFileSystem().cat(str(place)) == b"former"
     with FILES.open(str(place), "r") as file:
@@ -207,6 +284,36 @@ def test_a_save_that_is_killed_at_any_moment_leaves_a_whole_dataset(tmp_path, ki
             assert len(np.unique(pd.DataFrame(loaded).to_numpy())) == 1
     sweep(tmp_path / "table")
     assert not list(tmp_path.rglob(f"*{PARTIAL}"))
+
+
+class AbstractFixtures(fsspec.tests.abstract.AbstractFixtures):
+    @pytest.fixture
+    def fs(self):
+        return FILES
+
+    @pytest.fixture
+    def fs_path(self, tmp_path):
+        return str(tmp_path)
+
+
+class TestAsFsspecCopies(AbstractFixtures, fsspec.tests.abstract.AbstractCopyTests):
+    pass
+
+
+class TestAsFsspecGets(AbstractFixtures, fsspec.tests.abstract.AbstractGetTests):
+    pass
+
+
+class TestAsFsspecPuts(AbstractFixtures, fsspec.tests.abstract.AbstractPutTests):
+    pass
+
+
+class TestAsFsspecOpens(AbstractFixtures, fsspec.tests.abstract.AbstractOpenTests):
+    pass
+
+
+class TestAsFsspecPipes(AbstractFixtures, fsspec.tests.abstract.AbstractPipeTests):
+    pass
 
 
 ROWS = 20_000

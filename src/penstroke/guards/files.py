@@ -25,17 +25,23 @@ class AtomicWriter(io.BufferedRandom):
 
     What is written goes to a hidden sibling. ``close`` brings it to the disk, renames it and brings the folder's
     entry to the disk; ``discard``, or an error within a ``with`` block, removes it and leaves the former file alone.
+    In a transaction of fsspec it takes its place at ``commit``.
 
     Args:
         path: the file's place; that of a symbolic link's target, where it is one.
         mode: as for ``open``: ``w``, ``x``, ``a`` or ``r+``; the latter two begin with what the file holds.
+        autocommit: whether ``close`` puts it in its place; otherwise ``commit`` does.
 
     Raises:
         OSError: as for ``open``, or, on ``close`` and ``write``, the disk is full; the former file is untouched.
     """
 
-    def __init__(self, path: str | Path, mode: str) -> None:
+    _written = True  # until it is open
+
+    def __init__(self, path: str | Path, mode: str, autocommit: bool = True) -> None:
         self.place = Path(os.path.realpath(path))
+        self.autocommit = autocommit
+        self._discarded = False
         if self.place.is_dir():
             raise IsADirectoryError(f"{self.place} is a folder; name a file")
         if "x" in mode and self.place.exists():
@@ -50,9 +56,17 @@ class AtomicWriter(io.BufferedRandom):
             with self.place.open("rb") as former:
                 shutil.copyfileobj(former, self)
             self.seek(0, io.SEEK_END if "a" in mode else io.SEEK_SET)
+        self._written = False
+
+    def __del__(self) -> None:
+        """Leave the former file alone where this one was opened, and then neither written nor closed."""
+        if not self._written:
+            self.discard()
+        super().__del__()
 
     def write(self, content: Any) -> int:
         """Write, or forget all that was written where the disk is full."""
+        self._written = True
         with self._forgetting():
             return super().write(content)
 
@@ -62,32 +76,51 @@ class AtomicWriter(io.BufferedRandom):
             super().flush()
 
     @contextmanager
-    def _forgetting(self) -> Iterator[None]:
+    def _forgetting(self, kind: type[BaseException] = OSError) -> Iterator[None]:
         """Discard on an error, for ``fsspec.open`` closes its files as if there had been none."""
         try:
             yield
-        except OSError:
+        except kind:
             self.discard()
             raise
 
     def close(self) -> None:
-        """Complete the file and put it in its place."""
+        """Complete the file, and put it in its place unless a transaction will."""
         if self.closed:
             return
-        try:
+        with self._forgetting(BaseException):
             self.flush()
             os.fsync(self.fileno())
             super().close()
+        if self.autocommit:
+            self._take_place()
+
+    def commit(self) -> None:
+        """Put the file in its place, unless it was discarded."""
+        if not self.closed:
+            self.autocommit = True
+            self.close()
+        elif not self._discarded:
+            self._take_place()
+
+    def _take_place(self) -> None:
+        with self._forgetting(BaseException):
             os.replace(self._partial, self.place)
-        except BaseException:
-            self.discard()
-            raise
         sync_folder(self.place.parent)
 
     def discard(self) -> None:
         """Forget what was written."""
+        self._discarded = True
         self.raw.close()
         self._partial.unlink(missing_ok=True)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse to be taken to another process.
+
+        Raises:
+            ValueError: always, as fsspec's own files that are being written do.
+        """
+        raise ValueError(f"{self.place} is being written, and cannot be pickled")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Complete the file, or forget it where an error ended the block."""
@@ -114,13 +147,21 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
         text = {name: options.pop(name) for name in ("encoding", "errors", "newline") if name in options}
         return _AtomicText(self.open(path, mode.replace("t", "") + "b", **options), **text)
 
-    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **options: Any) -> IO[bytes]:
+    def _open(
+        self, path: str, mode: str = "rb", block_size: int | None = None, autocommit: bool = True, **options: Any
+    ) -> IO[bytes]:
         if _only_reads(mode):
-            return super()._open(path, mode, block_size, **options)
+            return super()._open(path, mode, block_size, autocommit=autocommit, **options)
         path = self._strip_protocol(path)
         if self.auto_mkdir:
             self.makedirs(self._parent(path), exist_ok=True)
-        return AtomicWriter(path, mode)
+        file = AtomicWriter(path, mode, autocommit)
+        if not autocommit and "w" not in mode and file.place in {other.place for other in self.transaction.files}:
+            file.discard()
+            raise FileExistsError(f"{file.place} is being written in this transaction; write it at once")
+        if not autocommit and "r" in mode:  # fsspec defers what it opens to write alone
+            self.transaction.files.append(file)
+        return file
 
     def ls(self, path: str, detail: bool = False, **options: Any) -> list[Any]:
         """List as fsspec does, but nothing that is still being written: it would pass for a part of a folder."""
