@@ -18,6 +18,7 @@ from kedro.pipeline.node import Node
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
 
+from penstroke.guards.files import advice
 from penstroke.guards.ledger import go_on
 from penstroke.guards.receipts import is_versioned
 
@@ -116,6 +117,8 @@ def in_short(error: BaseException) -> str:
         text = f"dataset {error.dataset_name}{moment}: {'; '.join(faults[:2])}{more}"
     elif isinstance(error, BrokenProcessPool):
         text = "a worker process was killed, perhaps because the memory was full; --runner=SequentialRunner takes less"
+    elif isinstance(error, OSError | DatasetError) and (told := advice(error)):
+        text = told
     else:  # Kedro names the group before
         text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))
     if isinstance(error, UNEXPECTED):

@@ -1,5 +1,6 @@
 """Whatever fails ends in at most three lines and says how to go on."""
 
+import errno
 import os
 import signal
 import time
@@ -121,3 +122,23 @@ def test_a_killed_worker_is_named_with_the_way_on(tiny):
 )
 def test_a_command_line_that_makes_no_sense_is_told_so_as_shortly(tiny, arguments):
     assert _lines(tiny.kedro(*arguments))[0].startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(errno.EACCES, "Permission denied; ask its owner"), (errno.EROFS, "Read-only"), (errno.ENOSPC, "No space left")],
+)
+def test_what_the_disk_refuses_is_told_with_its_place_and_what_to_do(tiny, number, told):
+    def refuse(_, place):
+        raise OSError(number, os.strerror(number), str(place))
+
+    def within():
+        os.replace = refuse
+
+    what, how = _lines(tiny.kedro("run", "--to-outputs=scaled", within=within))
+
+    assert what.startswith("Error: data/")
+    assert told in what
+    assert "`data` in globals.yml" in what
+    assert how.startswith("What was stored is whole.")
+    assert [path.name for path in (tiny / "data").iterdir() if path.is_file()] == []

@@ -1,11 +1,16 @@
+import errno
+import fcntl
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from penstroke.guards import runs
 from penstroke.guards.runs import RunLockError, lock
 
 from ..conftest import ROOT, Kedro
@@ -59,6 +64,52 @@ def test_a_lock_is_free_again_after_an_error(place):
 
     with lock(place, 0):
         pass
+
+
+def _refusing(number):
+    def refuse(place, *_, **__):
+        raise OSError(number, os.strerror(number), *([str(place)] if isinstance(place, Path) else []))
+
+    return refuse
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_is_told_with_what_to_do_and_no_other_kind_of_lock_is_taken(place, monkeypatch, number):
+    monkeypatch.setattr(fcntl, "flock", _refusing(number))
+
+    with pytest.raises(RunLockError, match="labels cannot be locked, and nothing was written: .* mount it with"):
+        lock(place, 0).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.EACCES, "locks: Permission denied; ask its owner for the right"),
+        (errno.EROFS, "locks: Read-only file system; it may only be read: let `data` in globals.yml name a folder"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(place, monkeypatch, number, told):
+    monkeypatch.setattr(Path, "mkdir", _refusing(number))
+
+    with pytest.raises(RunLockError, match=told):
+        lock(place, 0).__enter__()
+
+
+def test_where_nothing_can_be_written_a_run_of_what_changed_needs_to_write_nothing_if_nothing_has(tiny):
+    def within():
+        fcntl.flock, runs.write_stamp = _refusing(errno.EROFS), _refusing(errno.EROFS)
+
+    assert tiny.ran()
+    shutil.rmtree(tiny / "data/.receipts/.unchanged")
+
+    assert tiny.kedro("run", "--changed", within=within).stdout == "nothing has changed\n"
+
+    tiny.edit("conf/base/parameters.yml", "title: sums", "title: totals")
+    before = tiny.contents()
+    result = tiny.kedro("run", "--changed", within=within)
+    assert result.returncode == 1
+    assert re.fullmatch("Error: .* cannot be locked, and nothing was written: Read-only file .*\n", result.stderr)
+    assert tiny.contents() == before
 
 
 @pytest.fixture

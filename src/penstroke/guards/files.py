@@ -5,6 +5,7 @@ Whatever writes through fsspec, as Kedro's datasets do, is made safe by one line
     fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
 """
 
+import errno
 import io
 import os
 import shutil
@@ -18,6 +19,18 @@ from uuid import uuid4
 from fsspec.implementations.local import LocalFileSystem
 
 PARTIAL = ".partial"  # the ending of what is being written, and of what a killed process left
+
+
+_ELSEWHERE = "let `data` in globals.yml name a folder on another disk"
+_RIGHTS = "ask its owner for the right to read and write it, or let `data` in globals.yml name a folder of your own"
+_LOCKS = f"this file system keeps no locks: mount it with them, or {_ELSEWHERE}"
+_ROOM = f"make room there, or {_ELSEWHERE}"
+REMEDIES = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM), _RIGHTS),
+    **dict.fromkeys((errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP), _LOCKS),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM),
+    errno.EROFS: f"it may only be read: {_ELSEWHERE}",
+}
 
 
 class AtomicWriter(io.BufferedRandom):
@@ -175,6 +188,20 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
         with self.open(path1, "rb") as source, self.open(path2, "wb") as target:
             shutil.copyfileobj(source, target)
         return None
+
+
+def advice(error: BaseException | None) -> str | None:
+    """Say in a line what the system refused, where, and what to do; None where it is no such refusal.
+
+    Args:
+        error: any; what caused it counts too.
+    """
+    while error and not (isinstance(error, OSError) and error.errno in REMEDIES):
+        error = error.__cause__
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    said = f"{os.path.relpath(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{said}{os.strerror(error.errno)}; {REMEDIES[error.errno]}"
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import click
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
@@ -20,7 +20,7 @@ from kedro.io import DataCatalog
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
-from .files import sweep
+from .files import advice, sweep
 from .ledger import Ledger
 from .unchanged import write_stamp
 
@@ -51,7 +51,12 @@ class GuardedSession(KedroSession):
         """
         names = choices.pop("pipeline_names", None) or ([pipeline_name] if pipeline_name else None)
         asked = _asked(names, choices)
-        with self.holding(asked.all_outputs()):
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.holding(asked.all_outputs()))
+            except RunLockError as error:  # where nothing can be written, there may be nothing to write
+                if ONLY_CHANGED.get() is None or error.__cause__ is None or self._ledger.due(asked):
+                    raise
             # versions follow the order in which runs wrote, not that in which they were asked for
             self._stamp()
             if stamp := ONLY_CHANGED.get():
@@ -78,7 +83,7 @@ class GuardedSession(KedroSession):
     def _run_changed(self, asked: Pipeline, stamp: Path, **choices: Any) -> dict[str, Any]:
         """Run what is due until nothing is: what comes out as it was before asks nobody after it to run."""
         made, done = dict[str, Any](), set[str]()
-        while due := (ledger := cast("Ledger", self.load_context().catalog.ledger)).due(asked):  # type: ignore[attr-defined]
+        while due := (ledger := self._ledger).due(asked):
             if again := sorted(done & set(due)):
                 raise RuntimeError(f"{again[0]} has run, and is due again: {due[again[0]]}; another process interferes")
             for node, reason in due.items():
@@ -92,8 +97,13 @@ class GuardedSession(KedroSession):
         if not done:
             click.echo("nothing has changed")
         if places := ledger.places(asked):
-            write_stamp(stamp, [*places, Path(self._conf_source), self._project_path / "pyproject.toml"])
+            with suppress(OSError):  # then the next run looks again
+                write_stamp(stamp, [*places, Path(self._conf_source), self._project_path / "pyproject.toml"])
         return made
+
+    @property
+    def _ledger(self) -> Ledger:
+        return cast("Ledger", self.load_context().catalog.ledger)  # type: ignore[attr-defined]
 
     def _stamp(self) -> None:
         self.session_id = generate_timestamp()
@@ -122,29 +132,36 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
     """Hold a lock, whose file says who holds it and since when.
 
     Raises:
-        RunLockError: somebody else has held it for ``timeout_s`` seconds.
+        RunLockError: somebody else has held it for ``timeout_s`` seconds, or it cannot be locked here at all.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    mine = FileLock(place)
+    mine = FileLock(place, fallback_to_soft=False)  # a soft one would outlive a process that is killed
     try:
-        mine.acquire(timeout=0)
-    except Timeout:
-        holder = place.read_text(encoding="utf-8")
-        logger.warning("%s is being written by %s; waiting up to %g s", place.name, holder, timeout_s)
-        try:
-            mine.acquire(timeout=timeout_s)
-        except Timeout:
-            holder = place.read_text(encoding="utf-8")
-            raise RunLockError(
-                f"{place.name} is being written by {holder}; this run waited {timeout_s:g} s and wrote nothing: "
-                "start it again when that one is over"
-            ) from None
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _acquire(mine, place, timeout_s)
+    except (OSError, NotImplementedError) as error:
+        what = advice(error) or str(error)
+        raise RunLockError(f"{place.name} cannot be locked, and nothing was written: {what}") from error
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        place.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}", encoding="utf-8")
+        with suppress(OSError):  # the lock holds whether or not its file can say whose it is
+            place.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}")
         yield
     finally:
         mine.release()
+
+
+def _acquire(mine: BaseFileLock, place: Path, timeout_s: float) -> None:
+    try:
+        mine.acquire(timeout=0)
+    except Timeout:
+        logger.warning("%s is being written by %s; waiting up to %g s", place.name, place.read_text(), timeout_s)
+        try:
+            mine.acquire(timeout=timeout_s)
+        except Timeout:
+            raise RunLockError(
+                f"{place.name} is being written by {place.read_text()}; this run waited {timeout_s:g} s and wrote "
+                "nothing: start it again when that one is over"
+            ) from None
 
 
 def _asked(names: list[str] | None, choices: dict[str, Any]) -> Pipeline:
