@@ -68,21 +68,30 @@ def test_images_of_two_colours_are_ones_and_noughts(raw_digits):
         (lambda table: table.reset_index().assign(digit_id=[1, "1", *range(2, 200)]), "duplicate"),
         (lambda table: table.assign(label=10), "must be a class"),
         (lambda table: table.assign(label=-1.0), "must be a class"),
-        (lambda table: table.assign(label=3.5), r"label must be whole numbers, found 3.5 \(float64\) in row optdigits"),
-        (lambda table: table.assign(label=["three", *"1" * 199]), r"found 'three' \(str\) .*, such in 1 of 200 rows"),
-        (lambda table: table.assign(label=[None, *[1] * 199]), "label must not be empty, but 1 of 200 rows are"),
-        (lambda table: table.assign(label=pd.array([pd.NA, *[1] * 199], "Int8")), r"label .* are \(Int8\)"),
-        (lambda table: table.assign(label=True), r"label must be whole numbers, found True \(bool\)"),
-        (lambda table: table.assign(label=[3, True] * 100), r"label must be whole numbers, found True \(object\)"),
+        (lambda table: table.assign(label=3.5), "label must be whole numbers, found float64 3.5 in row optdigits"),
+        (lambda table: table.assign(label=["three", *"1" * 199]), "found str 'three' .*, such in 1 of 200 rows"),
+        (
+            lambda table: table.assign(label=[None, *[1] * 199]),
+            "without gaps, found float64 with 1 of 200 rows empty",
+        ),
+        (
+            lambda table: table.assign(label=pd.array([pd.NA, *[1] * 199], "Int8")),
+            "label must be whole numbers without gaps, found Int8",
+        ),
+        (lambda table: table.assign(label=True), "label must be whole numbers, found bool True"),
+        (lambda table: table.assign(label=[3, True] * 100), "label must be whole numbers, found object True"),
         (lambda table: table.rename(columns={"label": "Label"}), "label is missing, found Label, .* mean Label"),
         (lambda table: table.rename(columns={"label": "target"}), "column label is missing, found target, pixel"),
         (lambda table: table.assign(split="validation"), "must be train or test"),
-        (lambda table: table.assign(split=["train", None] * 100), "split must not be empty, but 100 of 200 rows are"),
+        (
+            lambda table: table.assign(split=["train", None] * 100),
+            "split must be text without gaps, found str with 100 of 200 rows",
+        ),
         (lambda table: table.drop(columns="pixel_7_7"), "the first is pixel_7_7"),
         (lambda table: table.astype({"pixel_0_0": int}).assign(pixel_0_0=-1), "the lowest is -1, pixel_0_0 of opt"),
-        (lambda table: table.assign(pixel_3_3=0.5), "pixel_3_3 must be whole numbers, found 0.5"),
-        (lambda table: table.assign(pixel_3_3=np.nan), "pixel_3_3 must not be empty, but 200 of 200"),
-        (lambda table: table.assign(pixel_3_3="ink"), "pixel_3_3 must be whole numbers, found 'ink'"),
+        (lambda table: table.assign(pixel_3_3=0.5), "pixel_3_3 must be whole numbers, found float64 0.5"),
+        (lambda table: table.assign(pixel_3_3=np.nan), "pixel_3_3 must be whole numbers without gaps, found float64"),
+        (lambda table: table.assign(pixel_3_3="ink"), "pixel_3_3 must be whole numbers, found str 'ink'"),
         (lambda table: pd.concat([table, table[["pixel_0_0"]]], axis=1), "column pixel_0_0 stands more than once"),
         (lambda table: table.assign(**{"label.1": 3}), "column label stands more than once, the second as label.1"),
         (lambda table: table.assign(pixel_00_0=3), "more than one column is pixel_0_0"),
@@ -90,7 +99,7 @@ def test_images_of_two_colours_are_ones_and_noughts(raw_digits):
     ],
 )
 def test_a_spoilt_raw_table_is_refused(raw_digits, spoil, message):
-    with pytest.raises((SchemaError, ValueError), match=message):
+    with pytest.raises(SchemaError, match=message):
         contracts.RAW_DIGITS.validate(spoil(raw_digits))
 
 
@@ -98,7 +107,7 @@ def test_a_spoilt_raw_table_is_refused(raw_digits, spoil, message):
 def test_a_csv_file_of_another_separator_is_told_how_to_say_so(raw_digits, separator, said):
     table = pd.read_csv(StringIO(raw_digits.head(3).to_csv(sep=separator)))
 
-    with pytest.raises(ValueError, match=f"digit_id and label are missing.*`load_args: {{sep: {said}}}`"):
+    with pytest.raises(SchemaError, match=f"digit_id and label are missing.*`load_args: {{sep: {said}}}`"):
         contracts.RAW_DIGITS.validate(table)
 
 
@@ -157,9 +166,8 @@ def test_chunks_are_checked_one_by_one_when_their_turn_comes(raw_digits):
     checked = contracts.INCOMING_DIGITS.validate(chunks)
 
     assert [len(next(checked)), len(next(checked))] == [5, 4]
-    with pytest.raises(DataValidationError, match="1 of 64 pixels of a 8 x 8 image have no column") as refusal:
+    with pytest.raises(DataValidationError, match="incoming_digits"):
         next(checked)
-    assert refusal.value.dataset_name == "incoming_digits"
 
 
 def test_a_whole_table_is_checked_at_once_by_the_same_contract(raw_digits):

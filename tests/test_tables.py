@@ -31,10 +31,10 @@ def test_identifiers_of_whole_numbers_or_categories_become_text(column, names):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([None, "a"], "row_id must not be empty, but 1 of 2 rows are"),
-        ([1.5, 2], r"row_id must be text or whole numbers, found 1.5 \(float64\)"),
-        ([True, False], r"found True \(bool\)"),
-        (pd.to_datetime(["2026-01-01", "2026-01-02"]), "found 2026-01-01"),
+        ([None, "a"], "row_id must be text without gaps, found str with 1 of 2 rows empty"),
+        ([1.5, 2], "row_id must be text or whole numbers, found float64 1.5"),
+        ([True, False], "found bool True"),
+        (pd.to_datetime(["2026-01-01", "2026-01-02"]), "found datetime64.* 2026-01-01"),
     ],
 )
 def test_identifiers_of_other_kinds_are_refused(column, message):
@@ -59,11 +59,20 @@ def test_columns_that_are_whole_numbers_already_are_left_alone():
     assert with_whole_numbers(table, ["a"]) is table
 
 
+def test_numbers_without_a_sign_are_changed_only_beside_signed_ones():
+    table = pd.DataFrame({"a": np.uint64([2**63]), "b": np.uint8([1]), "c": np.int8([1]), "d": np.uint64([1])})
+
+    assert with_whole_numbers(table, ["a", "b"]) is table
+    assert with_whole_numbers(table, ["c", "d"])[["c", "d"]].to_numpy().dtype.kind == "i"
+    with pytest.raises(ValueError, match=r"a must be whole numbers below 2\*\*53, found uint64 9223372036854775808"):
+        with_whole_numbers(table, ["a", "c"])
+
+
 def test_great_whole_numbers_are_kept_exactly_or_refused():
     exact = pd.DataFrame({"a": pd.array([2**62 + 1, -1], "Int64")})
     assert with_whole_numbers(exact, ["a"])["a"].tolist() == [2**62 + 1, -1]
 
-    for column in ([2.0**53], np.uint64([2**63]), [str(2**53 + 1)], [np.inf]):
+    for column in ([2.0**53], [str(2**53 + 1)], [np.inf]):
         with pytest.raises(ValueError, match=r"a must be whole numbers below 2\*\*53, found"):
             with_whole_numbers(pd.DataFrame({"a": column}), ["a"])
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from kedro.validation import DataValidationError, PanderaValidator
+from pandera.errors import SchemaError
 from pandera.pandas import Check, Column, DataFrameSchema, Index, Parser
 
 from penstroke.pixels import is_pixel, pixel_columns, to_images
@@ -74,17 +75,22 @@ class InChunks:
         except DataValidationError as error:
             error.dataset_name = self._name
             raise
-        except ValueError as error:
-            raise DataValidationError(str(error), dataset_name=self._name) from error
 
 
 def _handed_in(table: pd.DataFrame, labels: Sequence[str] = ()) -> pd.DataFrame:
-    """Bring digits that people hand in to standard types, with the same rows and values."""
-    refuse_repeated_columns(table, ["digit_id", "split", *labels, *filter(is_pixel, table.columns)])
-    refuse_missing_columns(table, [*(["digit_id"] if table.index.name != "digit_id" else []), *labels])
-    table = with_text_index(table, "digit_id")
-    table = with_text(with_whole_numbers(table, list(labels)), "split") if labels else table
-    return with_whole_numbers(table, pixel_columns(table), flags=True)
+    """Bring digits that people hand in to standard types, with the same rows and values.
+
+    Raises:
+        SchemaError: they cannot be brought to them.
+    """
+    try:
+        refuse_repeated_columns(table, ["digit_id", "split", *labels, *filter(is_pixel, table.columns)])
+        refuse_missing_columns(table, [*(["digit_id"] if table.index.name != "digit_id" else []), *labels])
+        table = with_text_index(table, "digit_id")
+        table = with_text(with_whole_numbers(table, list(labels)), "split") if labels else table
+        return with_whole_numbers(table, pixel_columns(table), flags=True)
+    except ValueError as error:
+        raise SchemaError(None, table, str(error)) from error  # type: ignore[no-untyped-call]
 
 
 def _pixels_are_whole_numbers(table: pd.DataFrame) -> bool:

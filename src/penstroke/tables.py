@@ -70,9 +70,7 @@ def with_text_index(table: pd.DataFrame, name: str) -> pd.DataFrame:
         ValueError: both are there and differ, a row has none, or they are something else.
     """
     index = pd.Index(table[name]) if name in table.columns else table.index
-    if index.hasnans:
-        gaps = np.count_nonzero(index.isna())
-        raise ValueError(f"{name} must not be empty, but {gaps} of {len(index)} rows are; give each row its own")
+    _refuse_gaps(pd.Series(index, name=name), "text")
     if isinstance(index.dtype, pd.CategoricalDtype):
         index = index.astype(index.dtype.categories.dtype)
     kind = infer_dtype(index, skipna=False)
@@ -80,7 +78,7 @@ def with_text_index(table: pd.DataFrame, name: str) -> pd.DataFrame:
         index, kind = index.astype("int64"), "integer"
     if kind not in {"string", "integer", "mixed-integer", "empty"}:
         raise ValueError(
-            f"{name} must be text or whole numbers, found {index[0]} ({index.dtype}); make it text that leads back to "
+            f"{name} must be text or whole numbers, found {index.dtype} {index[0]}; make it text that leads back to "
             "your source"
         )
     text = index.astype("str")
@@ -99,7 +97,7 @@ def with_text(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """
     if name not in table.columns:
         return table
-    _refuse_gaps(table[name])
+    _refuse_gaps(table[name], "text")
     return table if table[name].dtype == "str" else table.assign(**{name: table[name].astype(object).astype("str")})
 
 
@@ -114,17 +112,20 @@ def with_whole_numbers(table: pd.DataFrame, names: list[str], *, flags: bool = F
     Raises:
         ValueError: a value is missing or no whole number, or beyond 2**53; with column, value, type, row, and remedy.
     """
-    odd = [name for name, kind in table.dtypes[names].items() if not _is_whole(kind)]
+    kinds = table.dtypes[names]
+    whole = [kind for kind in kinds.unique() if _is_whole(kind)]
+    # of uint64 beside a signed type numpy makes floats
+    clash = np.dtype(np.uint64) if whole and np.result_type(*whole).kind == "f" else None
+    odd = [name for name, kind in kinds.items() if not _is_whole(kind) or kind == clash]
     return table.assign(**{str(name): _whole_numbers(table[name], flags=flags) for name in odd}) if odd else table
 
 
 def _is_whole(kind: Any) -> bool:
-    # with a signed one beside it, numpy makes floats of uint64
-    return isinstance(kind, np.dtype) and kind.kind in "iu" and kind != np.uint64
+    return isinstance(kind, np.dtype) and kind.kind in "iu"
 
 
 def _whole_numbers(column: pd.Series, *, flags: bool) -> np.ndarray:
-    _refuse_gaps(column)
+    _refuse_gaps(column, "whole numbers")
     exact = getattr(column.dtype, "numpy_dtype", None)  # of a nullable type, or one of Arrow's
     if exact is not None and _is_whole(exact):
         return column.to_numpy(exact)
@@ -136,7 +137,7 @@ def _whole_numbers(column: pd.Series, *, flags: bool) -> np.ndarray:
         shown = repr(value[:40]) if isinstance(value, str) else str(value)[:40]
         limit = " below 2**53" if np.abs(values[row]) >= EXACT else ""
         raise ValueError(
-            f"{column.name} must be whole numbers{limit}, found {shown} ({column.dtype}) in row {column.index[row]}, "
+            f"{column.name} must be whole numbers{limit}, found {column.dtype} {shown} in row {column.index[row]}, "
             f"such in {wrong.sum()} of {len(column)} rows; correct them, or bring them to whole numbers"
         )
     return pd.to_numeric(values.astype(np.int64), downcast="integer" if values.min(initial=0) < 0 else "unsigned")
@@ -146,12 +147,12 @@ def _are_whole(values: np.ndarray) -> np.ndarray:
     return (np.abs(values) < EXACT) & (values == np.rint(values))
 
 
-def _refuse_gaps(column: pd.Series) -> None:
+def _refuse_gaps(column: pd.Series, asked: str) -> None:
     gaps = column.isna()
     if gaps.any():
         raise ValueError(
-            f"{column.name} must not be empty, but {gaps.sum()} of {len(column)} rows are ({column.dtype}), the first "
-            f"is {gaps.idxmax()}; fill them in, or leave those rows out"
+            f"{column.name} must be {asked} without gaps, found {column.dtype} with {gaps.sum()} of {len(column)} rows "
+            f"empty, the first is {gaps.idxmax()}; fill them in, or leave those rows out"
         )
 
 
