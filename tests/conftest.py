@@ -31,8 +31,23 @@ os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.
 for _name in [name for name in os.environ if name.startswith(("GIT_", "KEDRO_"))]:  # of a hook, say
     del os.environ[_name]
 
+MOST_PROCESSES = 4
 READ_BY_PYTHON = ("PYTHON", "LANG", "LC_")  # when it starts
 Kedro = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Divide test files among processes, unless there is one file, a debugger or, without ``-n``, coverage."""
+    options = config.option
+    if not hasattr(options, "numprocesses") or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    if options.numprocesses is None and not options.usepdb and not getattr(options, "cov_source", None):
+        files = {argument.partition("::")[0] for argument in config.args}
+        alone = len(files) == 1 and files.pop().endswith(".py")
+        options.numprocesses = 0 if alone else min(MOST_PROCESSES, os.cpu_count() or 1)
+    if options.dist == "no":  # by file, as many files share what they make
+        options.dist, options.loadscopereorder = "loadfile", False
 
 
 def base_parameters(pipeline: str) -> dict:
