@@ -28,6 +28,7 @@ from .project import keep, load_project, mnist_folder, run_in_memory
 
 HANDS = range(90_000, 90_003)  # seeds that nothing was chosen by, as are the rows below
 MNIST_ROWS = slice(67_000, 69_000)  # of MNIST, among its test images
+MADE = ("champion_model", "training_rows", "champion_settings", "digits", "digit_form")
 SURE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 SAMPLES = (
     (0, "brush"),
@@ -50,8 +51,8 @@ SAMPLES = (
 def main(folder: str) -> None:
     """Print and keep both tables."""
     (raw_digits, parameters), (raw_mnist, mnist_parameters) = load_project(), load_project("mnist", source=folder)
-    made = run_in_memory(raw_digits, parameters, "champion_model", "training_rows", "champion_settings", "digits")
-    made_of_mnist = run_in_memory(raw_mnist, mnist_parameters, "champion_model", "training_rows", "champion_settings")
+    made = run_in_memory(raw_digits, parameters, *MADE)
+    made_of_mnist = run_in_memory(raw_mnist, mnist_parameters, *MADE)
     mnist = raw_mnist.iloc[MNIST_ROWS]
     shipped = made["digits"].query("split == 'test'")
     generator = np.random.default_rng(HANDS[0])
@@ -100,9 +101,8 @@ def _large(image: np.ndarray, side: int) -> np.ndarray:
 def _score(files: Iterable[tuple[Any, ...]], model: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     labels = {str(place): file[0] for place, file in enumerate(files)}
     contents = {name: lambda content=file[-1]: content for name, file in zip(labels, files, strict=True)}
-    digits, _ = frame_drawings(contents, parameters["drawings"], parameters["cleaning"])
-    chosen = {name: parameters[name] for name in ("cleaning", "answers")}
-    answered = answer_digits(digits, model, **chosen).reindex(labels)
+    digits, _ = frame_drawings(contents, model, parameters["drawings"])
+    answered = answer_digits(digits, model, parameters["answers"]).reindex(labels)
     right = answered["prediction"] == pd.Series(labels)
     sure = answered["unsure"].eq(False)
     return {
@@ -118,7 +118,11 @@ def _sure(name: str, made: dict[str, Any], parameters: dict[str, Any], folds: in
     rows, answers = made["training_rows"], []
     for taught, left_out in KFold(folds).split(rows):
         model = fit_champion(
-            rows.iloc[taught], made["champion_settings"], parameters["final_fit"], parameters["features"]
+            rows.iloc[taught],
+            made["champion_settings"],
+            parameters["final_fit"],
+            parameters["features"],
+            made["digit_form"],
         )
         answers.append(ask(model, rows.iloc[left_out].drop(columns="label"), parameters["answers"].chunk_rows))
     answered = pd.concat(answers)

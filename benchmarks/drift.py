@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from kedro.framework.project import pipelines
 
-from penstroke.pipelines.inference.nodes import frame_drawings
+from penstroke.answers import form_of
+from penstroke.pipelines.inference.nodes import frame_files
+from penstroke.pipelines.inference.parameters import Frame, frame_of
 from penstroke.pipelines.promotion.perturbations import perturb
 from penstroke.pixels import INK, scale_ink, to_images, to_table
 
@@ -48,12 +50,15 @@ def main(folder: str) -> None:
             ("MNIST", few, mnist_parameters, from_mnist, "shipped digits", as_frames),
         )
         for made in [run_in_memory(raw, chosen, "champion_model", "reference_profiles")]
-        for kind, draws in _kinds(fresh, chosen, {f"other source: {other}": others}).items()
+        for kind, draws in _kinds(fresh, made["champion_model"], chosen, {f"other source: {other}": others}).items()
     ]
     keep("drift", pd.DataFrame(rows))
 
 
-def _kinds(fresh: list[np.ndarray], parameters: dict[str, Any], others: dict[str, Any]) -> dict[str, list[np.ndarray]]:
+def _kinds(
+    fresh: list[np.ndarray], model: Any, parameters: dict[str, Any], others: dict[str, Any]
+) -> dict[str, list[np.ndarray]]:
+    frame = frame_of(form_of(model), parameters["drawings"])
     changed = [
         perturb(images, parameters["perturbations"].model_copy(update={"seed": seed}))
         for seed, images in enumerate(fresh)
@@ -62,17 +67,17 @@ def _kinds(fresh: list[np.ndarray], parameters: dict[str, Any], others: dict[str
         {"fresh rows": fresh, "inverted": [INK - images for images in fresh]}
         | {name: [ways[name] for ways in changed] for name in changed[0]}
         | others
-        | {"other source: drawings by hands": [_drawn(place, parameters) for place in range(DRAWS_OF_HANDS)]}
+        | {"other source: drawings by hands": [_drawn(place, frame) for place in range(DRAWS_OF_HANDS)]}
     )
 
 
-def _drawn(place: int, parameters: dict[str, Any]) -> np.ndarray:
+def _drawn(place: int, frame: Frame) -> np.ndarray:
     files = {
         str(seed): lambda seed=seed: draw(seed % 10, list(STYLES)[seed % len(STYLES)], seed).content
         for seed in range(HAND + place * ROWS, HAND + (place + 1) * ROWS)
     }
-    digits, _ = frame_drawings(files, parameters["drawings"], parameters["cleaning"])
-    return scale_ink(to_images(digits), parameters["cleaning"].full_ink)
+    digits, _ = frame_files(files, frame)
+    return scale_ink(to_images(digits), frame.full_ink)
 
 
 def _count_alarms(draws: list[np.ndarray], made: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:

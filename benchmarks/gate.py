@@ -20,7 +20,7 @@ from penstroke.pipelines.feature_engineering.nodes import extract_features
 
 from .project import keep, load_project, run_in_memory
 
-MADE = ("digits", "digit_features", "training_rows", "champion_settings", "champion_model")
+MADE = ("digits", "digit_features", "training_rows", "champion_settings", "champion_model", "digit_form")
 SEEDS_OF_BAD_MODELS = 5
 MACHINE = {"class": "sklearn.svm.SVC", "arguments": {"C": 10}}
 SHARP = {"class": "sklearn.svm.SVC", "arguments": {"C": 5, "gamma": 0.1}}
@@ -89,10 +89,10 @@ def _bad_models(made: dict[str, Any], parameters: dict[str, Any]) -> Iterator[tu
     label = rows["label"]
 
     def fit(rows: pd.DataFrame) -> Any:
-        return fit_champion(rows, settings, parameters["final_fit"], features)
+        return fit_champion(rows, settings, parameters["final_fit"], features, made["digit_form"])
 
     def fit_other(step: dict[str, Any], rows: pd.DataFrame, seed: int = 0, seen: Any = features) -> Any:
-        return fit_champion(rows, {"steps": [step], "parameters": {}, "seed": seed}, once, seen)
+        return fit_champion(rows, {"steps": [step], "parameters": {}, "seed": seed}, once, seen, made["digit_form"])
 
     for seed in range(SEEDS_OF_BAD_MODELS):
         random = np.random.default_rng(seed)

@@ -54,9 +54,9 @@ def main(folder: Path, source: Path | None = None) -> None:
     elsewhere = Elsewhere.model_validate(values["elsewhere"])
 
     raw_digits = read_set(source) if source else pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
-    accepted, rejected, cleaning_scores = processing.screen_digits(
-        raw_digits, Cleaning.model_validate(values["cleaning"])
-    )
+    cleaning = Cleaning.model_validate(values["cleaning"])
+    digit_form = processing.describe_form(raw_digits, cleaning)
+    accepted, rejected, cleaning_scores = processing.screen_digits(raw_digits, cleaning)
     digits, labels = processing.split_digits(accepted, Split.model_validate(values["split"]))
     digit_features = engineering.extract_features(digits, features)
     copies = engineering.extract_copy_features(digits, features, Augmentation.model_validate(values["augmentation"]))
@@ -64,7 +64,7 @@ def main(folder: Path, source: Path | None = None) -> None:
     search_results, timings = science.search_contenders(training_rows, contenders, search, final_fit)
     leaderboard = science.rank_contenders(search_results)
     settings = science.choose_champion(leaderboard, contenders, search)
-    model = science.fit_champion(training_rows, settings, final_fit, features)
+    model = science.fit_champion(training_rows, settings, final_fit, features, digit_form)
     with (folder / "champion_model.skops").open("wb") as file:
         model_files.dump(model, file)
     answers = reporting.predict_test_rows(model, digit_features, labels, scoring)

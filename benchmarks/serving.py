@@ -31,7 +31,7 @@ from penstroke import model_files
 from penstroke.answers import features_of
 from penstroke.pipelines.feature_engineering.images import enlarge
 from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import pixel_columns, scale_ink
+from penstroke.pixels import pixel_columns, scale_ink, to_images
 
 from .project import ROOT, keep, load_project
 
@@ -214,8 +214,7 @@ def main(chosen: argparse.Namespace) -> None:
     os.sched_setaffinity(0, {CALLER_CORE})
     raw_digits, parameters = load_project(chosen.env, **({"source": chosen.source} if chosen.source else {}))
     digits = raw_digits[pixel_columns(raw_digits)].tail(1000)
-    form, ink = (parameters["drawings"].rows, parameters["drawings"].columns), parameters["cleaning"].full_ink
-    images = digits.to_numpy().reshape(-1, *form)
+    ink, images = parameters["cleaning"].full_ink, to_images(digits)
     bodies = _bodies(images)
     data = ROOT / ("data" if chosen.env == "base" else f"data/{chosen.env}")
     model_path = data / "06_models/production_model.skops"

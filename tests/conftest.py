@@ -9,6 +9,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,12 +19,18 @@ from filelock import FileLock
 from kedro.framework.project import pipelines
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
+from penstroke.form import Form
 from penstroke.pipelines.feature_engineering.parameters import Features
+from penstroke.pipelines.inference.parameters import Drawings, Frame, frame_of
+from penstroke.pixels import pixel_names
 
 from .fork_server import server
 
 ROOT = Path(__file__).parents[1]
 DATA = "build/test/data"  # of the environment test
+FORM = Form(  # of the shipped digits
+    columns=pixel_names(8, 8), full_ink=16, classes=list(range(10)), tall=8, wide=6, centre_of_mass=False
+)
 
 # What this process was started with must not reach the processes that tests start:
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control has its children ignore it
@@ -53,6 +60,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def base_parameters(pipeline: str) -> dict:
     """Return the parameters of a pipeline as ``conf/base`` gives them."""
     return yaml.safe_load((ROOT / f"conf/base/parameters_{pipeline}.yml").read_text())
+
+
+def frame_of_base(**changes: Any) -> Frame:
+    """Return the frame that ``conf/base`` gives drawings for the model of the shipped digits, or of another form."""
+    drawings = Drawings.model_validate(base_parameters("inference")["drawings"])
+    return frame_of(FORM.model_copy(update=changes), drawings)
 
 
 def run_kedro(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

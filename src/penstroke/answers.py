@@ -1,9 +1,13 @@
 """What a model answers, as a table."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
+from penstroke.form import Form
+from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.feature_engineering.parameters import Features
 
 
@@ -49,6 +53,39 @@ def features_of(model: ClassifierMixin) -> Features:
     Raises:
         ValueError: it does not say so.
     """
-    if not hasattr(model, "features_"):
-        raise ValueError("the model does not say which features it sees; train it by `kedro run`, and promote that one")
-    return Features.model_validate(model.features_)
+    return Features.model_validate(_said_by(model, "features_", "which features it sees"))
+
+
+def form_of(model: ClassifierMixin) -> Form:
+    """Return the form in which a model takes rows, as its file says.
+
+    Raises:
+        ValueError: it does not say so.
+    """
+    return Form.model_validate(_said_by(model, "form_", "in what form it takes rows"))
+
+
+def look_at(digits: pd.DataFrame, model: ClassifierMixin) -> pd.DataFrame:
+    """Give the features by which a model sees accepted rows. Whoever hands rows to a model does it by this.
+
+    Args:
+        digits: rows are digits, pixels uint8 from 0 (paper) to 255 (ink); raw rows become such by :meth:`Form.scale`.
+        model: whose file says which features these are, and in what form it takes rows.
+
+    Returns:
+        The same rows: float32 features.
+
+    Raises:
+        ValueError: the model takes rows of another form, or does not say of which.
+    """
+    form_of(model).refuse_other_columns(digits)
+    return extract_features(digits, features_of(model))
+
+
+def _said_by(model: ClassifierMixin, name: str, what: str) -> Any:
+    if not hasattr(model, name):
+        raise ValueError(
+            f"the model does not say {what}: an earlier version of the project made it; "
+            "train it by `kedro run`, and promote that one by `kedro run --pipelines=promotion`"
+        )
+    return getattr(model, name)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Literal
 
@@ -51,8 +51,7 @@ def to_images(table: pd.DataFrame) -> np.ndarray:
         ValueError: the pixel columns are not a whole rectangle counted from ``pixel_0_0``.
     """
     names = pixel_columns(table)
-    width = 1 + int(names[-1].rpartition("_")[2])
-    return _in_order(table[names].to_numpy(), "C").reshape(len(table), len(names) // width, width)
+    return _in_order(table[names].to_numpy(), "C").reshape(len(table), *image_size(names))
 
 
 def to_table(images: np.ndarray) -> pd.DataFrame:
@@ -68,6 +67,12 @@ def pixel_names(height: int, width: int) -> list[str]:
 
 def _places(height: int, width: int) -> Iterator[tuple[int, int]]:
     return ((row, column) for row in range(height) for column in range(width))
+
+
+def image_size(names: Sequence[str]) -> tuple[int, int]:
+    """Return height and width of the images whose pixel columns, in reading order, have these names."""
+    height, width = (1 + int(place) for place in names[-1].split("_")[1:])
+    return height, width
 
 
 def _in_order(values: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:

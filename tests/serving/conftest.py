@@ -30,7 +30,7 @@ from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pixels import pixel_columns, scale_ink
 
-from ..conftest import ROOT, copy_project
+from ..conftest import FORM, ROOT, copy_project
 from ..guards.test_receipts import RECEIPT
 
 
@@ -90,7 +90,7 @@ def fit_model(raw_digits: pd.DataFrame, features_of_base: Features) -> Callable[
         classifier = AugmentedClassifier(KNeighborsClassifier(neighbours, algorithm="brute"))
         model = CalibratedClassifierCV(classifier, method="temperature", cv=3, ensemble=False)
         model.fit(rows, raw_digits["label"].to_numpy())
-        model.features_ = features_of_base.model_dump()
+        model.features_, model.form_ = features_of_base.model_dump(), FORM.model_dump()
         return model
 
     return fit

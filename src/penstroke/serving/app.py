@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from copy import deepcopy
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -22,14 +23,14 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from penstroke import __version__
-from penstroke.contracts import CLASSES
 from penstroke.pipelines.inference.framing import NoInkError, frame_ink
 from penstroke.pipelines.inference.nodes import frame_drawing
+from penstroke.pipelines.inference.parameters import Frame
 
-from .desk import Answered, Desk, FullError, NeverFitsError
+from .desk import Desk, FullError, NeverFitsError
 from .gate import PAGE, Figures
 from .parameters import Serving
-from .production import Choices, Production, Shelf
+from .production import Production, Shelf
 from .store import InboxFullError, Keeper, Served, put_into_inbox
 
 LOG = logging.getLogger(__name__)
@@ -137,7 +138,7 @@ FEEDBACK_BODY = {
                 "type": "object",
                 "properties": {
                     "image": _FILE,
-                    "label": {"type": "integer", "minimum": CLASSES[0], "maximum": CLASSES[-1]},
+                    "label": {"type": "integer"},
                     "digit_id": {"type": "string", "pattern": r"^[0-9a-f]{32}\.(png|jpg)$"},
                 },
                 "required": ["image", "label", "digit_id"],
@@ -152,7 +153,7 @@ class Feedback(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    label: int = Field(ge=CLASSES[0], le=CLASSES[-1])
+    label: int
     digit_id: str = Field(pattern=r"^[0-9a-f]{32}\.(png|jpg)$")
 
 
@@ -168,7 +169,7 @@ class Service:
     def __init__(self, shelf: Shelf, model: Production, choices: Serving) -> None:
         self.shelf, self.model, self.choices = shelf, model, choices
         self.figures = Figures()
-        self.desk = Desk(lambda: self.model, choices.queue_images, choices.chunk_images, self.figures.calls.observe)
+        self.desk = Desk(choices.queue_images, choices.chunk_images, self.figures.calls.observe)
         self.figures.waiting.set_function(lambda: self.desk.inside)
         self.keeper = Keeper(
             shelf.digits, shelf.predictions, choices.kept_rows, choices.kept_files, self.figures.lost.inc
@@ -177,24 +178,23 @@ class Service:
         self.refused: str | None = None  # why a newer model does not serve
         self._show_version()
 
-    async def answer(self, digit_ids: list[str], images: np.ndarray) -> Answered:
-        """Answer images in the form of the training images, and keep what was answered."""
-        answered = await self.desk.answer(images)
+    async def answer(self, digit_ids: list[str], images: np.ndarray, model: Production) -> np.ndarray:
+        """Answer images in the form that a model takes, and keep what was answered."""
+        probabilities = await self.desk.answer(images, model)
         if self.choices.keep:
-            self.keeper.add(Served(digit_ids, images, answered.probabilities, answered.model))
-        return answered
+            self.keeper.add(Served(digit_ids, images, probabilities, model))
+        return probabilities
 
-    async def frame(self, content: bytes) -> np.ndarray:
-        """Bring an image file to the form of the training images, beside the loop.
+    async def frame(self, content: bytes, model: Production) -> np.ndarray:
+        """Bring an image file to the form that a model takes, beside the loop.
 
         Raises:
             ValueError: it cannot be read, or there is no ink in it.
         """
-        own = self.model.choices
-        frame = own.drawings.model_copy(update={"most_pixels": min(own.drawings.most_pixels, self.choices.most_pixels)})
-        return await self._beside(frame_drawing, content, frame, own.cleaning)
+        most_pixels = min(model.frame.most_pixels, self.choices.most_pixels)
+        return await self._beside(frame_drawing, content, model.frame.model_copy(update={"most_pixels": most_pixels}))
 
-    async def frame_numbers(self, images: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    async def frame_numbers(self, images: dict[int, np.ndarray], frame: Frame) -> dict[int, np.ndarray]:
         """Do so with images of another size, (height, width) from 0 to full ink or more, by number in the request.
 
         Raises:
@@ -202,8 +202,8 @@ class Service:
         """
         pixels = sum(image.size for image in images.values())
         if len(images) <= AT_ONCE and pixels <= AT_ONCE_PIXELS:  # another thread takes longer to be asked
-            return _frame_numbers(images, self.model.choices)
-        return await self._beside(_frame_numbers, images, self.model.choices)
+            return _frame_numbers(images, frame)
+        return await self._beside(_frame_numbers, images, frame)
 
     async def _beside(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.framer, function, *arguments)
@@ -266,6 +266,16 @@ def build_app(service: Service) -> FastAPI:
     )  # fmt: skip
     app.router.redirect_slashes = False  # the gate does so, by addresses that hold behind a proxy
     _add_routes(app, service)
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        """Describe the routes; the labels that feedback may name are the classes of the model that serves now."""
+        described = deepcopy(describe())
+        body = described["paths"]["/v1/feedback"]["post"]["requestBody"]["content"]["multipart/form-data"]
+        body["schema"]["properties"]["label"]["enum"] = service.model.classes
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]
     app.mount("/page", StaticFiles(directory=PAGE))
 
     @app.exception_handler(FullError)
@@ -336,11 +346,14 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
             feedback = Feedback.model_validate(said)
         except ValidationError as error:
             raise HTTPException(422, _in_short(error)) from None
+        model = service.model
+        if feedback.label not in (classes := model.classes):
+            raise HTTPException(422, f"label: must be one of {', '.join(map(str, classes))}, found {feedback.label}")
         if _ending(content) != feedback.digit_id[-4:]:
             raise HTTPException(422, f"image: is no {feedback.digit_id[-3:].upper()} file, as its digit_id says")
         async with service.desk.room(choices.picture_counts, choices.answer_timeout_s):
             try:
-                await service.frame(content)
+                await service.frame(content, model)
             except ValueError as error:
                 raise HTTPException(422, f"image: {error}") from None
         try:
@@ -357,17 +370,16 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
     async def tell_of_model() -> dict[str, Any]:
         """Tell of the model: version, receipt, card, and the images that it takes as they are."""
         model = service.model
-        own = model.choices
         return {
             "version": model.version,
             "sha256": model.sha256,
             "receipt": model.receipt.model_dump() if model.receipt else None,
             "card": model.card,
-            "classes": model.model.classes_.tolist(),
-            "rows": own.drawings.rows,
-            "columns": own.drawings.columns,
-            "full_ink": own.cleaning.full_ink,
-            "sure_from": own.answers.sure_from,
+            "classes": model.classes,
+            "rows": model.frame.rows,
+            "columns": model.frame.columns,
+            "full_ink": model.frame.full_ink,
+            "sure_from": model.choices.answers.sure_from,
         }
 
     @routes.get("/health")
@@ -397,9 +409,9 @@ async def _predict_numbers(service: Service, body: bytes) -> Response:
         given = Images.model_validate_json(body).images
     except ValidationError as error:
         raise HTTPException(422, _in_short(error)) from None
-    own, count = service.model.choices, len(given)
+    model, count = service.model, len(given)
     _refuse_many(service, count)
-    arrays, form = [], (own.drawings.rows, own.drawings.columns)
+    arrays, size = [], model.form.size
     for number, rows in enumerate(given):
         try:
             arrays.append(np.array(rows, np.uint16))
@@ -407,36 +419,40 @@ async def _predict_numbers(service: Service, body: bytes) -> Response:
             raise HTTPException(422, f"images.{number}: its rows differ in length") from None
         if arrays[-1].ndim != 2 or not arrays[-1].size:
             raise HTTPException(422, f"images.{number}: it is empty")
-        if arrays[-1].shape == form and (highest := arrays[-1].max()) > own.cleaning.full_ink:
-            raise HTTPException(422, f"images.{number}: ink is {own.cleaning.full_ink}, found {highest}")
-    framed = {number for number, array in enumerate(arrays) if array.shape != form}
+        if arrays[-1].shape == size:
+            try:
+                model.form.refuse_other_scale(arrays[-1])
+            except ValueError as error:
+                raise HTTPException(422, f"images.{number}: {error}") from None
+    framed = {number for number, array in enumerate(arrays) if array.shape != size}
     room = count + sum(FRAMING_COUNTS + max(arrays[number].shape) ** 2 // SQUARE_COUNT for number in framed)
     async with service.desk.room(room, service.choices.answer_timeout_s):
         try:
-            for number, image in (await service.frame_numbers({number: arrays[number] for number in framed})).items():
-                arrays[number] = image
+            others = await service.frame_numbers({number: arrays[number] for number in framed}, model.frame)
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
-        return await _respond(service, [f"{uuid4().hex}.png" for _ in arrays], np.stack(arrays), framed)
+        images = np.stack([others.get(number, array) for number, array in enumerate(arrays)])
+        return await _respond(service, model, [f"{uuid4().hex}.png" for _ in arrays], images, framed)
 
 
 async def _predict_files(service: Service, files: list[bytes]) -> Response:
     if not files:
         raise HTTPException(422, "image: a PNG or JPEG file is missing")
     _refuse_many(service, len(files))
+    model = service.model
     async with service.desk.room(service.choices.picture_counts * len(files), service.choices.answer_timeout_s):
         arrays, names = [], []
         for number, content in enumerate(files):
             try:
-                arrays.append(await service.frame(content))
+                arrays.append(await service.frame(content, model))
             except ValueError as error:
                 raise HTTPException(422, f"image {number}: {error}") from None
             names.append(f"{uuid4().hex}{_ending(content)}")
-        return await _respond(service, names, np.stack(arrays), set(range(len(arrays))))
+        return await _respond(service, model, names, np.stack(arrays), set(range(len(arrays))))
 
 
-def _frame_numbers(images: dict[int, np.ndarray], choices: Choices) -> dict[int, np.ndarray]:
-    most, full_ink = choices.drawings.side, choices.cleaning.full_ink
+def _frame_numbers(images: dict[int, np.ndarray], frame: Frame) -> dict[int, np.ndarray]:
+    most, full_ink = frame.side, frame.full_ink
     of_size = defaultdict[tuple[int, ...], list[int]](list)
     for number, image in images.items():
         if min(image.shape) < LEAST_SIDE or max(image.shape) > most:
@@ -448,7 +464,7 @@ def _frame_numbers(images: dict[int, np.ndarray], choices: Choices) -> dict[int,
     for numbers in (alike[start : start + FRAMED_TOGETHER] for alike, start in starts):
         ink = np.stack([images[number] / np.float32(max(full_ink, images[number].max())) for number in numbers])
         try:
-            found = np.rint(full_ink * frame_ink(ink, choices.drawings)).astype(np.uint16)
+            found = np.rint(full_ink * frame_ink(ink, frame)).astype(np.uint16)
         except NoInkError as error:
             raise ValueError(f"images.{numbers[error.place]}: {error}") from None
         framed |= zip(numbers, found, strict=True)
@@ -460,14 +476,16 @@ def _refuse_many(service: Service, count: int) -> None:
         raise HTTPException(413, f"a request may hold {service.choices.batch_images} images, found {count}")
 
 
-async def _respond(service: Service, digit_ids: list[str], images: np.ndarray, framed: set[int]) -> Response:
-    images = images.astype(np.min_scalar_type(service.model.choices.cleaning.full_ink))
-    answered = await service.answer(digit_ids, images)
-    classes = answered.model.model.classes_
+async def _respond(
+    service: Service, model: Production, digit_ids: list[str], images: np.ndarray, framed: set[int]
+) -> Response:
+    images = images.astype(np.min_scalar_type(model.form.full_ink))
+    probabilities = await service.answer(digit_ids, images, model)
+    classes = model.model.classes_
     names = [str(name) for name in classes]
-    best, sure_from = answered.probabilities.argmax(axis=1), answered.model.choices.answers.sure_from
+    best, sure_from = probabilities.argmax(axis=1), model.choices.answers.sure_from
     predictions = []
-    for number, (place, row) in enumerate(zip(best, answered.probabilities.tolist(), strict=True)):
+    for number, (place, row) in enumerate(zip(best, probabilities.tolist(), strict=True)):
         prediction, unsure = classes[place].item(), row[place] < sure_from
         service.figures.answers.labels(prediction).inc()
         service.figures.unsure.inc(unsure)
@@ -479,7 +497,7 @@ async def _respond(service: Service, digit_ids: list[str], images: np.ndarray, f
             "probabilities": dict(zip(names, row, strict=True)),
         }
         predictions.append(entry | {"seen": images[number].tolist()} if number in framed else entry)
-    body = {"model_version": answered.model.version, "predictions": predictions}
+    body = {"model_version": model.version, "predictions": predictions}
     return Response(to_json(body), media_type="application/json")
 
 

@@ -16,7 +16,7 @@ from sklearn.utils.extmath import softmax
 
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.feature_engineering.patches import PatchDictionary
-from penstroke.pixels import pixel_names
+from penstroke.pixels import image_size, pixel_names
 
 
 class ModelFormError(ValueError):
@@ -41,7 +41,7 @@ class Parts(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for step, places, weight in self.parts_:
             taken = np.asfortranarray(rows[:, places])  # as a table holds them, or sums round otherwise
             if isinstance(step, PatchDictionary):
-                size = _image_size(self.fitted.feature_names_in_[places])
+                size = _image_size(list(self.fitted.feature_names_in_[places]))
                 taken = np.ascontiguousarray(taken).reshape(len(rows), *size)
             result = step.transform(taken)
             made.append(result if weight is None else result * weight)
@@ -136,8 +136,8 @@ def _held(value: Any) -> Any:
     return value.estimator if isinstance(value, FrozenEstimator) else None
 
 
-def _image_size(names: np.ndarray) -> tuple[int, int]:
-    height, width = (1 + int(side) for side in names[-1].split("_")[1:])
-    if list(names) != pixel_names(height, width):
+def _image_size(names: list[str]) -> tuple[int, int]:
+    height, width = image_size(names)
+    if names != pixel_names(height, width):
         raise ModelFormError("the pixels do not stand in reading order")
     return height, width

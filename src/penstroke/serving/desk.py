@@ -21,17 +21,10 @@ class NeverFitsError(ValueError):
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What became of some images."""
-
-    probabilities: np.ndarray  # (n, classes)
-    model: Production  # the one that answered
-
-
-@dataclass(frozen=True)
 class _Job:
     images: np.ndarray
-    answer: asyncio.Future[Answered]
+    model: Production  # for which they were framed
+    answer: asyncio.Future[np.ndarray]
     loop: asyncio.AbstractEventLoop
 
 
@@ -39,16 +32,13 @@ class Desk:
     """Where images wait, and are answered.
 
     Args:
-        model: gives the model that answers now; asked before each call, so that a new one takes over between two.
         room: images that may be here at once.
         at_once: images that the model is asked about in one call.
         observe: told how many images a call answered.
     """
 
-    def __init__(
-        self, model: Callable[[], Production], room: int, at_once: int, observe: Callable[[float], None]
-    ) -> None:
-        self._model, self._room, self._at_once, self._observe = model, room, at_once, observe
+    def __init__(self, room: int, at_once: int, observe: Callable[[float], None]) -> None:
+        self._room, self._at_once, self._observe = room, at_once, observe
         self.inside = 0
         self._waiting: deque[_Job | None] = deque()
         self._arrived = threading.Semaphore(0)
@@ -76,20 +66,21 @@ class Desk:
         finally:
             self.inside -= images
 
-    async def answer(self, images: np.ndarray) -> Answered:
-        """Wait for the answer to images, (n, height, width) in the form of the training images.
+    async def answer(self, images: np.ndarray, model: Production) -> np.ndarray:
+        """Wait for the answer of a model to images, (n, height, width) in the form that it takes: (n, classes).
+
+        Each request keeps the model that it began with, also where another one takes over while it waits.
 
         Raises:
             ValueError: a pixel lies outside the scale.
         """
         loop = asyncio.get_running_loop()
         parts = [images[start : start + self._at_once] for start in range(0, len(images), self._at_once)]
-        jobs = [_Job(part, loop.create_future(), loop) for part in parts]
+        jobs = [_Job(part, model, loop.create_future(), loop) for part in parts]
         for job in jobs:
             self._waiting.append(job)
             self._arrived.release()
-        answers = [await job.answer for job in jobs]
-        return Answered(np.concatenate([answer.probabilities for answer in answers]), answers[-1].model)
+        return np.concatenate([await job.answer for job in jobs])
 
     def close(self) -> None:
         """End the thread once what waits is answered."""
@@ -100,20 +91,24 @@ class Desk:
     def _work(self) -> None:
         while job := self._next():
             jobs, count = [job], len(job.images)
-            while self._waiting and (following := self._waiting[0]) and count + len(following.images) <= self._at_once:
+            while (
+                self._waiting
+                and (following := self._waiting[0])
+                and following.model is job.model
+                and count + len(following.images) <= self._at_once
+            ):
                 self._arrived.acquire()
                 self._waiting.popleft()
                 jobs.append(following)
                 count += len(following.images)
             self._observe(count)
-            self._answer([job for job in jobs if not job.answer.cancelled()])
+            self._answer(job.model, [job for job in jobs if not job.answer.cancelled()])
 
     def _next(self) -> _Job | None:
         self._arrived.acquire()
         return self._waiting.popleft()
 
-    def _answer(self, jobs: list[_Job]) -> None:
-        model = self._model()
+    def _answer(self, model: Production, jobs: list[_Job]) -> None:
         try:
             probabilities = model.answer(np.concatenate([job.images for job in jobs])) if jobs else np.empty(0)
         except Exception as error:
@@ -123,11 +118,11 @@ class Desk:
         start = 0
         for job in jobs:
             part = probabilities[start : start + len(job.images)]
-            job.loop.call_soon_threadsafe(_settle, job.answer, Answered(part, model))
+            job.loop.call_soon_threadsafe(_settle, job.answer, part)
             start += len(part)
 
 
-def _settle(answer: asyncio.Future[Answered], result: Answered | Exception) -> None:
+def _settle(answer: asyncio.Future[np.ndarray], result: np.ndarray | Exception) -> None:
     if answer.done():  # who asked is gone
         return
     if isinstance(result, Exception):

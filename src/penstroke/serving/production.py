@@ -11,14 +11,13 @@ import sklearn
 from kedro.framework.context import KedroContext
 from sklearn.base import ClassifierMixin
 
-from penstroke.answers import features_of, version_of
+from penstroke.answers import features_of, form_of, look_at, version_of
+from penstroke.form import Form
 from penstroke.guards.receipts import Receipt, content_of, read_receipt, receipt_folder
-from penstroke.pipelines.data_processing.parameters import Cleaning
-from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pipelines.inference.nodes import answer_digits, answer_images
-from penstroke.pipelines.inference.parameters import Answers, Drawings
-from penstroke.pixels import scale_ink, to_table
+from penstroke.pipelines.inference.parameters import Answers, Drawings, Frame, frame_of
+from penstroke.pixels import to_table
 
 from .arrays import ModelFormError, for_arrays
 
@@ -32,7 +31,6 @@ class Choices:
     """The groups of parameters by which drawings are framed and answered, those of the pipelines."""
 
     drawings: Drawings
-    cleaning: Cleaning
     answers: Answers
 
     @classmethod
@@ -40,7 +38,6 @@ class Choices:
         """Take them from the parameters of an environment."""
         return cls(
             Drawings.model_validate(parameters["drawings"]),
-            Cleaning.model_validate(parameters["cleaning"]),
             Answers.model_validate(parameters["answers"]),
         )
 
@@ -50,6 +47,8 @@ class Production:
     """A model that serves."""
 
     model: ClassifierMixin
+    form: Form  # in which it takes rows
+    frame: Frame  # by which drawings are brought to that form
     features: Features
     takes_arrays: bool
     choices: Choices
@@ -62,17 +61,22 @@ class Production:
         """The first digits of the file's sha256."""
         return version_of(self.sha256)
 
+    @property
+    def classes(self) -> list[int]:
+        """The labels that the model knows."""
+        return list(self.model.classes_.tolist())
+
     def answer(self, images: np.ndarray) -> np.ndarray:
         """Answer images, (n, height, width) from 0 to full ink: the probability of each class, (n, classes).
 
         Raises:
-            ValueError: a pixel lies outside the scale.
+            ValueError: they are of another form than the model takes.
         """
-        own = self.choices
+        answers = self.choices.answers
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             if self.takes_arrays:
-                return answer_images(images, self.model, own.cleaning, self.features, own.answers)
-            answered = answer_digits(to_table(images), self.model, own.cleaning, own.answers)
+                return answer_images(images, self.model, self.form, self.features, answers)
+            answered = answer_digits(to_table(images), self.model, answers)
         return answered.filter(regex="^probability_").to_numpy()
 
 
@@ -116,16 +120,23 @@ class Shelf:
             model = self._dataset.load()
             if content_of(self._dataset)[0] == sha256:  # else a promotion came between
                 break
-        form, own = (self.choices.drawings.rows, self.choices.drawings.columns), self.choices
-        random = np.random.default_rng(0).integers(0, own.cleaning.full_ink, (PROBES, *form), endpoint=True)
-        features = features_of(model)
-        probe = extract_features(to_table(scale_ink(random, own.cleaning.full_ink)), features)
+        form = form_of(model)
+        random = np.random.default_rng(0).integers(0, form.full_ink, (PROBES, *form.size), endpoint=True)
+        probe = look_at(form.scale(to_table(random)), model)
         try:
             twin, takes_arrays = for_arrays(model, probe), True
         except ModelFormError:  # it is slower then, and no less right
             twin, takes_arrays = model, False
         found = Production(
-            twin, features, takes_arrays, own, sha256, read_receipt(self._receipt), read_card(self._card, sha256)
+            twin,
+            form,
+            frame_of(form, self.choices.drawings),
+            features_of(model),
+            takes_arrays,
+            self.choices,
+            sha256,
+            read_receipt(self._receipt),
+            read_card(self._card, sha256),
         )
         found.answer(random)
         return found

@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from penstroke.datasets.model import ModelDataset
+from penstroke.form import Form
 from penstroke.pipelines.data_science.nodes import (
     assemble_training_rows,
     choose_champion,
@@ -16,7 +17,7 @@ from penstroke.pipelines.data_science.nodes import (
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
 from penstroke.pipelines.feature_engineering.parameters import Features
 
-from ...conftest import base_parameters
+from ...conftest import FORM, base_parameters
 
 CONTENDERS = Contenders.model_validate(
     {
@@ -35,6 +36,7 @@ CONTENDERS = Contenders.model_validate(
     }
 )
 SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, rows=None, copies=0, backend="threading", jobs=1, seed=7)
+AS_STORED = FORM.model_dump()
 FINAL_FIT = FinalFit(calibration="temperature", folds=3, held_back=None)
 FEATURES = Features.model_validate(base_parameters("feature_engineering")["features"])
 
@@ -129,7 +131,11 @@ def test_a_regressor_is_refused_before_the_search(training_rows):
 @pytest.mark.parametrize("calibration", ["temperature", "sigmoid", "isotonic"])
 def test_a_champion_of_every_calibration_can_be_kept(training_rows, champion_settings, calibration, tmp_path):
     model = fit_champion(
-        training_rows, champion_settings, FINAL_FIT.model_copy(update={"calibration": calibration}), FEATURES
+        training_rows,
+        champion_settings,
+        FINAL_FIT.model_copy(update={"calibration": calibration}),
+        FEATURES,
+        AS_STORED,
     )
     dataset = ModelDataset(filepath=str(tmp_path / "model.skops"))
     rows = training_rows.drop(columns="label")
@@ -253,7 +259,7 @@ def champion_settings(search_results):
 
 
 def test_the_champion_learns_from_all_training_rows_and_copies(training_rows, champion_settings):
-    model = fit_champion(training_rows, champion_settings, FINAL_FIT, FEATURES)
+    model = fit_champion(training_rows, champion_settings, FINAL_FIT, FEATURES, AS_STORED)
 
     inner = model.calibrated_classifiers_[0].estimator
     assert inner.classifier_.named_steps["svc"].shape_fit_ == (192, 2)
@@ -268,18 +274,19 @@ def test_the_file_of_a_champion_says_what_taught_it_and_how_it_sees(
     dataset = ModelDataset(filepath=str(tmp_path / "model.skops"))
 
     final_fit = FINAL_FIT.model_copy(update={"held_back": held_back})
-    dataset.save(fit_champion(training_rows, champion_settings, final_fit, FEATURES))
+    dataset.save(fit_champion(training_rows, champion_settings, final_fit, FEATURES, AS_STORED))
 
     model = dataset.load()
     assert list(model.digit_ids_) == list(training_rows.index)
     assert Features.model_validate(model.features_) == FEATURES
+    assert Form.model_validate(model.form_) == FORM
 
 
 def test_the_calibration_can_learn_from_rows_held_back_and_the_champion_from_the_others(tables, champion_settings):
     features, copies, labels = tables
     many = pd.concat([assemble_training_rows(features, copies, labels)] * 2).reset_index(drop=True)
 
-    model = fit_champion(many, champion_settings, FINAL_FIT.model_copy(update={"held_back": 0.25}), FEATURES)
+    model = fit_champion(many, champion_settings, FINAL_FIT.model_copy(update={"held_back": 0.25}), FEATURES, AS_STORED)
 
     champion = model.calibrated_classifiers_[0].estimator.estimator
     assert champion.classifier_.named_steps["svc"].shape_fit_ == (2 * 0.75 * len(many), 2)
@@ -307,7 +314,7 @@ def test_the_champion_answers_with_probabilities_that_hold(tables, training_rows
     features, _, labels = tables
     test = labels.index[labels["split"] == "test"]
 
-    probabilities = fit_champion(training_rows, champion_settings, FINAL_FIT, FEATURES).predict_proba(
+    probabilities = fit_champion(training_rows, champion_settings, FINAL_FIT, FEATURES, AS_STORED).predict_proba(
         features.loc[test]
     )
 
@@ -322,7 +329,7 @@ def test_the_calibration_does_not_look_at_rows_that_were_fitted_on(training_rows
     random_labels = training_rows.assign(label=np.random.default_rng(1).permutation(training_rows["label"].to_numpy()))
     by_heart = champion_settings | {"parameters": {"svc__C": 1e6, "svc__gamma": 1e3}}
 
-    model = fit_champion(random_labels, by_heart, FINAL_FIT, FEATURES)
+    model = fit_champion(random_labels, by_heart, FINAL_FIT, FEATURES, AS_STORED)
 
     rows = random_labels.drop(columns="label")
     assert (model.predict(rows) == random_labels["label"]).mean() > 0.95

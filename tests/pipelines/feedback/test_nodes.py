@@ -2,51 +2,50 @@ import numpy as np
 import pytest
 
 from penstroke.contracts import LABELLED_DRAWINGS, REJECTED_DRAWINGS
-from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.feedback.nodes import label_of, take_in_feedback
 from penstroke.pipelines.inference.nodes import frame_drawing
 from penstroke.pipelines.inference.parameters import Drawings
 from penstroke.pixels import to_images
 
-from ...conftest import base_parameters
+from ...conftest import FORM, base_parameters, frame_of_base
 from ..inference.hostile import PNG, READ
 
-CLEANING = Cleaning(full_ink=16)
+AS_STORED = FORM.model_dump()
+UNNAMED = (
+    "its name begins with no label of the raw digits (0, 1, 2, 3, 4, 5, 6, 7, 8, 9); call it <right label>_<name>, "
+    "or give rows of a new class to raw_digits first"
+)
+DRAWINGS = Drawings.model_validate(base_parameters("inference")["drawings"])
 
 
-@pytest.fixture(scope="module")
-def frame():
-    return Drawings.model_validate(base_parameters("inference")["drawings"])
-
-
-def test_a_labelled_drawing_becomes_a_row_that_inference_would_have_seen(frame):
-    digits, rejected = take_in_feedback({"7_a.png": lambda: PNG, "0_b_c.jpg": READ["CMYK"]}, frame, CLEANING)
+def test_a_labelled_drawing_becomes_a_row_that_inference_would_have_seen():
+    digits, rejected = take_in_feedback({"7_a.png": lambda: PNG, "0_b_c.jpg": READ["CMYK"]}, AS_STORED, DRAWINGS)
 
     LABELLED_DRAWINGS.validate(digits)
     REJECTED_DRAWINGS.validate(rejected)
     assert digits["label"].to_dict() == {"7_a.png": 7, "0_b_c.jpg": 0}
-    np.testing.assert_array_equal(to_images(digits)[0], frame_drawing(PNG, frame, CLEANING))
+    np.testing.assert_array_equal(to_images(digits)[0], frame_drawing(PNG, frame_of_base()))
     assert len(rejected) == 0
 
 
-def test_what_cannot_be_taken_in_is_rejected_by_name_and_the_rest_goes_on(frame):
+def test_what_cannot_be_taken_in_is_rejected_by_name_and_the_rest_goes_on():
     digits, rejected = take_in_feedback(
         {"7_a.png": lambda: PNG, "x_b.png": lambda: PNG, "8_c.png": lambda: b"", "5.png": lambda: PNG},
-        frame,
-        CLEANING,
+        AS_STORED,
+        DRAWINGS,
     )
 
     REJECTED_DRAWINGS.validate(rejected)
     assert list(digits.index) == ["7_a.png"]
     assert rejected["reason"].to_dict() == {
-        "5.png": "its name begins with no label of 0 to 9; call it <right label>_<name>",
+        "5.png": UNNAMED,
         "8_c.png": "it is no JPEG or PNG file; save it as one",
-        "x_b.png": "its name begins with no label of 0 to 9; call it <right label>_<name>",
+        "x_b.png": UNNAMED,
     }
 
 
-def test_an_empty_inbox_makes_tables_without_rows(frame):
-    digits, rejected = take_in_feedback({}, frame, CLEANING)
+def test_an_empty_inbox_makes_tables_without_rows():
+    digits, rejected = take_in_feedback({}, AS_STORED, DRAWINGS)
 
     LABELLED_DRAWINGS.validate(digits)
     REJECTED_DRAWINGS.validate(rejected)
@@ -58,4 +57,4 @@ def test_an_empty_inbox_makes_tables_without_rows(frame):
     [("3_a.png", 3), ("0_a_b", 0), ("10_a", None), ("3", None), ("3_", None), ("³_a", None), ("", None)],
 )
 def test_a_name_begins_with_its_label(name, label):
-    assert label_of(name) == label
+    assert label_of(name, range(10)) == label

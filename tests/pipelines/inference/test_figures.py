@@ -5,15 +5,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.inference.figures import draw_predictions
-from penstroke.pipelines.inference.nodes import frame_drawings
+from penstroke.pipelines.inference.nodes import frame_files
 from penstroke.pipelines.inference.parameters import Answers, Drawings
 
-from ...conftest import base_parameters
+from ...conftest import FORM, base_parameters, frame_of_base
 from .hostile import JPEG, PNG, READ
 
-CLEANING = Cleaning(full_ink=16)
 NAMES = ["a.png", "<b>b</b>.jpg", f"{'c' * 200}.png", "d.jpg"]
 
 
@@ -25,7 +23,7 @@ def frame():
 @pytest.fixture(scope="module")
 def sheet(frame, features_of_base):
     drawings = dict(zip(NAMES, [lambda: PNG, lambda: JPEG, READ["one bit"], READ["CMYK"]], strict=True))
-    digits, _ = frame_drawings(drawings, frame, CLEANING)
+    digits, _ = frame_files(drawings, frame_of_base())
     predictions = pd.DataFrame(
         {"prediction": [8, 3, 8, 1], "confidence": [0.99, 0.4, 0.7, 0.95], "unsure": [False, True, True, False]},
         digits.index,
@@ -37,9 +35,8 @@ def sheet(frame, features_of_base):
             drawings,
             iter([digits[:2], digits[2:]]),
             predictions[rows],
-            SimpleNamespace(features_=features_of_base.model_dump()),
+            SimpleNamespace(features_=features_of_base.model_dump(), form_=FORM.model_dump()),
             frame=frame,
-            cleaning=CLEANING,
             answers=answers,
         )
 

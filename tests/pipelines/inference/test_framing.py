@@ -4,16 +4,15 @@ from benchmarks.hand import trace, write
 from scipy import ndimage
 
 from penstroke.pipelines.inference.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digits
-from penstroke.pipelines.inference.parameters import Drawings
 
-from ...conftest import base_parameters
+from ...conftest import frame_of_base
 
 SIDE = 300
 
 
 @pytest.fixture(scope="module")
 def frame():
-    return Drawings.model_validate(base_parameters("inference")["drawings"])
+    return frame_of_base()
 
 
 @pytest.fixture(scope="module")

@@ -6,22 +6,21 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from penstroke.contracts import DRAWING_DIGITS, PREDICTIONS, REJECTED_DRAWINGS
-from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pipelines.inference.nodes import answer_digits, classify_digits, frame_drawings
-from penstroke.pipelines.inference.parameters import Answers, Drawings
-from penstroke.pixels import pixel_columns, scale_ink, to_images
+from penstroke.pipelines.inference.nodes import answer_digits, classify_digits, frame_files
+from penstroke.pipelines.inference.parameters import Answers
+from penstroke.pixels import pixel_columns, scale_ink, to_images, to_table
 
-from ...conftest import base_parameters
+from ...conftest import FORM, frame_of_base
 from .hostile import PNG, READ
 
 RECEIPT = {"dataset": "production_model", "sha256": "0123456789abcdef" * 4}
-CLEANING, ANSWERS = Cleaning(full_ink=16), Answers(sure_from=0.9, chunk_rows=7, shown=4)
+ANSWERS = Answers(sure_from=0.9, chunk_rows=7, shown=4)
 
 
 @pytest.fixture(scope="module")
 def frame():
-    return Drawings.model_validate(base_parameters("inference")["drawings"])
+    return frame_of_base()
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def model(raw_digits, features_of_base):
     pixels = raw_digits[pixel_columns(raw_digits)].to_numpy()
     scaled = pd.DataFrame(scale_ink(pixels, 16), raw_digits.index, pixel_columns(raw_digits))
     fitted = KNeighborsClassifier(5).fit(extract_features(scaled, features_of_base), raw_digits["label"])
-    fitted.features_ = features_of_base.model_dump()
+    fitted.features_, fitted.form_ = features_of_base.model_dump(), FORM.model_dump()
     return fitted
 
 
@@ -38,8 +37,8 @@ def _refuse():
 
 
 def test_drawings_become_rows_like_the_raw_digits_and_the_rest_goes_on(frame):
-    digits, rejected = frame_drawings(
-        {"a.png": lambda: PNG, "b.png": lambda: b"", "c.png": _refuse, "d.jpg": READ["CMYK"]}, frame, CLEANING
+    digits, rejected = frame_files(
+        {"a.png": lambda: PNG, "b.png": lambda: b"", "c.png": _refuse, "d.jpg": READ["CMYK"]}, frame
     )
 
     DRAWING_DIGITS.validate(digits)
@@ -54,14 +53,14 @@ def test_drawings_become_rows_like_the_raw_digits_and_the_rest_goes_on(frame):
 
 
 def test_no_drawing_or_none_that_can_be_read_makes_tables_without_rows(frame, model):
-    digits, rejected = frame_drawings({"b.png": lambda: b""}, frame, CLEANING)
+    digits, rejected = frame_files({"b.png": lambda: b""}, frame)
 
     DRAWING_DIGITS.validate(digits)
     assert to_images(digits).shape == (0, 8, 8)
     assert len(rejected) == 1
-    (answers,) = classify_digits([digits], model, RECEIPT, CLEANING, ANSWERS)
+    (answers,) = classify_digits([digits], model, RECEIPT, ANSWERS)
     PREDICTIONS.validate(answers.astype({"prediction": np.int8}))
-    assert len(frame_drawings({"a.png": lambda: PNG}, frame, CLEANING)[1]) == 0
+    assert len(frame_files({"a.png": lambda: PNG}, frame)[1]) == 0
 
 
 def test_one_drawing_is_in_memory_at_a_time(frame):
@@ -69,13 +68,13 @@ def test_one_drawing_is_in_memory_at_a_time(frame):
     read = []
     drawings = {name: lambda name=name: read.append(name) or PNG for name in "ba"}
 
-    frame_drawings(drawings, frame, CLEANING)
+    frame_files(drawings, frame)
 
     assert read == ["b", "a"]
 
 
-def test_the_scale_of_the_raw_digits_may_need_more_than_a_byte(frame):
-    digits, _ = frame_drawings({"a.png": lambda: PNG}, frame, Cleaning(full_ink=4095))
+def test_the_scale_of_the_raw_digits_may_need_more_than_a_byte():
+    digits, _ = frame_files({"a.png": lambda: PNG}, frame_of_base(full_ink=4095))
 
     assert to_images(digits).dtype == np.uint16
     assert 4000 < to_images(digits).max() <= 4095
@@ -84,7 +83,7 @@ def test_the_scale_of_the_raw_digits_may_need_more_than_a_byte(frame):
 def test_each_row_has_an_answer_and_is_unsure_below_the_threshold(raw_digits, model):
     table = raw_digits.drop(columns="label")
 
-    (answers,) = classify_digits([table], model, RECEIPT, CLEANING, ANSWERS)
+    (answers,) = classify_digits([table], model, RECEIPT, ANSWERS)
 
     PREDICTIONS.validate(answers)
     assert list(answers.index) == list(table.index)
@@ -97,11 +96,9 @@ def test_each_row_has_an_answer_and_is_unsure_below_the_threshold(raw_digits, mo
 
 
 def test_the_answer_to_a_row_does_not_hang_on_its_neighbours(raw_digits, model):
-    whole = answer_digits(raw_digits, model, CLEANING, ANSWERS)
+    whole = answer_digits(raw_digits, model, ANSWERS)
 
-    parts = pd.concat(
-        classify_digits([raw_digits[:33], raw_digits[33:33], raw_digits[33:]], model, RECEIPT, CLEANING, ANSWERS)
-    )
+    parts = pd.concat(classify_digits([raw_digits[:33], raw_digits[33:33], raw_digits[33:]], model, RECEIPT, ANSWERS))
 
     pd.testing.assert_frame_equal(parts[whole.columns], whole)
     (one_table,) = classify_digits(raw_digits, model, RECEIPT, CLEANING, ANSWERS)  # a CSV file is read whole
@@ -114,24 +111,40 @@ def test_a_model_sees_digits_as_it_was_trained_to_and_one_that_does_not_say_so_i
     other = deepcopy(model)
     other.features_ = model.features_ | {"grid": 3}
     with pytest.raises(ValueError, match="feature names"):
-        answer_digits(raw_digits, other, CLEANING, ANSWERS)
+        answer_digits(raw_digits, other, ANSWERS)
 
     del other.features_
-    with pytest.raises(ValueError, match="does not say which features it sees"):
-        answer_digits(raw_digits, other, CLEANING, ANSWERS)
+    with pytest.raises(ValueError, match="does not say which features it sees: .* `kedro run`"):
+        answer_digits(raw_digits, other, ANSWERS)
+
+    del other.form_
+    with pytest.raises(ValueError, match="does not say in what form it takes rows: .* `kedro run`"):
+        answer_digits(raw_digits, other, ANSWERS)
 
 
 def test_tables_are_answered_when_they_are_asked_for(raw_digits, model):
     asked = []
     tables = (asked.append(start) or raw_digits[start : start + 10] for start in range(0, 50, 10))
 
-    answers = classify_digits(tables, model, RECEIPT, CLEANING, ANSWERS)
+    answers = classify_digits(tables, model, RECEIPT, ANSWERS)
 
     assert asked == []
     next(answers)
     assert asked == [0]
 
 
+def test_rows_of_another_size_are_refused_whichever_is_larger(raw_digits, model):
+    small, large = (to_table(to_images(raw_digits).repeat(3, 1).repeat(3, 2)[:, :side, :side]) for side in (7, 24))
+
+    for rows, found in ((small, "7 x 7 pixels"), (large, "24 x 24 pixels")):
+        with pytest.raises(ValueError, match=rf"takes rows of 8 x 8 pixels \(pixel_0_0 to pixel_7_7\), found {found}"):
+            answer_digits(rows, model, ANSWERS)
+
+
 def test_a_table_of_another_scale_is_refused(raw_digits, model):
-    with pytest.raises(ValueError, match="pixels must be 0 to 8, found 16; set cleaning.full_ink"):
-        answer_digits(raw_digits, model, Cleaning(full_ink=8), ANSWERS)
+    pixels = pixel_columns(raw_digits)
+
+    for factor, found in ((2, 32), (255 / 16, 255), (1 / 4, 4), (1 / 16, 1), (-1, -16)):
+        other = (raw_digits[pixels].astype(float) * factor).round().astype(np.int16)
+        with pytest.raises(ValueError, match=rf"takes pixels from 0 \(paper\) to 16 \(ink\), .*found (is )?{found};"):
+            answer_digits(other, model, ANSWERS)

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from penstroke import model_files
-from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.inference.nodes import answer_digits
 from penstroke.pipelines.inference.parameters import Answers
 
@@ -52,7 +51,7 @@ def test_the_answers_are_those_that_the_rows_have_alone_also_from_a_folder(lent)
     with (lent / DATA / "06_models/production_model.skops").open("rb") as file:
         model = model_files.load(file)
     chosen = Answers(sure_from=0.9, chunk_rows=77, shown=1)
-    expected = answer_digits(table, model, Cleaning(full_ink=16), chosen)
+    expected = answer_digits(table, model, chosen)
     answers = _answers(lent)
     pd.testing.assert_frame_equal(answers[expected.columns], expected)
     assert set(answers.columns) - set(expected.columns) == {"model_version", "model_receipt"}
@@ -73,7 +72,7 @@ def answered(test_run, tmp_path_factory):
         (lambda table: table.drop(columns="pixel_3_3"), "dataset incoming_digits: 1 of 64 pixels"),
         (lambda table: table.astype(float), "dataset incoming_digits: pixels must be whole numbers"),
         (lambda table: table.set_axis(["a"] * len(table)), "dataset incoming_digits"),
-        (lambda table: table * 2, "pixels must be 0 to 16, found 32; set cleaning.full_ink"),
+        (lambda table: table * 2, "the model takes pixels from 0 (paper) to 16 (ink), but the darkest found is 32"),
     ],
     ids=["a pixel is missing", "no whole numbers", "names twice", "another scale"],
 )

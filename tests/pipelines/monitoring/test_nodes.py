@@ -9,8 +9,7 @@ from scipy.stats import ks_2samp
 
 from penstroke import contracts
 from penstroke.datasets.idx import IdxDataset
-from penstroke.pipelines.inference.nodes import frame_drawings
-from penstroke.pipelines.inference.parameters import Drawings
+from penstroke.pipelines.inference.nodes import frame_files
 from penstroke.pipelines.monitoring.nodes import (
     measure_drift,
     raise_alarm,
@@ -22,9 +21,9 @@ from penstroke.pipelines.promotion.parameters import Perturbations
 from penstroke.pipelines.promotion.perturbations import perturb
 from penstroke.pixels import to_images
 
-from ...conftest import base_parameters
+from ...conftest import base_parameters, frame_of_base
 from ...datasets.test_idx import FILES
-from .conftest import CLEANING, VERSION, answers_to, images_of, with_images
+from .conftest import VERSION, answers_to, images_of, with_images
 
 PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
 
@@ -103,10 +102,9 @@ def test_changed_digits_raise_an_alarm(gather, fresh, drift, change):
 
 
 def test_drawings_by_other_hands_raise_an_alarm(gather, fresh, drift):
-    frame = Drawings.model_validate(base_parameters("inference")["drawings"])
     styles = list(STYLES)
     files = {name: draw(row % 10, styles[row % len(styles)], row).content for row, name in enumerate(fresh.index)}
-    digits, _ = frame_drawings({name: lambda name=name: files[name] for name in files}, frame, CLEANING)
+    digits, _ = frame_files({name: lambda name=name: files[name] for name in files}, frame_of_base())
     labels = [row % 10 for row in range(len(digits))]
 
     scores = measure_drift(gather(digits.assign(label=labels)), drift)

@@ -7,7 +7,6 @@ import pytest
 
 from penstroke import model_files
 from penstroke.answers import version_of
-from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.inference.nodes import answer_digits
 from penstroke.pipelines.inference.parameters import Answers
 
@@ -28,7 +27,7 @@ def serve(test_run, project):
     version = version_of(receipt)
 
     def serve(digits):
-        answers = answer_digits(digits, model, Cleaning(full_ink=16), Answers(sure_from=0.9, chunk_rows=500, shown=1))
+        answers = answer_digits(digits, model, Answers(sure_from=0.9, chunk_rows=500, shown=1))
         answers = answers.assign(model_version=version, model_receipt=receipt)
         for name, table in (("served_digits", digits), ("served_predictions", answers)):
             folder = project / DATA / "07_model_output" / name

@@ -25,7 +25,7 @@ from penstroke.pipelines.promotion.parameters import Perturbations
 from penstroke.pipelines.reporting.nodes import predict_test_rows, score_test_rows
 from penstroke.pipelines.reporting.parameters import Scoring
 
-from ...conftest import base_parameters
+from ...conftest import FORM, base_parameters
 
 SCORING = Scoring.model_validate(base_parameters("reporting")["scoring"])
 PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
@@ -50,7 +50,7 @@ def _fitted(digits, features):
         extract_features(training, features), training["label"]
     )
     model.digit_ids_ = training.index.to_numpy(str)
-    model.features_ = features.model_dump()
+    model.features_, model.form_ = features.model_dump(), FORM.model_dump()
     return model
 
 
@@ -59,6 +59,7 @@ class Answers:
 
     classes_ = np.arange(10, dtype=np.int8)
     features_ = base_parameters("feature_engineering")["features"]
+    form_ = FORM.model_dump()
 
     def __init__(self, prediction, learned=()):
         self.prediction = prediction
@@ -164,7 +165,7 @@ def test_no_more_rows_are_perturbed_than_stated(digits, champion):
 def test_the_costs_are_those_of_the_models_file(digits, features_of_base):
     training = digits[digits["split"] == "train"]
     model = GaussianNB().fit(extract_features(training, features_of_base), training["label"])
-    model.features_ = features_of_base.model_dump()
+    model.features_, model.form_ = features_of_base.model_dump(), FORM.model_dump()
     file = BytesIO()
     model_files.dump(model, file)
 

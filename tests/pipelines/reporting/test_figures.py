@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+from penstroke.form import form_of_rows
 from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split
 from penstroke.pipelines.feature_engineering.nodes import extract_features
@@ -18,6 +19,8 @@ from penstroke.pipelines.reporting.nodes import predict_test_rows
 from penstroke.pipelines.reporting.parameters import Pictures, Scoring
 from penstroke.pixels import to_images
 
+from ...conftest import FORM
+
 SCORING = Scoring(interval=0.95, calibration_bins=5, chunk_rows=1000)
 PICTURES = Pictures(gallery=6, occluded_per_class=2, patch=0.25, positions=3)
 
@@ -29,6 +32,7 @@ def stage(raw_digits, features_of_base):
     training = labels.index[labels["split"] == "train"]
     # learns from few rows, so that there are mistakes to be shown
     model = KNeighborsClassifier(3).fit(table.loc[training[:40]], labels.loc[training[:40], "label"])
+    model.form_ = FORM.model_dump()
     return digits, model, predict_test_rows(model, table, labels, SCORING)
 
 
@@ -107,6 +111,7 @@ def test_evidence_lies_where_hiding_changes_the_answer(features_of_base):
     )
     plain = features_of_base.model_copy(update={"deskew": 0.0, "enlarge": 1})
     model = KNeighborsClassifier(1).fit(extract_features(digits, plain), digits["label"])
+    model.form_ = form_of_rows(digits, 255).model_dump()
 
     figure = draw_evidence(model, digits, plain, PICTURES.model_copy(update={"patch": 0.9, "positions": 2}))
 

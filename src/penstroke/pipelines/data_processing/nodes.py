@@ -1,11 +1,27 @@
-"""Screen the raw digits, bring them to one scale, divide them into train and test."""
+"""Describe the form of the raw digits, screen them, bring them to one scale, divide them into train and test."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from penstroke.form import form_of_rows
 from penstroke.pixels import pixel_columns, scale_ink
 
 from .parameters import Cleaning, Split
+
+
+def describe_form(raw_digits: pd.DataFrame, cleaning: Cleaning) -> dict[str, Any]:
+    """Say in what form the rows are, so that a model's file can say which it takes, and a drawing can become one.
+
+    Args:
+        raw_digits: rows are digits; ``label``, whole-number pixels from 0 to ``cleaning.full_ink``.
+        cleaning: the value of full ink.
+
+    Returns:
+        The fields of :class:`Form`.
+    """
+    return form_of_rows(raw_digits, cleaning.full_ink).model_dump()
 
 
 def screen_digits(
@@ -84,7 +100,7 @@ def _add_feedback(raw_digits: pd.DataFrame, feedback_digits: pd.DataFrame) -> pd
     if theirs != ours:
         raise ValueError(
             f"feedback_digits has images of {len(theirs)} pixels that end in {theirs[-1]}, raw_digits of {len(ours)} "
-            f"that end in {ours[-1]}; set drawings in conf to that form, then `kedro run --pipelines=feedback`"
+            f"that end in {ours[-1]}; frame it anew by `kedro run --pipelines=feedback`, then go on"
         )
     return pd.concat([raw_digits, feedback_digits.assign(split="train")])
 

@@ -1,14 +1,20 @@
-"""raw_digits, feedback_digits -> accepted_digits -> digits, labels."""
+"""raw_digits, feedback_digits -> digit_form, accepted_digits -> digits, labels."""
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import screen_digits, split_digits
+from .nodes import describe_form, screen_digits, split_digits
 
 
 def create_pipeline() -> Pipeline:
     """Assemble the stage."""
     return Pipeline(
         [
+            Node(
+                describe_form,
+                inputs=["raw_digits", "params:cleaning"],
+                outputs="digit_form",
+                name="describe_form",
+            ),
             Node(
                 screen_digits,
                 inputs=["raw_digits", "params:cleaning", "feedback_digits"],

@@ -137,7 +137,11 @@ def choose_champion(leaderboard: pd.DataFrame, contenders: Contenders, search: S
 
 
 def fit_champion(
-    training_rows: pd.DataFrame, champion_settings: dict[str, Any], final_fit: FinalFit, features: Features
+    training_rows: pd.DataFrame,
+    champion_settings: dict[str, Any],
+    final_fit: FinalFit,
+    features: Features,
+    digit_form: dict[str, Any],
 ) -> CalibratedClassifierCV:
     """Fit the champion on the training rows and their copies, and calibrate its probabilities.
 
@@ -149,7 +153,8 @@ def fit_champion(
     Returns:
         The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``. Its
         file says what it is long after the tables have changed: ``digit_ids_`` names the rows that it was trained
-        on, the calibration included, and ``features_`` holds the choices by which it sees a digit.
+        on, the calibration included, ``features_`` holds the choices by which it sees a digit, and ``form_`` says in
+        what form it takes rows.
 
     Source: temperature scaling, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
     ICML 2017, section 4.2.
@@ -167,7 +172,7 @@ def fit_champion(
             model = CalibratedClassifierCV(FrozenEstimator(champion), method=final_fit.calibration)
             model.fit(rows.loc[held_back.index], held_back.to_numpy())
     model.digit_ids_ = rows.index.to_numpy(str)
-    model.features_ = features.model_dump()
+    model.features_, model.form_ = features.model_dump(), digit_form
     return model
 
 

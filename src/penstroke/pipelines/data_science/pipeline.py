@@ -30,7 +30,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 fit_champion,
-                inputs=["training_rows", "champion_settings", "params:final_fit", "params:features"],
+                inputs=["training_rows", "champion_settings", "params:final_fit", "params:features", "digit_form"],
                 outputs="champion_model",
                 name="fit_champion",
             ),

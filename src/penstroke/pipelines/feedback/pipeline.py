@@ -1,4 +1,4 @@
-"""inbox -> labelled_drawings, rejected_feedback."""
+"""inbox, digit_form -> labelled_drawings, rejected_feedback."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 take_in_feedback,
-                inputs=["inbox", "params:drawings", "params:cleaning"],
+                inputs=["inbox", "digit_form", "params:drawings"],
                 outputs=["labelled_drawings", "rejected_feedback"],
                 name="take_in_feedback",
             ),

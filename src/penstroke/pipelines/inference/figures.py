@@ -11,12 +11,11 @@ import plotly.graph_objects as go
 from PIL import Image
 from sklearn.base import ClassifierMixin
 
-from penstroke.answers import features_of
-from penstroke.pipelines.data_processing.parameters import Cleaning
+from penstroke.answers import features_of, form_of
 from penstroke.pipelines.feature_engineering.images import straighten
 from penstroke.pipelines.feature_engineering.nodes import enlarge_images
 from penstroke.pipelines.reporting.figures import TEMPLATE
-from penstroke.pixels import INK, scale_ink, to_images
+from penstroke.pixels import INK, to_images
 
 from .parameters import Answers, Drawings
 from .reading import read_picture
@@ -34,7 +33,6 @@ def draw_predictions(
     production_model: ClassifierMixin,
     *,
     frame: Drawings,
-    cleaning: Cleaning,
     answers: Answers,
 ) -> go.Figure:
     """Show the drawings with the answers, the least sure first: on the left as they are, on the right what was seen.
@@ -45,13 +43,12 @@ def draw_predictions(
         predictions: the answers.
         production_model: whose answers they are.
         frame: the limits for reading a file.
-        cleaning: the value of full ink.
         answers: how many are shown.
     """
     shown = predictions.sort_values("confidence", kind="stable").head(answers.shown)
     digits = pd.concat([table[table.index.isin(shown.index)] for table in drawing_digits]).loc[shown.index]
     features = features_of(production_model)
-    images = enlarge_images(scale_ink(to_images(digits), cleaning.full_ink), features)
+    images = enlarge_images(to_images(form_of(production_model).scale(digits)), features)
     seen = straighten(images, features.deskew, features.centre)
     rows, cell = -(-len(shown) // PAIRS), (TILE + HEAD, 2 * TILE + 2 * GAP)
     sheet = np.full((rows * cell[0], PAIRS * cell[1], 3), INK, np.uint8)

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from penstroke.pipelines.feature_engineering.images import enlarge
 
-from .parameters import Drawings
+from .parameters import Frame
 
 MARGIN_PIXELS = 1500  # of the margin, which are enough to tell the paper
 LEAST_SIDE = 128  # of what is looked at, pixels; smaller pictures are enlarged
@@ -40,7 +40,7 @@ class NoInkError(ValueError):
         self.place = place
 
 
-def frame_picture(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
+def frame_picture(picture: np.ndarray, drawings: Frame) -> np.ndarray:
     """Bring a picture to the frame of the training images.
 
     Args:
@@ -62,7 +62,7 @@ def frame_picture(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
     return place_digits(ink[None], drawings)[0]
 
 
-def frame_ink(images: np.ndarray, drawings: Drawings) -> np.ndarray:
+def frame_ink(images: np.ndarray, drawings: Frame) -> np.ndarray:
     """Bring digits on even paper, as a scan or a program gives them, to the frame of the training images.
 
     What :func:`frame_picture` does against colour, light and whatever else a photograph shows is left out to save time.
@@ -88,7 +88,7 @@ def frame_ink(images: np.ndarray, drawings: Drawings) -> np.ndarray:
     return place_digits(_without_specks(ink, drawings.speck), drawings)
 
 
-def find_ink(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
+def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
     """Tell ink from paper.
 
     The paper is a smooth surface through the margin of the picture. Ink differs from it in one direction of colour
@@ -131,7 +131,7 @@ def find_ink(picture: np.ndarray, drawings: Drawings) -> np.ndarray:
     return _without_specks(ink[None], drawings.speck)[0]
 
 
-def place_digits(ink: np.ndarray, drawings: Drawings) -> np.ndarray:
+def place_digits(ink: np.ndarray, drawings: Frame) -> np.ndarray:
     """Cut digits out and place each in the frame, in the size and with the stroke of the training images.
 
     Args:

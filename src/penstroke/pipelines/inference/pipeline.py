@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 frame_drawings,
-                inputs=["drawings", "params:drawings", "params:cleaning"],
+                inputs=["drawings", "production_model", "params:drawings"],
                 outputs=["drawing_digits", "rejected_drawings"],
                 name="frame_drawings",
             ),
@@ -22,7 +22,6 @@ def create_pipeline() -> Pipeline:
                     "drawing_digits",
                     "production_model",
                     "production_receipt",
-                    "params:cleaning",
                     "params:answers",
                 ],
                 outputs="predictions",
@@ -35,7 +34,6 @@ def create_pipeline() -> Pipeline:
                     "drawing_digits": "drawing_digits",
                     "predictions": "predictions",
                     "frame": "params:drawings",
-                    "cleaning": "params:cleaning",
                     "production_model": "production_model",
                     "answers": "params:answers",
                 },

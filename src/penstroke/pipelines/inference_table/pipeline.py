@@ -15,6 +15,6 @@ def create_pipeline() -> Pipeline:
             "production_receipt": "production_receipt",
         },
         outputs={"predictions": "table_predictions"},
-        parameters={"cleaning", "answers"},
+        parameters={"answers"},
         namespace="table",
     )

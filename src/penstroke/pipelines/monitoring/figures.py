@@ -84,7 +84,8 @@ def draw_drifted_digits(
     oddness = measure_oddness(compared_digits, drift_scores["alarms"])
     order = oddness.mean(axis=1).sort_values(ascending=False, kind="stable")
     order = order[~order.index.duplicated()].head(drift.shown)
-    digits = pd.concat([table[table.index.isin(order.index)] for table in drawing_digits])
+    found = [table[table.index.isin(order.index)] for table in drawing_digits]
+    digits = pd.concat([table for table in found if len(table)] or found[:1])  # others may have another form
     images = scale_ink(to_images(digits[~digits.index.duplicated()].loc[order.index]), cleaning.full_ink)
     title = f"The {len(order)} of {drift_scores['rows']} digits that are least like those the model came from"
     figure = go.Figure()

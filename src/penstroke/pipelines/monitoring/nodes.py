@@ -11,6 +11,7 @@ from scipy.stats import binomtest, chi2_contingency, ks_2samp
 from penstroke.contracts import SOURCES
 from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.reporting.profiles import describe_digits
+from penstroke.pixels import image_size, pixel_columns
 
 from .parameters import Drift
 
@@ -37,11 +38,12 @@ def gather_digits(
 
     Returns:
         The columns of the profile, with ``model_version`` and ``source``: ``reference``; ``incoming``; ``other model``
-        for rows that another one answered, ``unanswered`` for those without an answer. ``right`` is known of incoming
+        for rows that another one answered, ``unanswered`` for those without an answer, both of which may have any form
+        and are not described. ``right`` is known of incoming
         rows that have a label.
 
     Raises:
-        ValueError: no profile of that model is kept.
+        ValueError: no profile of that model is kept, or rows that it answered have images of different sizes.
     """
     answers = predictions if isinstance(predictions, pd.DataFrame) else pd.concat(predictions)
     answers = answers.loc[~answers.index.duplicated(keep="last"), ["prediction", "confidence", "model_version"]]
@@ -52,8 +54,10 @@ def gather_digits(
             f"no reference profile of model {version} is kept, which gave these answers; `kedro run "
             "--pipelines=reporting` makes that of the champion: promote it, and have the digits answered anew"
         )
-    described = pd.concat([describe_digits(table, cleaning.full_ink) for table in drawing_digits])
-    incoming = described.join(answers.astype({"prediction": "Int8", "model_version": "str"}))
+    of_version = answers.index[answers["model_version"] == version]
+    incoming = _describe_rows(drawing_digits, of_version, cleaning).join(
+        answers.astype({"prediction": "Int8", "model_version": "str"})
+    )
     labels = {digit_id: label for label, _, digit_id in (name.partition("_") for name in inbox)}
     label = pd.Series(labels, dtype="str").reindex(incoming.index)
     right = incoming["prediction"].astype("str") == label
@@ -62,6 +66,29 @@ def gather_digits(
     incoming = incoming.assign(right=right.astype("boolean").where(label.notna()), source=source)
     reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
     return pd.concat([reference, incoming])
+
+
+def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, cleaning: Cleaning) -> pd.DataFrame:
+    """Describe those rows that are compared; of the others, which may have any form, nothing is said but that they are.
+
+    Raises:
+        ValueError: rows that are compared have images of different sizes.
+    """
+    described, sizes = [], set()
+    for table in tables:
+        is_compared = table.index.isin(compared)
+        if is_compared.any():
+            sizes.add("{} x {}".format(*image_size(pixel_columns(table))))
+        found = describe_digits(table[is_compared], cleaning.full_ink)
+        values = np.full((len(table), found.shape[1]), np.nan, np.float32)
+        values[is_compared] = found
+        described.append(pd.DataFrame(values, table.index, found.columns))
+    if len(sizes) > 1:
+        raise ValueError(
+            f"one model gave these answers, but the digits are images of {' and of '.join(sorted(sizes))}; "
+            "remove those that it did not answer, or have them answered anew"
+        )
+    return pd.concat(described)
 
 
 def measure_drift(compared_digits: pd.DataFrame, drift: Drift) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from sklearn.base import ClassifierMixin
 from threadpoolctl import threadpool_limits
 
 from penstroke import model_files
-from penstroke.answers import features_of
-from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.answers import look_at
 from penstroke.pipelines.reporting.nodes import predict_test_rows, score_test_rows
 from penstroke.pipelines.reporting.parameters import Scoring
 from penstroke.pixels import to_images, to_table
@@ -84,10 +83,10 @@ def measure_costs(champion_model: ClassifierMixin, digits: pd.DataFrame) -> dict
         ``size_mb`` (10^6 bytes) and ``latency_ms``, CPU time, which does not count what others on the machine do and
         yet differs from run to run.
     """
-    image, seen = _test_rows(digits).head(1), features_of(champion_model)
+    image = _test_rows(digits).head(1)
     with threadpool_limits(1):
         tries = repeat(
-            lambda: champion_model.predict_proba(extract_features(image, seen)),
+            lambda: champion_model.predict_proba(look_at(image, champion_model)),
             timer=thread_time,
             repeat=TRIES,
             number=ANSWERS,
@@ -159,7 +158,7 @@ def _learned(model: ClassifierMixin) -> np.ndarray | None:
 
 def _answer(model: ClassifierMixin, rows: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:
     """Answer test rows from their pixels, as :func:`predict_test_rows` does from their features."""
-    return predict_test_rows(model, extract_features(rows, features_of(model)), rows, scoring)
+    return predict_test_rows(model, look_at(rows, model), rows, scoring)
 
 
 def _right(model: ClassifierMixin, rows: pd.DataFrame, scoring: Scoring) -> np.ndarray:

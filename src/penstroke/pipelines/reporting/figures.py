@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import confusion_matrix
 
+from penstroke.answers import form_of
 from penstroke.pipelines.feature_engineering.images import oriented_gradients, straighten
 from penstroke.pipelines.feature_engineering.nodes import describe_images, enlarge_images
 from penstroke.pipelines.feature_engineering.parameters import Features
@@ -117,6 +118,7 @@ def draw_evidence(
     Source: occlusion, Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
     section 4.2.
     """
+    form_of(champion_model).refuse_other_columns(digits)
     training = digits[digits["split"] == "train"]
     shown = training.groupby("label").head(pictures.occluded_per_class).sort_values("label", kind="stable")
     images = to_images(shown)
