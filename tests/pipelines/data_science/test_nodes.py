@@ -128,6 +128,22 @@ def test_a_regressor_is_refused_before_the_search(training_rows):
         search_contenders(training_rows, contenders, SEARCH.model_copy(update={"contenders": ["linear"]}), FINAL_FIT)
 
 
+@pytest.mark.parametrize(
+    ("kept", "search", "final_fit", "told"),
+    [
+        (1, {}, {}, "class 2 has 1 training rows, but final_fit.folds needs 3 of each class; give more rows of it"),
+        (2, {}, {}, "class 2 has 2 training rows, but final_fit.folds needs 3"),
+        (9, {}, {"held_back": 0.1}, "class 2 has 9 training rows, but final_fit.held_back needs 11"),
+        (4, {"rows": 30}, {}, "class 2 has 4 training rows, but search.rows needs 5"),
+    ],
+)
+def test_a_class_of_too_few_rows_is_named_before_the_search(training_rows, kept, search, final_fit, told):
+    rare = training_rows[(training_rows["label"] != 2) | (training_rows.groupby("label").cumcount() < kept)]
+
+    with pytest.raises(ValueError, match=f"^{told}[^\n]+$"):
+        search_contenders(rare, CONTENDERS, SEARCH.model_copy(update=search), FINAL_FIT.model_copy(update=final_fit))
+
+
 @pytest.mark.parametrize("calibration", ["temperature", "sigmoid", "isotonic"])
 def test_a_champion_of_every_calibration_can_be_kept(training_rows, champion_settings, calibration, tmp_path):
     model = fit_champion(

@@ -23,6 +23,7 @@ from penstroke.pipelines.feature_engineering.parameters import Features
 from .estimators import AugmentedClassifier
 from .parameters import Contender, Contenders, FinalFit, Search
 
+REHEARSED = 2  # rows of each class, at least
 ROWS_OF_A_REHEARSAL = 25  # of each class: half of ten classes are more rows than most projections have components
 
 
@@ -66,8 +67,10 @@ def search_contenders(
         ``accuracy`` 0 to 1); and ``timings``, a row for each combination (mean ``fit_s`` and ``score_s``).
 
     Raises:
-        ValueError: a name has no block, a contender fails on the rows or holds a type that is not trusted.
+        ValueError: a class has too few rows, a name has no block, a contender fails on the rows or holds a type that is
+            not trusted.
     """
+    _refuse_rare_classes(training_rows["label"], search, final_fit)
     label = _stratified_part(training_rows["label"], search.rows, search.seed)
     rows = training_rows.loc[label.index].drop(columns="label")
     built = {name: _block(name, contenders).build(search.seed) for name in search.contenders}
@@ -189,6 +192,22 @@ def _stratified_part(label: pd.Series, rows: int | None, seed: int) -> pd.Series
         return label
     part, _ = train_test_split(label, train_size=rows, stratify=label, random_state=seed)
     return label[label.index.isin(part.index)]
+
+
+def _refuse_rare_classes(label: pd.Series, search: Search, final_fit: FinalFit) -> None:
+    """Refuse a class of which a part that is drawn later would hold no row, or too few."""
+    rows, least = len(label), {"final_fit.folds": final_fit.folds}
+    if final_fit.held_back is not None:
+        least = {"final_fit.held_back": -(-rows // max(1, round(final_fit.held_back * rows)))}
+    if search.rows is not None and search.rows < rows:
+        least["search.rows"] = -(-REHEARSED * rows // search.rows)
+    choice, needed = max(least.items(), key=lambda item: item[1])
+    found = label.value_counts(ascending=True)
+    if found.iloc[0] < (needed := max(needed, REHEARSED)):
+        raise ValueError(
+            f"class {found.index[0]} has {found.iloc[0]} training rows, but {choice} needs {needed} of each class; "
+            f"give more rows of it, leave it out, or change {choice}"
+        )
 
 
 def _block(name: str, contenders: Contenders) -> Contender:
