@@ -6,6 +6,7 @@ import warnings
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,11 @@ import skops.io
 import yaml
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from penstroke import model_files
+from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.data_science.parameters import Contenders
 from penstroke.pipelines.feature_engineering.images import oriented_gradients
 from penstroke.pixels import to_images, to_table
@@ -110,3 +113,43 @@ def test_a_model_that_could_not_be_read_again_is_not_written():
     with pytest.raises(ValueError, match="Stranger, which penstroke.model_files does not trust"):
         model_files.dump(Stranger().fit(ROWS, LABELS), file)
     assert file.getvalue() == b""
+
+
+def _renamed(content, package, module="estimators"):
+    """The same file, as a project of another name, or with another module, would have written it."""
+    changed = BytesIO()
+    with ZipFile(BytesIO(content)) as archive, ZipFile(changed, "w") as other:
+        for name in archive.namelist():
+            member = archive.read(name)
+            if name == model_files.SCHEMA:
+                member = member.replace(
+                    b"penstroke.pipelines.data_science.estimators",
+                    f"{package}.pipelines.data_science.{module}".encode(),
+                )
+            other.writestr(name, member)
+    return changed.getvalue()
+
+
+def _of_our_class():
+    rows = pd.DataFrame(ROWS).add_prefix("x")
+    return AugmentedClassifier(KNeighborsClassifier(3, algorithm="brute")).fit(rows, LABELS)
+
+
+@pytest.mark.parametrize("package", ["theirs", "team.theirs", "os"])
+def test_a_model_that_was_made_before_the_project_was_renamed_is_loaded(package):
+    content = _file_of(_of_our_class()).getvalue()
+    renamed = _renamed(content, package)
+
+    again = model_files.load(BytesIO(renamed))
+
+    assert renamed != content
+    assert type(again) is AugmentedClassifier
+    assert _file_of(again).getvalue() == content
+
+
+def test_a_class_that_the_project_no_longer_has_is_refused_with_a_way_on():
+    content = _renamed(_file_of(_of_our_class()).getvalue(), "penstroke", module="bygone")
+
+    way_on = "where it no longer exists, make the model again .* `kedro run --pipelines=__default__,promotion`"
+    with pytest.raises(model_files.ModelFileError, match=f"bygone.AugmentedClassifier, which .*{way_on}"):
+        model_files.load(BytesIO(content))

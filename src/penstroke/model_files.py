@@ -6,6 +6,7 @@ bytes, in any process; skops by itself writes the addresses of objects in memory
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
@@ -13,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 import numpy as np
 import skops.io
 
-_PACKAGE = __name__.partition(".")[0]
+_PACKAGE = __name__.rpartition(".")[0]
 TRUSTED_TYPES = (
     f"{_PACKAGE}.pipelines.data_science.estimators.AugmentedClassifier",
     f"{_PACKAGE}.pipelines.data_science.kernel_machines.NystroemRidgeClassifier",
@@ -31,11 +32,30 @@ TRUSTED_TYPES = (
 UNIX = 3  # what zip archives call it
 SCHEMA = "schema.json"  # what skops calls the description of the objects; the other members are their arrays
 MOST_BYTES, MOST_TIMES = 2**26, 100  # what a file may unfold to: the larger of 64 MiB and 100 times its size
+_OWN_MODULES = "|".join(
+    re.escape(name.removeprefix(f"{_PACKAGE}.").rpartition(".")[0])
+    for name in TRUSTED_TYPES
+    if name.startswith(f"{_PACKAGE}.")
+)
+_OWNER = re.compile(rf'(?<="__module__": ")[\w.]+(?=\.(?:{_OWN_MODULES})")')  # the package that those lie in
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")[^".]+')  # in text of objects quotes are escaped
 
 
 class ModelFileError(ValueError):
     """A file holds no model that may be loaded, or a model may not be written to one."""
+
+
+@dataclass(frozen=True)
+class UnreadableModel:
+    """Stands for a model that a receipt vouches for, but that today's code and packages cannot load.
+
+    Args:
+        sha256: of its file.
+        reason: why not.
+    """
+
+    sha256: str
+    reason: str
 
 
 def dump(model: Any, file: IO[bytes]) -> None:
@@ -50,14 +70,16 @@ def dump(model: Any, file: IO[bytes]) -> None:
 
 
 def load(file: IO[bytes]) -> Any:
-    """Read a fitted estimator.
+    """Read a fitted estimator; classes of this project load also from a file that was made before it was renamed.
 
     Raises:
         ModelFileError: the file is damaged, unfolds to more than it may or holds a type that is not trusted; nothing
             of it has run.
     """
     try:
-        content = _pack(_members(file.read()), ZIP_STORED)  # so skops reads what was counted here
+        members = _members(file.read())
+        members[SCHEMA] = _OWNER.sub(_PACKAGE, members[SCHEMA].decode()).encode()
+        content = _pack(members, ZIP_STORED)  # so skops reads what was counted here
         refuse_untrusted(content)
         return skops.io.loads(content, trusted=list(TRUSTED_TYPES))
     except ModelFileError:
@@ -79,7 +101,8 @@ def refuse_untrusted(content: bytes) -> None:
     if foreign:
         raise ModelFileError(
             f"the model holds {', '.join(foreign)}, which {__name__} does not trust; "
-            "use another class, or add the type to TRUSTED_TYPES there once you have read what it does"
+            "use another class, or add the type to TRUSTED_TYPES there once you have read what it does; where it no "
+            "longer exists, make the model again (one in production: `kedro run --pipelines=__default__,promotion`)"
         )
 
 

@@ -4,6 +4,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from kedro.io import DatasetError
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
@@ -113,6 +114,38 @@ def test_a_model_that_is_there_and_that_no_receipt_knows_is_an_error(place, rece
 
     with pytest.raises(DatasetError, match="has no receipt"):
         FormerModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).load()
+
+
+@pytest.fixture
+def bygone(monkeypatch, production):
+    """Have a model in production whose class the project has lost, and say how to have the class back."""
+    model = CalibratedClassifierCV(_fitted(1), cv=2, ensemble=False).fit(ROWS, LABELS)
+    production.save(model)
+    known = model_files.TRUSTED_TYPES
+    monkeypatch.setattr(model_files, "TRUSTED_TYPES", ())
+    return lambda: monkeypatch.setattr(model_files, "TRUSTED_TYPES", known)
+
+
+def test_a_model_in_production_that_can_no_longer_be_loaded_stands_for_itself(place, receipt, bygone):
+    found = FormerModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).load()
+
+    assert found.sha256 == sha256(place.read_bytes()).hexdigest()
+    assert "does not trust" in found.reason
+    assert "`kedro run --pipelines=__default__,promotion`" in found.reason
+
+
+def test_such_a_model_is_replaced_and_kept_and_comes_back_once_it_can_be_loaded(production, place, former, bygone):
+    content = place.read_bytes()
+
+    production.save(_fitted(2))
+
+    assert (_cost(place), former.read_bytes()) == (2, content)
+    with pytest.raises(ValueError, match="cannot be brought back, production stays: the model holds [^\n]+$"):
+        production.bring_back()
+    assert (_cost(place), former.read_bytes()) == (2, content)
+    bygone()
+    production.bring_back()
+    assert place.read_bytes() == content
 
 
 def test_what_was_in_production_is_not_written_by_that_name(place, receipt):

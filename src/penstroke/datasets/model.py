@@ -32,8 +32,7 @@ class ModelDataset(PickleDataset):  # type: ignore[misc]
             ValueError: the file was altered, nobody knows who made it, or it holds a type that is not trusted; nothing
                 of it has run.
         """
-        path = get_filepath_str(self._get_load_path(), self._protocol)
-        return model_files.load(BytesIO(self._read(path) if self._receipt is None else self._read_vouched_for(path)))
+        return model_files.load(BytesIO(self._content_to_load()))
 
     def save(self, data: Any) -> None:
         """Write the model, after it was found that it can be read again: a refusal costs the former file nothing.
@@ -44,6 +43,10 @@ class ModelDataset(PickleDataset):  # type: ignore[misc]
         content = BytesIO()
         model_files.dump(data, content)
         self._write(get_filepath_str(self._get_save_path(), self._protocol), content.getvalue())
+
+    def _content_to_load(self) -> bytes:
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        return self._read(path) if self._receipt is None else self._read_vouched_for(path)
 
     def _read(self, path: str) -> bytes:
         with self._fs.open(path, **self._fs_open_args_load) as file:
@@ -109,7 +112,10 @@ class ProductionDataset(ModelDataset):
                 raise ValueError(f"the former model is the one in production already: {place} stays as it is")
             if sha256(former).hexdigest() != vouched_for:
                 raise ValueError(f"{place}{FORMER} does not agree with its receipt; it was not read, production stays")
-            model_files.load(BytesIO(former))
+            try:
+                model_files.load(BytesIO(former))
+            except model_files.ModelFileError as error:
+                raise ValueError(f"the former model cannot be brought back, production stays: {error}") from error
             self._fs.mv(place + FORMER, place)
         if receipt:  # also where a rollback was killed between the two steps
             write_receipt(receipt, self._receipt["filepath"])  # type: ignore[index]
@@ -141,8 +147,22 @@ class FormerModelDataset(ProductionDataset):
     """What is in production before a promotion: where no file is there, and only then, it loads as None."""
 
     def load(self) -> Any:
-        """Read the model, if there is one; one that cannot be read is an error."""
-        return None if self._places()[1] is None else super().load()
+        """Read the model, if there is one.
+
+        Returns:
+            The model, None, or an :class:`UnreadableModel`, whose class was removed for instance: it can be replaced,
+            and stays beside its successor as any former model does, but nothing can be compared with it.
+
+        Raises:
+            ValueError: the file was altered, or nobody knows who made it.
+        """
+        if self._places()[1] is None:
+            return None
+        content = self._content_to_load()
+        try:
+            return model_files.load(BytesIO(content))
+        except model_files.ModelFileError as error:
+            return model_files.UnreadableModel(sha256(content).hexdigest(), str(error))
 
     def save(self, data: Any) -> None:  # noqa: ARG002
         """Refuse: it is the file of the model in production, which only a promotion writes."""

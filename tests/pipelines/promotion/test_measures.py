@@ -1,3 +1,4 @@
+from copy import deepcopy
 from hashlib import sha256
 from io import BytesIO
 
@@ -10,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from penstroke import model_files
+from penstroke.model_files import UnreadableModel
 from penstroke.pipelines.data_processing.nodes import screen_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.feature_engineering.nodes import extract_features
@@ -24,6 +26,7 @@ from penstroke.pipelines.promotion.measures import (
 from penstroke.pipelines.promotion.parameters import Perturbations
 from penstroke.pipelines.reporting.nodes import predict_test_rows, score_test_rows
 from penstroke.pipelines.reporting.parameters import Scoring
+from penstroke.pixels import pixel_names, to_images, to_table
 
 from ...conftest import FORM, base_parameters
 
@@ -255,6 +258,33 @@ def test_production_whose_features_no_longer_exist_is_not_compared(digits, champ
 
     assert found["rows"] == 0
     assert found["fault"] == "production cannot read these digits: zoning is not a known key"
+
+
+def test_production_that_takes_images_of_another_size_is_not_compared(digits, champion, no_files):
+    former = deepcopy(champion)
+    former.form_ = FORM.model_copy(update={"columns": pixel_names(28, 28)}).model_dump()
+
+    found = compare_models(champion, former, digits, SCORING)
+
+    assert found["rows"] == 0
+    assert found["fault"].startswith(
+        "production cannot read these digits: the model takes rows of 28 x 28 pixels (pixel_0_0 to pixel_27_27), "
+        "found 8 x 8 pixels"
+    )
+
+
+def test_a_champion_is_not_scored_on_images_of_another_size(digits, champion):
+    larger = to_table(to_images(digits).repeat(2, 1).repeat(2, 2)).set_axis(digits.index)
+
+    with pytest.raises(ValueError, match="takes rows of 8 x 8 pixels .*, found 16 x 16 pixels"):
+        score_champion(champion, digits[["label", "split"]].join(larger), SCORING)
+
+
+def test_production_that_can_no_longer_be_loaded_is_not_compared(digits, champion):
+    found = compare_models(champion, UnreadableModel("a" * 64, "its class is gone"), digits, SCORING)
+
+    assert (found["rows"], found["production"]) == (0, "a" * 64)
+    assert found["fault"] == "production cannot be read any more: its class is gone"
 
 
 def test_the_tables_that_came_in_stay_as_they_were(digits, champion):

@@ -3,6 +3,7 @@ import json
 import pytest
 from sklearn.svm import SVC
 
+from penstroke.model_files import UnreadableModel
 from penstroke.pipelines.promotion.measures import fingerprint
 from penstroke.pipelines.promotion.nodes import judge_champion, promote_champion
 from penstroke.pipelines.promotion.parameters import Gate
@@ -157,3 +158,11 @@ def test_a_verdict_that_compares_with_another_production_promotes_nothing(model)
 
     assert promote_champion(model, verdict | {"production": fingerprint(other)}, other) is model
     assert promote_champion(model, verdict, model) is model
+
+
+def test_a_production_that_can_no_longer_be_loaded_is_replaced_where_the_verdict_knew_it(model):
+    verdict, _ = _judge(champion={"model_sha256": fingerprint(model)}, comparison={"production": "p" * 64})
+
+    assert promote_champion(model, verdict, UnreadableModel("p" * 64, "its class is gone")) is model
+    with pytest.raises(ValueError, match="another model than that in production"):
+        promote_champion(model, verdict, UnreadableModel("q" * 64, "its class is gone"))

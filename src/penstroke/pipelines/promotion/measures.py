@@ -119,6 +119,8 @@ def compare_models(
     if former_model is None:
         return found | {"fault": "there is no production model"}
     found["production"] = fingerprint(former_model)
+    if isinstance(former_model, model_files.UnreadableModel):
+        return found | {"fault": f"production cannot be read any more: {former_model.reason}"}
     ours, theirs = _learned(champion_model), _learned(former_model)
     if ours is None or theirs is None:
         return found | {"fault": "a model does not say which rows it was trained on"}
@@ -138,6 +140,8 @@ def compare_models(
 
 def fingerprint(model: ClassifierMixin) -> str:
     """Return the sha256 of the model's file: which model that is, wherever it is stored."""
+    if isinstance(model, model_files.UnreadableModel):
+        return model.sha256
     return sha256(_file_of(model)).hexdigest()
 
 
