@@ -342,13 +342,8 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
             if not isinstance(drawing, UploadFile):
                 raise HTTPException(422, "image: a PNG or JPEG file is missing")
             content = await drawing.read()
-        try:
-            feedback = Feedback.model_validate(said)
-        except ValidationError as error:
-            raise HTTPException(422, _in_short(error)) from None
         model = service.model
-        if feedback.label not in (classes := model.classes):
-            raise HTTPException(422, f"label: must be one of {', '.join(map(str, classes))}, found {feedback.label}")
+        feedback = _read_feedback(said, model.classes)
         if _ending(content) != feedback.digit_id[-4:]:
             raise HTTPException(422, f"image: is no {feedback.digit_id[-3:].upper()} file, as its digit_id says")
         async with service.desk.room(choices.picture_counts, choices.answer_timeout_s):
@@ -402,6 +397,16 @@ def _sending(name: str) -> Callable[[Request], Awaitable[Response]]:
         return FileResponse(PAGE / name)
 
     return send
+
+
+def _read_feedback(said: dict[str, Any], classes: list[int]) -> Feedback:
+    try:
+        feedback = Feedback.model_validate(said)
+    except ValidationError as error:
+        raise HTTPException(422, _in_short(error)) from None
+    if feedback.label not in classes:
+        raise HTTPException(422, f"label: must be one of {', '.join(map(str, classes))}, found {feedback.label}")
+    return feedback
 
 
 async def _predict_numbers(service: Service, body: bytes) -> Response:

@@ -101,7 +101,7 @@ def test_the_answer_to_a_row_does_not_hang_on_its_neighbours(raw_digits, model):
     parts = pd.concat(classify_digits([raw_digits[:33], raw_digits[33:33], raw_digits[33:]], model, RECEIPT, ANSWERS))
 
     pd.testing.assert_frame_equal(parts[whole.columns], whole)
-    (one_table,) = classify_digits(raw_digits, model, RECEIPT, CLEANING, ANSWERS)  # a CSV file is read whole
+    (one_table,) = classify_digits(raw_digits, model, RECEIPT, ANSWERS)  # a CSV file is read whole
     pd.testing.assert_frame_equal(one_table, parts)
     assert set(parts["model_version"]) == {"0123456789ab"}
     assert set(parts["model_receipt"]) == {RECEIPT["sha256"]}

@@ -8,9 +8,12 @@ from benchmarks.transfer import to_blocks
 from scipy.stats import ks_2samp
 
 from penstroke import contracts
+from penstroke.contracts import COMPARED_DIGITS
 from penstroke.datasets.idx import IdxDataset
 from penstroke.pipelines.inference.nodes import frame_files
+from penstroke.pipelines.monitoring.figures import draw_drifted_digits
 from penstroke.pipelines.monitoring.nodes import (
+    gather_digits,
     measure_drift,
     raise_alarm,
     split_sources,
@@ -19,11 +22,11 @@ from penstroke.pipelines.monitoring.nodes import (
 )
 from penstroke.pipelines.promotion.parameters import Perturbations
 from penstroke.pipelines.promotion.perturbations import perturb
-from penstroke.pixels import to_images
+from penstroke.pixels import to_images, to_table
 
 from ...conftest import base_parameters, frame_of_base
 from ...datasets.test_idx import FILES
-from .conftest import VERSION, answers_to, images_of, with_images
+from .conftest import CLEANING, VERSION, answers_to, images_of, with_images
 
 PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
 
@@ -254,3 +257,33 @@ def test_nothing_that_is_given_is_changed(gather, fresh, profile, drift):
     pd.testing.assert_frame_equal(fresh, before[0])
     pd.testing.assert_frame_equal(profile, before[1])
     pd.testing.assert_frame_equal(gathered, kept)
+
+
+def _enlarged(table, names):
+    images = to_images(table).repeat(3, 1).repeat(3, 2) * np.uint16(16)
+    return to_table(images).set_axis(pd.Index(names, name="digit_id"))
+
+
+def test_rows_of_another_size_and_scale_that_a_former_model_answered_are_parted(gather, fresh, drift, profile):
+    """As the service's files are after a promotion: 20 old ones of 24 x 24 beside new ones."""
+    old = _enlarged(fresh.head(20), [f"old-{place}" for place in range(20)])
+    answers = answers_to(fresh)
+    before = answers_to(fresh.head(20), "ba9876543210").set_axis(old.index)  # pragma: allowlist secret
+    tables, profiles = [old, fresh[:150], fresh[150:]], {VERSION: lambda: profile}
+
+    compared = gather_digits(iter(tables), pd.concat([before, answers]), profiles, {}, CLEANING)
+    scores = measure_drift(compared, drift)
+    figure = draw_drifted_digits(compared, iter(tables), scores, CLEANING, drift)
+
+    COMPARED_DIGITS.validate(compared)
+    alone = measure_drift(gather(fresh, answers), drift)
+    assert scores == alone | {"rows_of_other_models": 20}
+    assert len(figure.layout.annotations) == drift.shown
+
+
+def test_rows_of_two_sizes_that_one_model_answered_are_refused(fresh, profile):
+    large = _enlarged(fresh.head(20) // 16, fresh.index[:20])
+    answers = answers_to(fresh)
+
+    with pytest.raises(ValueError, match="one model gave these answers, but .* images of 24 x 24 and of 8 x 8"):
+        gather_digits(iter([large, fresh[20:]]), answers, {VERSION: lambda: profile}, {}, CLEANING)
