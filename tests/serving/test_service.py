@@ -339,6 +339,11 @@ def test_feedback_is_idempotent_and_the_last_label_counts(client, service):
     assert (inbox / f"4_{digit_id}").read_bytes() == drawn()
 
 
+def test_a_label_may_be_written_with_a_point_as_a_pixel_may(client):
+    assert send_feedback(client, "3.0", f"{8:032x}.png").json() == {"stored": f"3_{8:032x}.png"}
+    assert send_feedback(client, "3.5", f"{8:032x}.png").status_code == 422
+
+
 @pytest.mark.parametrize(
     ("label", "digit_id", "content", "told"),
     [

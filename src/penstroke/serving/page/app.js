@@ -151,7 +151,7 @@ async function call(path, options = {}) {
 function askForToken(wrong) {
   const gate = by("gate");
   by("wrong").hidden = !wrong;
-  gate.returnValue = "";
+  by("token").value = gate.returnValue = "";
   if (!gate.open) gate.showModal();
   return new Promise((done, fail) => {
     gate.addEventListener("close", () => {
