@@ -3,6 +3,8 @@ import os
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kedro.io import DatasetError
 
@@ -221,6 +223,22 @@ def test_a_file_that_is_no_parquet_is_said(dataset, tmp_path):
 
     with pytest.raises(DatasetError, match="table.parquet is no whole Parquet file"):
         next(dataset(3).load())
+
+
+def test_a_column_that_stands_twice_is_left_for_the_contract_to_name(dataset, tmp_path):
+    table = pa.Table.from_pandas(_table(3))
+    pq.write_table(table.append_column("share", table.column("share")), tmp_path / "table.parquet")
+
+    assert list(dataset().load().columns) == list(next(dataset(3).load()).columns) == ["pixel_0_0", "share", "share"]
+
+
+def test_a_whole_file_is_read_with_any_choice_of_pandas(tmp_path):
+    _table(5).to_parquet(tmp_path / "table.parquet")
+    load_args = {"filters": [("pixel_0_0", ">", 2)]}
+
+    loaded = ChunkedParquetDataset(filepath=str(tmp_path / "table.parquet"), load_args=load_args).load()
+
+    pd.testing.assert_frame_equal(loaded, _table(5)[3:])
 
 
 def test_a_folder_is_not_written_over(dataset, tmp_path):

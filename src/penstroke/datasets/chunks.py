@@ -45,9 +45,9 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
         """
         path = get_filepath_str(self._get_load_path(), self._protocol)
         is_folder = self._fs.isdir(path)
-        if self._chunk_rows is None and not is_folder:
-            return super().load()
         others = set(self._load_args) - {"columns"}
+        if others and not is_folder and self._chunk_rows is None:
+            return super().load()
         if others:
             raise DatasetError(f"load_args of chunks and folders may hold columns alone, found {sorted(others)[0]}")
         if not self._fs.exists(path):
@@ -59,7 +59,7 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
         if self._chunk_rows is not None:
             return tables
         found = list(tables)
-        return pd.concat(found, ignore_index=found[0].index.names == [None])
+        return pd.concat(found, ignore_index=found[0].index.names == [None]) if is_folder else found[0]
 
     def members(self, folder: str) -> list[str]:
         """Return the files of a folder that belong to the table, in the order in which they are read.
@@ -109,15 +109,13 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
         columns = self._load_args.get("columns")
         try:
             with self._fs.open(path, "rb") as file:
-                table = pq.ParquetFile(file, buffer_size=READ_AHEAD)
-                if self._chunk_rows is None:
+                table = pq.ParquetFile(file, buffer_size=READ_AHEAD if self._chunk_rows else 0)
+                if self._chunk_rows is None or not table.metadata.num_rows:
                     yield table.read(columns, use_pandas_metadata=True).to_pandas()
                     return
-                if not table.metadata.num_rows:
-                    yield table.read(columns, use_pandas_metadata=True).to_pandas()
                 for batch in table.iter_batches(self._chunk_rows, columns=columns, use_pandas_metadata=True):
                     yield batch.to_pandas()
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             # what pyarrow finds in a damaged file is an OSError too, but one without a number
             missed = error.strerror if isinstance(error, OSError) else None
             fault = f"cannot be read: {missed}" if missed else f"is no whole Parquet file: {error}"
