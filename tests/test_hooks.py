@@ -1,6 +1,11 @@
 import re
 
 import pandas as pd
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+from kedro_datasets.json import JSONDataset
+
+from penstroke.hooks import SummaryHooks
 
 from .conftest import DATA, run_kedro
 
@@ -29,3 +34,45 @@ def test_a_part_of_the_run_says_nothing_of_what_it_did_not_make(project):
     result = run_kedro("run", "--env=test", "--pipelines=data_processing", cwd=project)
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+SCORES = {"accuracy": 0.98, "accuracy_low": 0.96, "accuracy_high": 0.99, "errors": 7, "rows": 355}
+
+
+def _catalog(folder):
+    filepath = str(folder / "scores.json")
+    catalog = DataCatalog({"test_scores": JSONDataset(filepath=filepath), "model_card": MemoryDataset("# Card")})
+    catalog.save("test_scores", SCORES)
+    catalog["leaderboard"] = MemoryDataset(
+        pd.DataFrame({"contender": ["svm[a]"], "accuracy_mean": [0.97], "accuracy_sd": [0.01]})
+    )
+    return catalog
+
+
+def _made(*names):
+    return Pipeline([Node(lambda: None, None, list(names), name="make")])
+
+
+def test_a_summary_shows_paths_and_names_as_they_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    SummaryHooks().after_pipeline_run(
+        _made("leaderboard", "test_scores", "model_card"), _catalog(tmp_path / "team[a]/:cat:")
+    )
+
+    lines = capsys.readouterr().out.splitlines()
+    assert any("svm[a]" in line and "97.00%" in line and "± 1.00" in line for line in lines)
+    assert lines[-2:] == [
+        "Test accuracy 98.00% (96.00% to 99.00%), 7 of 355 wrong",
+        "test_scores: team[a]/:cat:/scores.json",
+    ]
+
+
+def test_a_summary_that_cannot_be_made_costs_the_run_nothing(tmp_path, capsys, caplog):
+    catalog = _catalog(tmp_path)
+    catalog["test_scores"].save({"accuracy": "none"})
+
+    SummaryHooks().after_pipeline_run(_made("leaderboard", "test_scores"), catalog)
+
+    assert "svm[a]" in capsys.readouterr().out
+    assert "the summary of this run cannot be printed" in caplog.text

@@ -22,19 +22,16 @@ from kedro.framework.cli.utils import env_option, validate_conf_source
 from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
 from kedro.utils import find_kedro_project
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 from rich.tree import Tree
 
 from penstroke.errors import Command, as_called
 from penstroke.guards.ledger import ALLOW_STALE, go_on
+from penstroke.guards.printing import forgiving_output, say
 from penstroke.guards.receipts import Receipt, hash_of, read_receipt, receipt_folder
 from penstroke.guards.runs import ONLY_CHANGED
 from penstroke.guards.unchanged import is_unchanged, stamp_place
 from penstroke.secrets import refuse_packing_secrets
-
-WIDE = 1000  # columns, where nobody looks
-
 
 _running = list[bool]()  # as long as the command line runs pipelines; not set in a process that is only imported into
 
@@ -49,8 +46,8 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
             receipts = Path(_receipts(options["env"], options["conf_source"]))
             stamp = stamp_place(receipts, options | {"allow_stale": allow_stale})
             if is_unchanged(stamp):
-                return click.echo("nothing has changed")
-        with _workers_leaving_quietly(), warnings.catch_warnings():
+                return say("nothing has changed")
+        with _workers_leaving_quietly(), forgiving_output(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
             try:
                 with _holding(ONLY_CHANGED, stamp), _holding(ALLOW_STALE, allow_stale):
@@ -113,7 +110,7 @@ def receipt(name: str, env: str | None, conf_source: str | None) -> None:
             f"{name} has no receipt in {os.path.relpath(folder)}"
             + (f"; did you mean {near[0]}?" if near else f"; those that are there: {', '.join(known) or 'none'}")
         )
-    Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(ancestry(name, folder))
+    say(ancestry(name, folder), wide=True)
 
 
 @click.command(cls=Command)
@@ -157,21 +154,22 @@ def ancestry(name: str, folder: str) -> Tree:
     def tell(name: str, cited: str) -> Tree:
         receipt = newest(name, folder)
         if receipt is None:
-            return Tree(f"[bold]{name}[/bold] {cited[:12]} (made by no node)")
+            return Tree(Text.assemble((name, "bold"), f" {cited[:12]} (made by no node)"))
         differs = cited not in ("", receipt.sha256)
-        tree = Tree(f"[bold]{name}[/bold] {receipt.sha256[:12]}" + (f" [red]now, was {cited[:12]}[/red]" * differs))
+        label = Text.assemble((name, "bold"), f" {receipt.sha256[:12]}")
+        tree = Tree(label.append(f" now, was {cited[:12]}", "red") if differs else label)
         if name in told:
             return tree
         told.add(name)
         rows = "" if receipt.rows is None else f", {receipt.rows} rows"
-        tree.add(escape(f"{receipt.call}{rows}"))
+        tree.add(f"{receipt.call}{rows}")
         tree.add(f"made {receipt.time}, run {receipt.run_id}")
         version = f"version {receipt.project_version}, commit {receipt.commit or 'unknown'}"
         tree.add(f"{version}, code and packages {hash_of(receipt.code)[:12]}")
         for group, value in receipt.parameters.items():
-            tree.add(escape(f"{group} {json.dumps(value)}"))
+            tree.add(f"{group} {json.dumps(value)}")
         for why in receipt.stale.values():
-            tree.add(escape(f"let pass by --allow-stale: {why}"))
+            tree.add(f"let pass by --allow-stale: {why}")
         for source, content in receipt.inputs.items():
             tree.add(tell(source, content))
         return tree
@@ -187,7 +185,7 @@ def rollback(env: str | None, conf_source: str | None) -> None:
     session = settings.SESSION_CLASS.create(env=env, conf_source=conf_source)
     with session, session.holding({"production_model"}):
         place = session.load_context().catalog.get("production_model").bring_back()
-    click.echo(f"production_model is the former one again: {os.path.relpath(place)}")
+    say(f"production_model is the former one again: {os.path.relpath(place)}")
 
 
 run = Command(

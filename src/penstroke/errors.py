@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from traceback import extract_tb
@@ -20,6 +21,7 @@ from kedro.validation.exceptions import CheckFailure
 
 from penstroke.guards.files import advice
 from penstroke.guards.ledger import go_on
+from penstroke.guards.printing import let_go_of_output
 from penstroke.guards.receipts import is_versioned
 
 LINES_OF_AN_ERROR = 3
@@ -41,7 +43,8 @@ class ToldError(click.ClickException):
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002
         """Print what is wrong."""
-        click.secho(f"Error: {self.message}", fg="red", err=True)
+        with suppress(OSError):  # nobody reads it, or the disk is full
+            click.secho(f"Error: {self.message}", fg="red", err=True)
 
 
 def _told(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,6 +64,8 @@ def _told(method: Callable[..., Any]) -> Callable[..., Any]:
             if "--verbose" in sys.argv or (context and context.params.get("verbose")):
                 raise
             raise ToldError(as_called(in_short(error))) from error
+        finally:
+            let_go_of_output()
 
     return told
 

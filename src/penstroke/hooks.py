@@ -1,7 +1,9 @@
 """What happens round a run: parameters are checked before it, a summary is printed after it."""
 
+import logging
 import os
 import re
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,9 +16,11 @@ from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
+from penstroke.guards.printing import say
 from penstroke.serving.parameters import Serving
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 PREFIX = "params:"
 OF_THE_SERVICE = {"serving": Serving}  # groups that no pipeline reads
+logger = logging.getLogger(__name__)
 
 
 class ParameterHooks:
@@ -60,24 +65,32 @@ class SummaryHooks:
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Show leaderboard, test accuracy, verdict, answers, drift and files to open, as far as this run made them."""
-        made = pipeline.all_outputs()
-        console = Console(highlight=False)
-        if "leaderboard" in made:
-            console.print("Cross-validation on the training rows", _ranking(catalog.load("leaderboard")), sep="\n")
-        if "test_scores" in made:
-            console.print(_test_line(catalog.load("test_scores")))
-        if "verdict" in made:
-            console.print(_verdict_line(catalog.load("verdict")))
-        if made >= {"predictions", "rejected_drawings"}:
-            console.print(_drawings_line(catalog.load("predictions"), catalog.load("rejected_drawings")))
-        for name in sorted(made & {"drift_scores", "service_drift_scores"}):
-            console.print(_drift_line(catalog.load(name)))
-        cards = {name for name in made if name.endswith("_card")}
-        for name in sorted(cards | made & {"test_scores", "predictions", "table_predictions"}):
-            console.print(f"{name}: {_relative_path(catalog, name)}", soft_wrap=True)
-        figures = sorted(name for name in made if name.endswith("_plot"))
-        if figures:
-            console.print(f"{', '.join(figures)}: see them by `kedro viz`", soft_wrap=True)
+        try:
+            for part in _summary(pipeline.all_outputs(), catalog):
+                say(part)
+        except Exception as error:  # all results are stored
+            logger.warning("the summary of this run cannot be printed: %s", error)
+
+
+def _summary(made: set[str], catalog: DataCatalog) -> Iterator[RenderableType]:
+    if "leaderboard" in made:
+        yield "Cross-validation on the training rows"
+        yield _ranking(catalog.load("leaderboard"))
+    if "test_scores" in made:
+        yield _test_line(catalog.load("test_scores"))
+    if "verdict" in made:
+        yield _verdict_line(catalog.load("verdict"))
+    if made >= {"predictions", "rejected_drawings"}:
+        yield _drawings_line(catalog.load("predictions"), catalog.load("rejected_drawings"))
+    for name in sorted(made & {"drift_scores", "service_drift_scores"}):
+        yield _drift_line(catalog.load(name))
+    cards = {name for name in made if name.endswith("_card")}
+    for name in sorted(cards | made & {"test_scores", "predictions", "table_predictions"}):
+        if place := _shown_place(catalog, name):
+            yield f"{name}: {place}"
+    figures = sorted(name for name in made if name.endswith("_plot"))
+    if figures:
+        yield f"{', '.join(figures)}: see them by `kedro viz`"
 
 
 def _refuse_unknown_globals(context: KedroContext) -> None:
@@ -105,22 +118,23 @@ def _asked_for_by_the_catalog(context: KedroContext) -> set[str]:
 def _ranking(leaderboard: "pd.DataFrame") -> Table:
     table = Table("contender", "accuracy", "spread")
     for name, mean, spread in leaderboard[["contender", "accuracy_mean", "accuracy_sd"]].to_numpy():
-        table.add_row(name, f"{mean:.2%}", f"± {100 * spread:.2f}")
+        table.add_row(str(name), f"{mean:.2%}", f"± {100 * spread:.2f}")
     return table
 
 
-def _test_line(scores: dict[str, float]) -> str:
-    return (
-        f"[bold]Test accuracy {scores['accuracy']:.2%}[/bold] "
-        f"({scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}), {scores['errors']} of {scores['rows']} wrong"
+def _test_line(scores: dict[str, float]) -> Text:
+    return Text.assemble(
+        (f"Test accuracy {scores['accuracy']:.2%}", "bold"),
+        f" ({scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}), ",
+        f"{scores['errors']} of {scores['rows']} wrong",
     )
 
 
-def _verdict_line(verdict: dict[str, Any]) -> str:
+def _verdict_line(verdict: dict[str, Any]) -> Text:
     checks = len(verdict["checks"])
     if verdict["passed"]:
-        return f"[bold]The champion passes the gate[/bold] of {checks} checks"
-    return f"[bold]The champion is refused[/bold] by {len(verdict['refused_by'])} of {checks} checks"
+        return Text.assemble(("The champion passes the gate", "bold"), f" of {checks} checks")
+    return Text.assemble(("The champion is refused", "bold"), f" by {len(verdict['refused_by'])} of {checks} checks")
 
 
 def _drift_line(scores: dict[str, Any]) -> str:
@@ -133,5 +147,9 @@ def _drawings_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str
     return f"{line}; {len(rejected)} rejected, see rejected_drawings" if len(rejected) else line
 
 
-def _relative_path(catalog: DataCatalog, name: str) -> str:
-    return os.path.relpath(catalog[name]._describe()["filepath"])
+def _shown_place(catalog: DataCatalog, name: str) -> str | None:
+    """Say where a file lies, seen from here; nothing of what is no file of this machine."""
+    dataset = catalog[name]
+    place = str(dataset._describe().get("filepath") or "")
+    local = place and "://" not in place and getattr(dataset, "_protocol", "file") == "file"
+    return os.path.relpath(place) if local else None

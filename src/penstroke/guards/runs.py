@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-import click
 from filelock import BaseFileLock, FileLock, Timeout
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -22,6 +21,7 @@ from kedro.pipeline import Pipeline
 
 from .files import advice, sweep
 from .ledger import Ledger
+from .printing import say
 from .unchanged import write_stamp
 
 ONLY_CHANGED: ContextVar[Path | None] = ContextVar("only_changed", default=None)  # where to note that nothing has
@@ -87,7 +87,7 @@ class GuardedSession(KedroSession):
             if again := sorted(done & set(due)):
                 raise RuntimeError(f"{again[0]} has run, and is due again: {due[again[0]]}; another process interferes")
             for node, reason in due.items():
-                click.echo(f"{node}: {reason}")
+                say(f"{node}: {reason}")
             self._run_called = False
             made |= super().run(**choices | {"node_names": tuple(due)})
             done |= set(due)
@@ -95,7 +95,7 @@ class GuardedSession(KedroSession):
         ledger.refuse_stale(asked, set(), self._store.get("env"), bool(self._store.get("runtime_params")))
         ledger.settle(asked)
         if not done:
-            click.echo("nothing has changed")
+            say("nothing has changed")
         if places := ledger.places(asked):
             with suppress(OSError):  # then the next run looks again
                 write_stamp(stamp, [*places, Path(self._conf_source), self._project_path / "pyproject.toml"])

@@ -1,0 +1,66 @@
+"""Printing for people. No program depends on it, so it degrades where it must and fails nothing."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from typing import Any, TextIO, cast
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+WIDE = 1000  # columns, where nobody looks
+
+
+def say(*parts: RenderableType, wide: bool = False) -> None:
+    """Print to standard output, whatever that is: a terminal of few characters, a closed pipe, a full disk.
+
+    Args:
+        *parts: a line each. A text is printed as it is: nothing in it is markup, and only the terminal wraps it.
+        wide: whether tables and trees may take any width where the output is no terminal.
+    """
+    if sys.stdout is None:  # a process without it
+        return
+    paper: Any = _Paper(sys.stdout)
+    width = WIDE if wide and not sys.stdout.isatty() else None
+    console = Console(file=paper, width=width, highlight=False, markup=False, emoji=False)
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, str | Text))
+
+
+@contextmanager
+def forgiving_output() -> Iterator[None]:
+    """Take what others print to standard output, a node say, as :func:`say` prints."""
+    with redirect_stdout(cast("TextIO", _Paper(sys.stdout))) if sys.stdout else nullcontext():
+        yield
+
+
+def let_go_of_output() -> None:
+    """Forget what could not be printed when a process is about to end: Python would exit with a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
+class _Paper:
+    """A stream that takes every character, as ``?`` if need be, and loses what it cannot keep."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        with suppress(OSError, ValueError):
+            self._stream.write(text.encode(encoding, "replace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
