@@ -40,7 +40,7 @@ def _stored(project):
         ),
         (["--pipelines=reporting", "--params=split.seed=soon"], "seed should be a valid integer"),
         (["--pipelines=data_sciense"], "data_science"),
-        (["--nodes=split"], "does not contain nodes named"),
+        (["--nodes=split"], "--nodes: there is no split; "),
         (["--env=nowhere"], "nowhere"),
         (["--pipelines=data_science"], "digit_features|copy_features|labels"),
     ],

@@ -1,5 +1,4 @@
 import re
-import warnings
 
 from penstroke import commands
 from penstroke.commands import ancestry, having_receipts, newest
@@ -7,6 +6,7 @@ from penstroke.guards.ledger import ALLOW_STALE
 from penstroke.guards.receipts import write_receipt
 
 from .guards.test_receipts import RECEIPT
+from .test_options import NOTHING
 
 
 def test_receipts_can_lie_anywhere_that_fsspec_knows():
@@ -32,11 +32,9 @@ def test_the_ancestry_tells_of_each_dataset_once_and_of_what_has_changed_since(t
     assert second.children == []
 
 
-def test_a_run_leaves_nothing_of_its_options_to_the_next_one_in_the_same_process():
+def test_a_run_leaves_nothing_of_its_options_to_the_next_one_in_the_same_process(bootstrapped):
     run = commands._with_guards(lambda **_: ALLOW_STALE.get())
-    options = {"env": None, "conf_source": None, "params": {}, "verbose": False, "changed": False}
-    filters = list(warnings.filters)
+    options = NOTHING | {"env": None, "conf_source": None, "params": {}, "verbose": False, "changed": False}
 
     assert run(allow_stale=True, **options)
     assert not ALLOW_STALE.get()
-    assert warnings.filters == filters

@@ -4,6 +4,7 @@ import textwrap
 
 import pytest
 import yaml
+from kedro.config import MissingConfigException
 from kedro.io import DatasetError
 
 from penstroke.config import CheckedConfigLoader, refuse_foreign_classes
@@ -154,3 +155,49 @@ def test_a_file_that_holds_no_configuration_is_named(tmp_path, name, content, fa
 
     with pytest.raises(ValueError, match=fault):
         CheckedConfigLoader(str(tmp_path), **settings)["parameters"]
+
+
+def _loader(folder, files, **options):
+    for name, text in ({"base/globals.yml": "data: data", "local/.keep": ""} | files).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return CheckedConfigLoader(str(folder), base_env="base", default_run_env="local", **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("base/catalog.yml", "table: {type: MemoryDataset, metadata: '${runtime_params:asked}'}"),
+        ("base/catalog_raw.yaml", "table: {type: MemoryDataset, metadata: '${runtime_params:asked,3}'}"),
+        ("local/catalog/raw.yml", "table: {type: MemoryDataset, metadata: {x: 'a ${runtime_params: asked} b'}}"),
+        ("local/deep/catalog_raw.json", '{"table": {"type": "MemoryDataset", "metadata": "${runtime_params:asked}"}}'),
+        ("base/parameters_more.yml", "split: {seed: '${runtime_params:asked,7}'}"),
+        ("local/parameters/split.yaml", "split: {seeds: ['${runtime_params:other,${runtime_params:asked}}']}"),
+        ("local/credentials.yml", "store: {user: '${runtime_params:asked}'}"),
+    ],
+)
+def test_the_configuration_says_what_it_asks_the_command_line_for_wherever_it_does(tmp_path, name, text):
+    loader = _loader(tmp_path, {name: text}, runtime_params={"asked": 3})
+
+    assert "asked" in loader.names_asked_for()
+
+
+def test_a_nested_name_is_asked_for_as_a_whole(tmp_path):
+    loader = _loader(tmp_path, {"base/parameters.yml": "seed: ${runtime_params:a.b,7}"}, runtime_params={"a": {"b": 3}})
+
+    assert loader["parameters"]["seed"] == 3
+    assert loader.names_asked_for() == {"a.b"}
+
+
+def test_what_a_comment_says_is_not_asked_for(tmp_path):
+    loader = _loader(tmp_path, {"base/parameters.yml": "seed: 3 # or ${runtime_params:seed}"})
+
+    assert loader.names_asked_for() == set()
+
+
+def test_an_environment_that_is_not_there_is_told_with_those_that_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    loader = _loader(tmp_path / "conf", {"base/parameters.yml": "seed: 3"}, env="locla")
+
+    with pytest.raises(MissingConfigException, match="conf/locla is not there; the environments are base, local"):
+        loader["parameters"]

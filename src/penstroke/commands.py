@@ -31,6 +31,7 @@ from penstroke.guards.printing import forgiving_output, say
 from penstroke.guards.receipts import Receipt, hash_of, read_receipt, receipt_folder
 from penstroke.guards.runs import ONLY_CHANGED
 from penstroke.guards.unchanged import is_unchanged, stamp_place
+from penstroke.options import refuse_unknown_names, with_readers
 from penstroke.secrets import refuse_packing_secrets
 
 _running = list[bool]()  # as long as the command line runs pipelines; not set in a process that is only imported into
@@ -47,8 +48,9 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
             stamp = stamp_place(receipts, options | {"allow_stale": allow_stale})
             if is_unchanged(stamp):
                 return say("nothing has changed")
-        with _workers_leaving_quietly(), forgiving_output(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
+        refuse_unknown_names(options)
+        warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
+        with _workers_leaving_quietly(), forgiving_output():
             try:
                 with _holding(ONLY_CHANGED, stamp), _holding(ALLOW_STALE, allow_stale):
                     return command(**options)
@@ -192,7 +194,7 @@ run = Command(
     "run",
     help=kedro_run.help,
     params=[
-        *kedro_run.params,
+        *with_readers(kedro_run.params),
         click.Option(["--changed"], is_flag=True, help="Run what changed since its results were stored, and no more."),
         click.Option(
             ["--allow-stale"], is_flag=True, help="Build on stored results that do not agree with what is now."

@@ -1,13 +1,15 @@
 """Classes that the catalog names come from an allow-list, so that configuration stays data."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.io import DatasetError
 from omegaconf import OmegaConf
 from yaml import YAMLError
@@ -28,21 +30,55 @@ class CheckedConfigLoader(OmegaConfigLoader):
     Runs, notebooks and Kedro-Viz, which leaves out a project's hooks, all have their catalog from here.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._asked = set[str]()
+        super().__init__(*arguments, **options)
+
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return a part of the configuration.
 
         Raises:
+            MissingConfigException: the environment has no folder, or there is no file of this part.
             DatasetError: the part is the catalog, and names a class that is not allowed; it was not imported.
             ValueError: a file is not as YAML must be, with the name of that file.
         """
         try:
             found = super().__getitem__(key)
+        except MissingConfigException:
+            self._refuse_unknown_environment()
+            raise
         except (AttributeError, TypeError, ValueError, YAMLError):
             self._refuse_unreadable_files()
             raise
         if key == "catalog":
             refuse_foreign_classes(found)
         return found
+
+    def names_asked_for(self) -> set[str]:
+        """Find the names that the configuration takes from ``--params`` by itself: ``${runtime_params:NAME,…}``.
+
+        Returns:
+            The names, parted by dots where they are nested; those of every part, wherever its files lie.
+        """
+        for key in self.config_patterns:
+            with suppress(MissingConfigException):  # no credentials, say
+                self[key]
+        return self._asked
+
+    def globals_of_base(self) -> dict[str, Any]:
+        """Return what ``globals.yml`` of the base says; nothing where there is none."""
+        place = self._get_conf_env_path(self.base_env)
+        return self.load_and_merge_dir_config(place, self.config_patterns["globals"], "globals", set())
+
+    def _get_runtime_value(self, variable: str, *default: Any) -> Any:
+        self._asked.add(variable)  # the one place that Kedro's resolver passes, whatever asks
+        return super()._get_runtime_value(variable, *default)
+
+    def _refuse_unknown_environment(self) -> None:
+        folder, env = Path(self.conf_source), str(self.env or self.default_run_env)
+        if folder.is_dir() and not (folder / env).is_dir():
+            there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir()))
+            raise MissingConfigException(f"{os.path.relpath(folder / env)} is not there; the environments are {there}")
 
     def _refuse_unreadable_files(self) -> None:
         """Name the first file at fault, for what Kedro says of some faults names none."""

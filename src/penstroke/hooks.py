@@ -2,14 +2,10 @@
 
 import logging
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import yaml
-from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -20,6 +16,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from penstroke.config import CheckedConfigLoader
 from penstroke.guards.printing import say
 from penstroke.serving.parameters import Serving
 
@@ -41,17 +38,13 @@ class ParameterHooks:
         Raises:
             ParameterValidationError: no pipeline has such a group, or (by Kedro) a value in a group is wrong.
         """
-        _refuse_unknown_globals(context)
+        loader = cast("CheckedConfigLoader", context.config_loader)
+        _refuse_unknown_globals(loader)
         inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         known = {name.removeprefix(PREFIX).partition(".")[0] for name in inputs if name.startswith(PREFIX)}
         known |= set(OF_THE_SERVICE)
-        unknown = sorted(set(context.params) - known - _asked_for_by_the_catalog(context))
-        if unknown:
-            near = get_close_matches(unknown[0], known, n=1)
-            raise ParameterValidationError(
-                f"{unknown[0]} is not a known group of parameters"
-                + (f"; did you mean {near[0]}?" if near else f"; the known ones are {', '.join(sorted(known))}")
-            )
+        if unknown := set(context.params) - known:
+            _refuse_unless_asked_for({name: context.params[name] for name in sorted(unknown)}, known, loader)
         for name, group in OF_THE_SERVICE.items():
             try:
                 group.model_validate(context.params[name])
@@ -93,26 +86,39 @@ def _summary(made: set[str], catalog: DataCatalog) -> Iterator[RenderableType]:
         yield f"{', '.join(figures)}: see them by `kedro viz`"
 
 
-def _refuse_unknown_globals(context: KedroContext) -> None:
+def _refuse_unknown_globals(loader: CheckedConfigLoader) -> None:
     """Refuse a name that ``globals.yml`` of the base lacks: misspelt, it would leave the data where they were."""
-    loader = cast("OmegaConfigLoader", context.config_loader)
-    base = Path(loader.conf_source) / loader.base_env / "globals.yml"
-    if not base.is_file():  # packed configuration, which nobody edits
-        return
-    known = yaml.safe_load(base.read_text(encoding="utf-8"))
+    known = loader.globals_of_base()
     unknown = sorted(set(loader["globals"]) - set(known))
-    if unknown:
+    if known and unknown:
         raise ParameterValidationError(
             f"{unknown[0]} in globals.yml is not a known name; the known ones are {', '.join(known)}"
         )
 
 
-def _asked_for_by_the_catalog(context: KedroContext) -> set[str]:
-    """Find the names that entries take from ``--params`` by themselves: ``${runtime_params:NAME,…}``."""
-    loader = cast("OmegaConfigLoader", context.config_loader)
-    folders = [Path(loader.conf_source) / name for name in (loader.base_env, context.env or loader.default_run_env)]
-    texts = [path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.glob("**/catalog*.yml"))]
-    return {name for text in texts for name in re.findall(r"\$\{runtime_params:\s*(\w+)", text)}
+def _refuse_unless_asked_for(unknown: dict[str, Any], known: set[str], loader: CheckedConfigLoader) -> None:
+    """Refuse parameters that no pipeline knows, unless the configuration itself takes them from ``--params``."""
+    asked = loader.names_asked_for()
+    for leaf in _leaves(unknown):
+        if any(f"{leaf}.".startswith(f"{name}.") for name in asked):
+            continue
+        group, groups = leaf.partition(".")[0], {name.partition(".")[0] for name in asked}
+        if group in groups:
+            fault, name, there = f"{leaf} is nothing that the configuration asks for", leaf, asked
+        else:
+            fault, name, there = f"{group} is not a known group of parameters", group, known | groups
+        near = get_close_matches(name, there, n=1)
+        raise ParameterValidationError(
+            f"{fault}; " + (f"did you mean {near[0]}?" if near else f"the known ones are {', '.join(sorted(there))}")
+        )
+
+
+def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
 
 
 def _ranking(leaderboard: "pd.DataFrame") -> Table:
