@@ -2,8 +2,9 @@
 
 import os
 import re
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +33,8 @@ class CheckedConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._asked = set[str]()
-        super().__init__(*arguments, **options)
+        with _without_notice():
+            super().__init__(*arguments, **options)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return a part of the configuration.
@@ -43,7 +45,8 @@ class CheckedConfigLoader(OmegaConfigLoader):
             ValueError: a file is not as YAML must be, with the name of that file.
         """
         try:
-            found = super().__getitem__(key)
+            with _without_notice():
+                found = super().__getitem__(key)
         except MissingConfigException:
             self._refuse_unknown_environment()
             raise
@@ -94,6 +97,14 @@ class CheckedConfigLoader(OmegaConfigLoader):
                 for name, value in found.items():
                     if isinstance(groups.setdefault(name, value), dict) and not isinstance(value, dict | None):
                         raise ValueError(f"{path}: {name!s} must hold names with their values, found {value!r}")
+
+
+@contextmanager
+def _without_notice() -> Iterator[None]:
+    """Ignore that OmegaConf deprecates the function by which Kedro 1.7 registers its resolvers."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "register_new_resolver", UserWarning)
+        yield
 
 
 def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:
