@@ -5,7 +5,7 @@ from penstroke.contracts import LABELLED_DRAWINGS, REJECTED_DRAWINGS
 from penstroke.pipelines.feedback.nodes import label_of, take_in_feedback
 from penstroke.pipelines.inference.nodes import frame_drawing
 from penstroke.pipelines.inference.parameters import Drawings
-from penstroke.pixels import to_images
+from penstroke.pixels import pixel_names, to_images
 
 from ...conftest import FORM, base_parameters, frame_of_base
 from ..inference.hostile import PNG, READ
@@ -58,3 +58,22 @@ def test_an_empty_inbox_makes_tables_without_rows():
 )
 def test_a_name_begins_with_its_label(name, label):
     assert label_of(name, range(10)) == label
+
+
+def test_a_label_that_the_raw_digits_do_not_have_is_rejected():
+    """One row of a class of its own would end the next main job."""
+    few = AS_STORED | {"classes": [0, 3, 7]}
+
+    digits, rejected = take_in_feedback({"7_a.png": lambda: PNG, "9_a.png": lambda: PNG}, few, DRAWINGS)
+
+    assert digits["label"].to_dict() == {"7_a.png": 7}
+    assert rejected["reason"].loc["9_a.png"].startswith("its name begins with no label of the raw digits (0, 3, 7); ")
+
+
+def test_a_labelled_drawing_has_the_size_and_scale_of_the_raw_digits():
+    larger = AS_STORED | {"columns": pixel_names(28, 28), "tall": 20, "wide": 20, "full_ink": 255}
+
+    digits, _ = take_in_feedback({"7_a.png": lambda: PNG}, larger, DRAWINGS)
+
+    assert to_images(digits).shape == (1, 28, 28)
+    assert 200 < to_images(digits).max() <= 255
