@@ -26,7 +26,7 @@ class Caller:
         self, *, scope_root: str = "", token: str | None = None, listening: str = "127.0.0.1", **choices: object
     ) -> None:
         own = Serving.model_validate(base_parameters("serving")["serving"] | choices).at(listening)
-        model = SimpleNamespace(version="of the test")
+        model = SimpleNamespace(version="of the test", classes=[0, 1])
         app = build_app(SimpleNamespace(choices=own, figures=Figures(), model=model, refused=None))
         routes = {route.path for route in app.routes if isinstance(route, Route)}
         self._transport = httpx.ASGITransport(Gate(app, own, token, Figures(), routes), root_path=scope_root)
