@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, cast
 
 import click
-import fsspec
 from kedro.framework.cli.project import CONF_SOURCE_HELP
 from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
@@ -26,6 +25,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from penstroke.errors import Command, as_called
+from penstroke.guards.files import names_in
 from penstroke.guards.ledger import ALLOW_STALE, go_on
 from penstroke.guards.printing import forgiving_output, say
 from penstroke.guards.receipts import Receipt, hash_of, read_receipt, receipt_folder
@@ -132,16 +132,14 @@ def serve(env: str | None, conf_source: str | None, host: str, port: int, verbos
 
 def having_receipts(folder: str) -> list[str]:
     """Name the datasets that have a receipt in a folder."""
-    files, path = fsspec.url_to_fs(folder)
-    names = {PurePath(place).name.removesuffix(".json") for place in files.glob(f"{path}/*")}
+    names = {name.removesuffix(".json") for name in names_in(folder)}
     return sorted(name for name in names if not name.startswith(".") and not name.endswith(".pending"))
 
 
 def newest(name: str, folder: str) -> Receipt | None:
     """Read the receipt of a dataset, that of its newest version where it keeps versions; or nothing."""
-    files, path = fsspec.url_to_fs(f"{folder}/{name}")
-    versions = sorted(PurePath(place).stem for place in files.glob(f"{path}/*.json") if ".pending." not in place)
-    return read_receipt(f"{folder}/{name}/{versions[-1]}.json" if versions else f"{folder}/{name}.json")
+    versions = [each for each in names_in(f"{folder}/{name}") if each.endswith(".json") and ".pending." not in each]
+    return read_receipt(f"{folder}/{name}/{versions[-1]}" if versions else f"{folder}/{name}.json")
 
 
 def ancestry(name: str, folder: str) -> Tree:

@@ -19,7 +19,7 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.partitions import PartitionedDataset
 
 import penstroke.settings  # noqa: F401 - it registers the file system
-from penstroke.guards.files import PARTIAL, AtomicLocalFileSystem, sweep
+from penstroke.guards.files import PARTIAL, AtomicLocalFileSystem, located, names_in, sweep
 
 FILES = AtomicLocalFileSystem(auto_mkdir=True)
 
@@ -237,6 +237,38 @@ def test_what_is_being_written_is_no_part_of_its_folder(tmp_path):
     with FILES.open(str(tmp_path / "b"), "w"):
         assert set(folder.load()) == {"a"}
         assert FILES.ls(str(tmp_path)) == FILES.find(str(tmp_path)) == [str(tmp_path / "a")]
+
+
+@pytest.mark.parametrize("name", ["v[2]", "e[!a]", "st*r", "q?x", "plain"])
+def test_a_folder_whose_name_reads_like_a_pattern_is_taken_by_its_name(tmp_path, name):
+    for path in ("base/catalog.yml", "base/catalog_more/one.yml", "base/deep/catalog.yml", "base/other.yml"):
+        FILES.pipe_file(str(tmp_path / name / path), b"")
+    FILES.pipe_file(str(tmp_path / "v2/base/catalog.yml"), b"")
+
+    def found(pattern, **options):
+        names = FILES.glob(f"{tmp_path}/{name}/{pattern}", **options)
+        return {each.removeprefix(f"{tmp_path}/{name}/") for each in names}
+
+    assert found("base/catalog.yml") == {"base/catalog.yml"}
+    assert found("base/catalog*") == {"base/catalog.yml", "base/catalog_more"}
+    assert found("base/*/") == {"base/catalog_more", "base/deep"}
+    assert found("base/catalog*/**") == {"base/catalog_more", "base/catalog_more/one.yml"}
+    assert found("**/catalog.yml") == {"base/catalog.yml", "base/deep/catalog.yml"}
+    assert found("**/*.yml", maxdepth=2) == {"base/catalog.yml", "base/other.yml"}
+    assert found("base/[co]t*.yml") == {"base/other.yml"}
+    assert found("absent/*") == set()
+    assert FILES.glob(f"{tmp_path}/{name}") == [f"{tmp_path}/{name}"]
+    assert FILES.glob(f"{tmp_path}/{name}/base/o*", detail=True).keys() == {f"{tmp_path}/{name}/base/other.yml"}
+
+
+def test_a_local_path_is_no_chain_of_addresses(tmp_path):
+    files, path = located(str(tmp_path / "a::b/file"), auto_mkdir=True)
+    files.pipe_file(path, b"here")
+
+    assert (tmp_path / "a::b/file").read_bytes() == b"here"
+    assert names_in(str(tmp_path / "a::b")) == ["file"]
+    assert names_in(str(tmp_path / "absent")) == []
+    assert located("memory://a")[1] == "/a"
 
 
 def test_what_a_killed_process_left_of_a_file_and_its_versions_is_swept_and_nothing_else(tmp_path):

@@ -435,5 +435,19 @@ def test_a_run_of_what_changed_withdraws_the_word_of_a_save_that_was_killed_at_i
     assert not announced.exists()
 
 
+def test_a_project_runs_wherever_it_lies(tmp_path):
+    tiny = Tiny(tmp_path / "v[2] c{word} a::b %41#?*~ ü")
+    tiny.edit("conf/base/catalog.yml", "report: {", '"{word}ort": {')
+    tiny.edit("conf/base/catalog.yml", "/report.txt", "/{word}ort.txt")
+
+    assert tiny.ran("--env=versioned") == set(NODES)
+    assert tiny.ran("--env=versioned") == set()
+    assert tiny.kedro("receipt", "report", "--env=versioned").stdout.startswith("report ")
+    assert (tiny / "data/versioned/report.txt").read_text().startswith("SUMS")
+    tiny.edit("conf/base/parameters.yml", "title: sums", "title: totals")
+    assert tiny.ran("--env=versioned") == {"write"}
+    assert [path.name for path in tmp_path.iterdir()] == [tiny.folder.name]
+
+
 def test_a_version_of_what_keeps_none_cannot_be_asked_for(done):
     assert "sums keeps no versions" in done.refused("--load-versions=sums:2020-01-01T00.00.00.000Z")

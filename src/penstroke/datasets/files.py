@@ -8,6 +8,7 @@ from typing import Any
 import fsspec
 from kedro.io import AbstractDataset, DatasetError
 
+from penstroke.guards.files import located
 from penstroke.guards.receipts import hash_of
 
 
@@ -49,7 +50,7 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         Raises:
             DatasetError: there is no such folder, or nothing in it, and it may not be absent.
         """
-        file_system, folder = fsspec.url_to_fs(self._filepath, **self._credentials)
+        file_system, folder = located(self._filepath, **self._credentials)
         if self._may_be_absent and not file_system.exists(folder):
             return {}
         if not file_system.isdir(folder):
@@ -87,7 +88,7 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         return content
 
     def _exists(self) -> bool:
-        file_system, folder = fsspec.url_to_fs(self._filepath, **self._credentials)
+        file_system, folder = located(self._filepath, **self._credentials)
         if not file_system.isdir(folder):
             return False
         return any(_is_shown(_name(place)) for place in file_system.ls(folder, detail=False))

@@ -16,6 +16,7 @@ from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
 from penstroke.contracts import CLASSES, SPLITS
+from penstroke.guards.files import located
 from penstroke.guards.receipts import hash_of, sha256_of
 from penstroke.pixels import to_table
 from penstroke.secrets import without_user
@@ -119,7 +120,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
 
     def _fetch(self, address: str, shown: str) -> IO[bytes]:
         local = self._local(shown)
-        file_system, remote = fsspec.url_to_fs(address, **self._credentials)
+        file_system, remote = located(address, **self._credentials)
         if "file" not in file_system.protocol and not local.exists():
             self._download(file_system, remote, shown, local)
         with local.open("rb") as file:

@@ -8,15 +8,19 @@ Whatever writes through fsspec, as Kedro's datasets do, is made safe by one line
 import errno
 import io
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from glob import escape
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from glob import escape, has_magic
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from uuid import uuid4
 
+import fsspec
+from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.utils import glob_translate
 
 PARTIAL = ".partial"  # the ending of what is being written, and of what a killed process left
 
@@ -181,6 +185,29 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
         found = super().ls(path, detail=detail, **options)
         return [entry for entry in found if not (entry["name"] if detail else entry).endswith(PARTIAL)]
 
+    def glob(self, path: str, maxdepth: int | None = None, **options: Any) -> Any:
+        """Match as fsspec does, but take what is there by its very name, such as a folder ``v[2]``, for no pattern."""
+        whole = self._strip_protocol(path)
+        ways = (whole, *map(str, PurePosixPath(whole).parents))
+        there = next(way for way in ways if os.path.lexists(way))
+        if not has_magic(there):
+            return super().glob(path, maxdepth=maxdepth, **options)
+        detail, end = options.pop("detail", False), "/" if os.fspath(path).endswith("/") else ""
+        pattern = whole.removeprefix(there).lstrip("/")
+        if not pattern:
+            return {there: self.info(there)} if detail else [there]
+        before, any_depth, _ = pattern.partition("**")
+        depth = maxdepth and maxdepth + before.count("/") if any_depth else pattern.count("/") + 1
+        found = self.find(there, maxdepth=depth, withdirs=True, detail=True, **options)
+        slash = "/" if end or pattern.endswith("/**") else ""
+        matches = re.compile(glob_translate(pattern + end)).match
+        out = {
+            name: info
+            for name, info in sorted(found.items())
+            if matches(name.removeprefix(f"{there}/") + (slash if info["type"] == "directory" else ""))
+        }
+        return out if detail else list(out)
+
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
         """Copy a file, as ``put`` does for datasets that write by path; the copy is whole or not there."""
         if self.isdir(path1):
@@ -211,6 +238,25 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def located(place: str, **options: Any) -> tuple[AbstractFileSystem, str]:
+    """Find the file system and the path of a local file, whose name may hold what fsspec takes for more, or an address.
+
+    Args:
+        place: path or address.
+        options: of the file system.
+    """
+    return fsspec.url_to_fs(place, **options) if "://" in place else (fsspec.filesystem("file", **options), place)
+
+
+def names_in(place: str) -> list[str]:
+    """List the names in a folder; nothing where there is no such folder."""
+    files, path = located(place)
+    files.invalidate_cache()
+    with suppress(FileNotFoundError):
+        return sorted(entry.rpartition("/")[2] for entry in files.ls(path, detail=False))
+    return []
 
 
 def files_below(folder: Path) -> Iterator[Path]:

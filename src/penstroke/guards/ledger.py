@@ -12,11 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+from kedro.config import AbstractConfigLoader
 from kedro.framework import project as framework
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog
+from kedro.io import CatalogConfigResolver, DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic_core import to_jsonable_python
@@ -365,8 +366,10 @@ class ReceiptHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Note where the receipts lie."""
+        """Note where the receipts lie, and spell out patterns of the catalog where the project's path has braces."""
         self._context = context
+        if {"{", "}"} & set(str(context.project_path)):
+            _spell_out(context.config_loader)
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
@@ -428,6 +431,16 @@ def go_on(options: str, env: str | None, overridden: bool) -> str:
     """Say how to go on; what was given by ``--params`` may be a secret, and is not repeated."""
     place = f" --env={env}" if env else ""
     return f"`kedro run --changed{options}{place}`" + (" and the same --params" if overridden else "")
+
+
+def _spell_out(configured: AbstractConfigLoader) -> None:
+    """Replace the catalog's patterns by entries, for Kedro takes braces in a project's path for placeholders."""
+    resolver = CatalogConfigResolver(configured["catalog"])
+    names = [name for name in sum(pipelines.values(), start=Pipeline([])).datasets() if not _is_parameter(name)]
+    ways = (resolver.match_dataset_pattern, resolver.match_user_catch_all_pattern)
+    spelt_out = {name: resolver.resolve_pattern(name) for name in names if any(way(name) for way in ways)}
+    kept = {name: entry for name, entry in configured["catalog"].items() if not resolver.is_pattern(name)}
+    configured["catalog"] = spelt_out | kept
 
 
 @cache

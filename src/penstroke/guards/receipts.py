@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset
 from pydantic import BaseModel, ConfigDict
 
-from .files import PARTIAL
+from .files import PARTIAL, located
 
 FOLDER = ".receipts"
 PATIENCE_S = 2.0  # between the rename of a file and that of its receipt lie milliseconds
@@ -47,7 +47,8 @@ class Receipt(BaseModel):
 def read_receipt(place: str | PurePath) -> Receipt | None:
     """Read a receipt, or nothing where there is none that this version can read."""
     try:
-        with fsspec.open(str(place), "rb") as file:
+        files, path = located(str(place))
+        with files.open(path, "rb") as file:
             return Receipt.model_validate_json(file.read())
     except (FileNotFoundError, ValueError):
         return None
@@ -55,13 +56,14 @@ def read_receipt(place: str | PurePath) -> Receipt | None:
 
 def write_receipt(receipt: Receipt, place: str) -> None:
     """Store a receipt."""
-    with fsspec.open(place, "wb", auto_mkdir=True) as file:
+    files, path = located(place, auto_mkdir=True)
+    with files.open(path, "wb") as file:
         file.write((json.dumps(receipt.model_dump(), indent=2, sort_keys=True) + "\n").encode())
 
 
 def withdraw(place: str) -> None:
     """Remove a receipt."""
-    files, path = fsspec.url_to_fs(place)
+    files, path = located(place)
     files.rm_file(path)
 
 

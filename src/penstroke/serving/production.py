@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import numpy as np
 import sklearn
 from kedro.framework.context import KedroContext
@@ -13,6 +12,7 @@ from sklearn.base import ClassifierMixin
 
 from penstroke.answers import features_of, form_of, look_at, version_of
 from penstroke.form import Form
+from penstroke.guards.files import located
 from penstroke.guards.receipts import Receipt, content_of, read_receipt, receipt_folder
 from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pipelines.inference.nodes import answer_digits, answer_images
@@ -148,7 +148,8 @@ def read_card(place: str, sha256: str) -> str | None:
     A card that cannot be read counts as none, with a warning: the model answers without it.
     """
     try:
-        with fsspec.open(place, "r", encoding="utf-8") as file:
+        files, path = located(place)
+        with files.open(path, "r", encoding="utf-8") as file:
             text = str(file.read())
     except FileNotFoundError:
         return None
@@ -159,7 +160,7 @@ def read_card(place: str, sha256: str) -> str | None:
 
 
 def _ukey(place: str) -> str | None:
-    files, path = fsspec.url_to_fs(place)
+    files, path = located(place)
     files.invalidate_cache()
     try:
         return files.ukey(path)

@@ -2,18 +2,18 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 
-import fsspec
 import numpy as np
 import pandas as pd
 
 from penstroke.answers import table_of
+from penstroke.guards.files import located, names_in
 from penstroke.pixels import to_table
 
 from .production import Production
@@ -94,7 +94,8 @@ class Keeper:
             raise
 
     def _write(self, table: pd.DataFrame, place: str) -> None:
-        with fsspec.open(place, "wb", auto_mkdir=True) as file:
+        files, path = located(place, auto_mkdir=True)
+        with files.open(path, "wb") as file:
             table.to_parquet(file)
 
     def _drop(self, served: Served) -> None:
@@ -114,10 +115,10 @@ def _joined(parts: list[Served]) -> Served:
 
 def remove_oldest(folder: str, most: int) -> None:
     """Remove the files of a folder whose names sort first, until there are no more than ``most``."""
-    files, path = fsspec.url_to_fs(folder)
-    for place in sorted(_listed(files, path))[:-most]:
+    files, path = located(folder)
+    for name in names_in(folder)[:-most]:
         with suppress(FileNotFoundError):  # another service keeps the same folder
-            files.rm_file(place)
+            files.rm_file(f"{path}/{name}")
 
 
 def put_into_inbox(inbox: str, most_files: int, label: int, digit_id: str, content: bytes) -> str:
@@ -137,23 +138,15 @@ def put_into_inbox(inbox: str, most_files: int, label: int, digit_id: str, conte
         InboxFullError: there is no room for a further one.
         OSError: it cannot be written.
     """
-    files, folder = fsspec.url_to_fs(inbox)
-    there = [place.rpartition("/")[2] for place in _listed(files, folder)]
+    files, folder = located(inbox, auto_mkdir=True)
+    there = names_in(inbox)
     said_before = [name for name in there if name.partition("_")[2] == digit_id]
     if not said_before and len(there) >= most_files:
         raise InboxFullError(f"the inbox holds {len(there)} drawings; have them learned, or remove some")
     name = f"{label}_{digit_id}"
-    with fsspec.open(f"{inbox}/{name}", "wb", auto_mkdir=True) as file:
+    with files.open(f"{folder}/{name}", "wb") as file:
         file.write(content)
     for other in set(said_before) - {name}:
         with suppress(FileNotFoundError):
             files.rm_file(f"{folder}/{other}")
     return name
-
-
-def _listed(files: fsspec.AbstractFileSystem, folder: str) -> Iterable[str]:
-    files.invalidate_cache()
-    try:
-        return files.ls(folder, detail=False)
-    except FileNotFoundError:
-        return []
