@@ -435,7 +435,8 @@ def go_on(options: str, env: str | None, overridden: bool) -> str:
 
 def _spell_out(configured: AbstractConfigLoader) -> None:
     """Replace the catalog's patterns by entries, for Kedro takes braces in a project's path for placeholders."""
-    resolver = CatalogConfigResolver(configured["catalog"])
+    patterns = DataCatalog.default_runtime_patterns  # those of what no entry names
+    resolver = CatalogConfigResolver(configured["catalog"], default_runtime_patterns=patterns)
     names = [name for name in sum(pipelines.values(), start=Pipeline([])).datasets() if not _is_parameter(name)]
     ways = (resolver.match_dataset_pattern, resolver.match_user_catch_all_pattern)
     spelt_out = {name: resolver.resolve_pattern(name) for name in names if any(way(name) for way in ways)}
