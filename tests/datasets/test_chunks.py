@@ -131,7 +131,7 @@ def test_what_is_hidden_is_passed_over_and_is_no_part_of_the_content(dataset, fo
         (lambda place: place.with_name("b").touch(), "b is no whole Parquet file"),
         (lambda place: _table(5).assign(split="test").to_parquet(place), "b.parquet has the column split, unlike"),
         (_table(5)[["share"]].to_parquet, "b.parquet lacks the column pixel_0_0, unlike"),
-        (lambda place: _table(5).reset_index(drop=True).to_parquet(place), "has the index"),
+        (lambda place: _table(5).reset_index(drop=True).to_parquet(place), "lacks the column digit_id"),
         (lambda place: place.symlink_to(place.parent), "b.parquet is neither a file nor a folder"),
         (lambda place: place.symlink_to("nowhere"), "b.parquet cannot be read: No such file"),
         (os.mkfifo, "b.parquet is neither a file nor a folder"),
@@ -145,6 +145,13 @@ def test_a_folder_that_cannot_be_read_whole_is_refused_with_the_name_of_the_file
 
     with pytest.raises(DatasetError, match=message):
         list(dataset(chunk_rows).load())
+
+
+def test_the_identifier_may_be_the_index_of_one_file_and_a_column_of_another(dataset, folder):
+    _table(5, 5).reset_index().to_parquet(folder("a.parquet") / "b.parquet")
+
+    pd.testing.assert_frame_equal(dataset().load().set_index("digit_id"), _table(10))
+    assert [len(chunk) for chunk in dataset(5).load()] == [5, 5]
 
 
 def test_a_file_that_goes_away_says_so(dataset, folder):
@@ -214,7 +221,7 @@ def test_what_is_not_there_is_said_when_it_is_loaded(dataset, tmp_path):
     with pytest.raises(DatasetError, match=r"table.parquet does not exist; put a Parquet file"):
         dataset(3).load()
     (tmp_path / "table.parquet").mkdir()
-    with pytest.raises(DatasetError, match=r"a folder without a Parquet file"):
+    with pytest.raises(DatasetError, match=r"a folder without a file"):
         dataset(3).load()
 
 

@@ -24,7 +24,8 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
     Every file of a folder is read, those of its sub-folders too, in the order of their paths, where numbers count by
     their value: ``part.2`` comes before ``part.10``. The rows of a sub-folder ``key=value`` have a column ``key`` of
     text, as Hive and Spark store partitions. Files and folders whose names begin with a dot or an underscore are
-    passed over. The files must have the same columns; their types may differ.
+    passed over. The files must have the same columns; their types may differ, and the identifier may be a
+    column or the index.
 
     Args:
         chunk_rows: rows that are loaded at once; None loads the whole table.
@@ -54,12 +55,14 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
             raise DatasetError(f"{path} does not exist; put a Parquet file, or a folder of them, there")
         files = self.members(path) if is_folder else [path]
         if not files:
-            raise DatasetError(f"{path} is a folder without a Parquet file; put some there")
+            raise DatasetError(f"{path} is a folder without a file that could be Parquet; put some there")
         tables = self._tables(files, self._fs._strip_protocol(path))
         if self._chunk_rows is not None:
             return tables
         found = list(tables)
-        return pd.concat(found, ignore_index=found[0].index.names == [None]) if is_folder else found[0]
+        if len({tuple(table.index.names) for table in found}) > 1:
+            found = [table if table.index.name is None else table.reset_index() for table in found]
+        return pd.concat(found, ignore_index=found[0].index.name is None) if is_folder else found[0]
 
     def members(self, folder: str) -> list[str]:
         """Return the files of a folder that belong to the table, in the order in which they are read.
@@ -98,7 +101,7 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
         form = None
         for path in files:
             for table in self._read(path):
-                form = form or (path, table.columns, list(table.index.names))
+                form = form or (path, _names(table))
                 _refuse_another_form(path, table, *form)
                 twice = [name for name in names if name in table.columns]
                 if twice:
@@ -152,11 +155,14 @@ def _keys(path: str) -> dict[str, str | None]:
     return {unquote(key): None if value == NO_VALUE else unquote(value) for key, value in found.items()}
 
 
-def _refuse_another_form(path: str, table: pd.DataFrame, first: str, columns: pd.Index, index: list[Any]) -> None:
-    more, less = table.columns.difference(columns), columns.difference(table.columns)
+def _names(table: pd.DataFrame) -> pd.Index:
+    """Return the columns of a table, and of its index: the identifier may be either."""
+    return table.columns.append(pd.Index([name for name in table.index.names if name is not None]))
+
+
+def _refuse_another_form(path: str, table: pd.DataFrame, first: str, columns: pd.Index) -> None:
+    found = _names(table)
+    more, less = found.difference(columns), columns.difference(found)
     if len(more) or len(less):
         difference = f"has the column {more[0]}" if len(more) else f"lacks the column {less[0]}"
         raise DatasetError(f"{path} {difference}, unlike {first}; give all files of the folder the same columns")
-    if list(table.index.names) != index:
-        found = list(table.index.names)
-        raise DatasetError(f"{path} has the index {found}, but {first} has {index}; write all files alike")

@@ -70,7 +70,10 @@ def answered(test_run, tmp_path_factory):
     ("spoil", "message"),
     [
         (lambda table: table.drop(columns="pixel_3_3"), "dataset incoming_digits: 1 of 64 pixels"),
-        (lambda table: table.astype(float), "dataset incoming_digits: pixels must be whole numbers"),
+        (
+            lambda table: table + 0.5,
+            "dataset incoming_digits: pixel_0_0 must be whole numbers, found float64 0.5 in row row-0",
+        ),
         (lambda table: table.set_axis(["a"] * len(table)), "dataset incoming_digits"),
         (lambda table: table * 2, "the model takes pixels from 0 (paper) to 16 (ink), but the darkest found is 32"),
     ],
