@@ -1,3 +1,5 @@
+import logging
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -5,7 +7,9 @@ import textwrap
 import pytest
 import yaml
 from kedro.config import MissingConfigException
+from kedro.framework.project import LOGGING
 from kedro.io import DatasetError
+from kedro.logging import RichHandler
 
 from penstroke.config import CheckedConfigLoader, refuse_foreign_classes
 
@@ -201,3 +205,51 @@ def test_an_environment_that_is_not_there_is_told_with_those_that_are(tmp_path, 
 
     with pytest.raises(MissingConfigException, match="conf/locla is not there; the environments are base, local"):
         loader["parameters"]
+
+
+LOGGING_YML = """
+version: 1
+disable_existing_loggers: false
+handlers: {console: {class: logging.StreamHandler}}
+root: {level: ERROR, handlers: [console]}
+"""
+
+
+@pytest.fixture
+def fallen_back(monkeypatch):
+    """Set logging up as Kedro does where it finds no configuration, and return how much of Kedro is logged."""
+    former = LOGGING.data, logging.getLogger("kedro").level, logging.root.level
+
+    def fallen_back():  # pytest adds handlers of its own before each test
+        monkeypatch.setattr(logging.root, "handlers", [RichHandler()])
+        logging.getLogger("kedro").setLevel(logging.INFO)
+
+    yield fallen_back
+    LOGGING.data = former[0]
+    logging.getLogger("kedro").setLevel(former[1])
+    logging.root.setLevel(former[2])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_logging_is_as_the_configuration_says_wherever_kedro_was_started(tmp_path, fallen_back, packed):
+    _loader(tmp_path / "conf", {"base/parameters.yml": "a: 1", "logging.yml": LOGGING_YML})
+    conf = shutil.make_archive(str(tmp_path / "packed"), "gztar", tmp_path, "conf") if packed else tmp_path / "conf"
+    fallen_back()
+
+    CheckedConfigLoader(str(conf), base_env="base", default_run_env="local")
+
+    assert logging.getLogger("kedro").getEffectiveLevel() == logging.ERROR
+    assert [type(handler) for handler in logging.root.handlers] == [logging.StreamHandler]
+
+
+def test_logging_that_a_person_or_an_application_has_set_up_stays(tmp_path, fallen_back, monkeypatch):
+    files = {"base/parameters.yml": "a: 1", "logging.yml": LOGGING_YML}
+    fallen_back()
+
+    monkeypatch.setenv("KEDRO_LOGGING_CONFIG", "theirs.yml")
+    _loader(tmp_path, files)
+    monkeypatch.delenv("KEDRO_LOGGING_CONFIG")
+    logging.root.handlers.append(logging.NullHandler())
+    _loader(tmp_path, files)
+
+    assert logging.getLogger("kedro").getEffectiveLevel() == logging.INFO

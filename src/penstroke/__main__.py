@@ -1,13 +1,16 @@
 """``python -m penstroke``: the project's commands where only its package is installed; ``run`` if none is named."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.project import configure_project
+logging.disable(logging.INFO)  # Kedro says which logging configuration it takes, before it knows the project's
+from kedro.framework.project import configure_project  # noqa: E402
 
+logging.disable(logging.NOTSET)
 COMMANDS = ("run", "receipt", "rollback", "serve")
 
 

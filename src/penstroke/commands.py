@@ -6,7 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import cache
@@ -208,4 +208,5 @@ run = Command(
 def package(metadata: ProjectMetadata) -> None:
     """Package the project as Kedro does, unless its configuration holds secrets."""
     refuse_packing_secrets(metadata.project_path / settings.CONF_SOURCE)
-    cast("Callable[..., Any]", kedro_package.callback)()
+    with chdir(metadata.project_path):  # Kedro writes into dist of the present folder
+        cast("Callable[..., Any]", kedro_package.callback)()

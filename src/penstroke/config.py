@@ -1,5 +1,6 @@
 """Classes that the catalog names come from an allow-list, so that configuration stays data."""
 
+import logging
 import os
 import re
 import warnings
@@ -10,8 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.project import configure_logging
 from kedro.io import DatasetError
+from kedro.logging import RichHandler
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
@@ -28,13 +32,15 @@ NESTED = ("dataset", "response_dataset", "checkpoint")  # the keys by which a da
 class CheckedConfigLoader(OmegaConfigLoader):
     """Kedro's loader, whose catalog is refused where it names a class that is not allowed.
 
-    Runs, notebooks and Kedro-Viz, which leaves out a project's hooks, all have their catalog from here.
+    Runs, notebooks and Kedro-Viz, which leaves out a project's hooks, all have their catalog from here. So does logging
+    its configuration, unless an application has set up its own.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._asked = set[str]()
         with _without_notice():
             super().__init__(*arguments, **options)
+        self._configure_logging()
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return a part of the configuration.
@@ -72,6 +78,15 @@ class CheckedConfigLoader(OmegaConfigLoader):
         """Return what ``globals.yml`` of the base says; nothing where there is none."""
         place = self._get_conf_env_path(self.base_env)
         return self.load_and_merge_dir_config(place, self.config_patterns["globals"], "globals", set())
+
+    def _configure_logging(self) -> None:
+        """Log as ``logging.yml`` says where Kedro found none: it looks below the present folder alone."""
+        if os.environ.get("KEDRO_LOGGING_CONFIG") or [type(one) for one in logging.root.handlers] != [RichHandler]:
+            return
+        place = (Path(self._get_conf_env_path(self.base_env)).parent / "logging.yml").as_posix()
+        if self._fs.isfile(place):
+            logging.getLogger("kedro").setLevel(logging.NOTSET)  # Kedro has set INFO, which would stay
+            configure_logging(yaml.safe_load(self._fs.cat_file(place)))
 
     def _get_runtime_value(self, variable: str, *default: Any) -> Any:
         self._asked.add(variable)  # the one place that Kedro's resolver passes, whatever asks

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from kedro.framework.context import KedroContext
@@ -11,6 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
+from kedro.utils import find_kedro_project
 from kedro.validation.exceptions import ParameterValidationError
 from rich.console import RenderableType
 from rich.table import Table
@@ -82,7 +84,7 @@ def _summary(made: set[str], catalog: DataCatalog) -> Iterator[RenderableType]:
         if place := _shown_place(catalog, name):
             yield f"{name}: {place}"
     figures = sorted(name for name in made if name.endswith("_plot"))
-    if figures:
+    if figures and find_kedro_project(Path.cwd()):  # a package has no Kedro-Viz
         yield f"{', '.join(figures)}: see them by `kedro viz`"
 
 

@@ -14,6 +14,8 @@ fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)  # a
 SESSION_CLASS = GuardedSession
 HOOKS = (ParameterHooks(), ReceiptHooks(), SweepHooks(), FailureHooks(), SummaryHooks())
 
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # as .telemetry says, which a package leaves behind
+
 CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
