@@ -28,6 +28,7 @@ from .fork_server import server
 
 ROOT = Path(__file__).parents[1]
 DATA = "build/test/data"  # of the environment test
+PRINTED = ("stdout", "stderr")  # files beside a run's data with what it printed
 FORM = Form(  # of the shipped digits
     columns=pixel_names(8, 8), full_ink=16, classes=list(range(10)), tall=8, wide=6, centre_of_mass=False
 )
@@ -76,6 +77,13 @@ def run_kedro(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comp
     if any(name.startswith(READ_BY_PYTHON) for name in environment):
         return run_new_python("-m", "kedro", *arguments, cwd=cwd, **environment)
     return server().run(arguments, cwd, os.environ | environment, timeout_s=300)
+
+
+def run_well(project: Path, *arguments: str, **environment: str) -> str:
+    """Run ``kedro run --env=test …`` to its good end, and return what it printed."""
+    result = run_kedro("run", "--env=test", *arguments, cwd=project, **environment)
+    assert result.returncode == 0, result.stderr
+    return result.stdout + result.stderr
 
 
 def run_new_python(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -143,7 +151,7 @@ def _train(project: Path) -> None:
     """Run the main job of the environment ``test``, and keep what it said beside its data."""
     result = run_kedro("run", "--env=test", cwd=copy_project(project), COLUMNS="100")
     assert result.returncode == 0, result.stderr
-    for name in ("stdout", "stderr"):
+    for name in PRINTED:
         (project / name).write_text(getattr(result, name))
 
 

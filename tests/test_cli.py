@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from penstroke import cli
 
-from .conftest import Kedro, known_to_kedro
+from .conftest import Kedro, copy_tree, known_to_kedro
 
 
 @pytest.fixture
@@ -169,12 +169,13 @@ def test_a_process_that_fails_says_why_in_three_lines_with_all_its_warnings(
     assert not (project / "data/02_intermediate").exists()
 
 
-def test_a_champion_that_cannot_be_kept_costs_the_former_one_nothing(run, project, monkeypatch):
-    assert run().exit_code == 0
+def test_a_champion_that_cannot_be_kept_costs_the_former_one_nothing(trained, tmp_path, monkeypatch):
+    project = copy_tree(trained, tmp_path / "project")
     before = _stored(project)
     monkeypatch.setattr("penstroke.model_files.TRUSTED_TYPES", ())
 
-    result = run("--nodes=fit_champion")
+    with known_to_kedro(project) as metadata:
+        result = CliRunner().invoke(cli.run, ["--env=test", "--nodes=fit_champion"], obj=metadata)
 
     assert result.exit_code == 1
     assert "the model holds" in result.stderr

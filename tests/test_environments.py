@@ -31,6 +31,7 @@ def sixteens(tmp_path):
     return tmp_path / "sixteens"
 
 
+@pytest.mark.slow
 def test_the_mnist_environment_runs_an_idx_set_of_another_size_from_another_folder(kedro: Kedro, project, sixteens):
     result = kedro("run", "--env=mnist", f"--params=source={sixteens}")
 

@@ -6,6 +6,7 @@ from time import monotonic, sleep
 
 import numpy as np
 import pandas as pd
+import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 
@@ -13,18 +14,16 @@ from penstroke import model_files
 from penstroke.pixels import INK, scale_ink, to_images
 
 from .browser import chromium
-from .conftest import DATA, copy_project, run_kedro
+from .conftest import DATA, copy_tree, run_kedro
 from .serving.conftest import running
 
 FULL_INK = 16
 PATIENCE_S = 20
 
 
-def test_the_loop_closes(tmp_path):
-    project = copy_project(tmp_path / "project")
-
-    kedro(project, "run")
-    kedro(project, "run", "--pipelines=promotion")
+@pytest.mark.slow
+def test_the_loop_closes(promoted, tmp_path):
+    project = copy_tree(promoted, tmp_path / "project")
     first = version_in_production(project)
     tested = rows_of_test(project)
 

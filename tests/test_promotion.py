@@ -103,10 +103,10 @@ def test_the_champion_goes_into_production_as_it_is(promoted):
 @pytest.mark.parametrize(
     ("make", "check"),
     [
-        (_worse, "loss_against_production"),
+        pytest.param(_worse, "loss_against_production", marks=pytest.mark.slow),
         (_unsure, "calibration_error"),
-        (_without_threes, "recall_3"),
-        (_taught_the_test_rows, "test_rows_learned"),
+        pytest.param(_without_threes, "recall_3", marks=pytest.mark.slow),
+        pytest.param(_taught_the_test_rows, "test_rows_learned", marks=pytest.mark.slow),
     ],
 )
 def test_a_bad_model_is_refused_by_name_and_production_stays_as_it_was(project, kedro_here, make, check):
@@ -141,6 +141,7 @@ def test_a_refusal_ends_the_process_with_1_and_three_lines(project):
     assert (project / PRODUCTION).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_another_champion_is_promoted_and_the_former_one_can_be_brought_back_once(project, kedro_here):
     first = (project / PRODUCTION).read_bytes()
     other = "--params=final_fit.folds=4"
@@ -164,6 +165,7 @@ def test_another_champion_is_promoted_and_the_former_one_can_be_brought_back_onc
     assert (project / PRODUCTION).read_bytes() == first
 
 
+@pytest.mark.slow
 def test_another_split_leaves_too_few_rows_to_compare_and_the_verdict_says_what_decides(project, kedro_here):
     assert kedro_here(cli.run, "--params=split.seed=3").exit_code == 0
 
@@ -202,6 +204,7 @@ def test_a_verdict_of_before_promotes_no_champion_of_after(project, kedro_here):
     assert "verdict is about another model than champion_model" in result.stderr
 
 
+@pytest.mark.slow
 def test_what_was_promoted_is_not_promoted_again_by_changed_but_what_was_brought_back_gives_way(project, kedro_here):
     promote = "--pipelines=promotion", "--changed"
     assert kedro_here(cli.run, *promote).stdout.endswith("nothing has changed\n")

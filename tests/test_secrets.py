@@ -98,6 +98,7 @@ def told(place):
     }
 
 
+@pytest.mark.slow
 def test_a_canary_is_used_and_said_nowhere(told, place):
     assert {name: status for name, (status, _) in told.items() if status == 0} == {"run": 0, "site": 0, "catalog": 0}
     assert {name: found_in(said) for name, (_, said) in told.items() if found_in(said)} == {}
@@ -107,6 +108,7 @@ def test_a_canary_is_used_and_said_nowhere(told, place):
     assert "Traceback" in told["traceback"][1]
 
 
+@pytest.mark.slow
 def test_a_canary_is_kept_nowhere_but_in_its_own_file(told, place):
     assert (place / "build/test/data/08_reporting/model_card.md").exists()
     assert (place / "build/index.html").exists()
@@ -115,6 +117,7 @@ def test_a_canary_is_kept_nowhere_but_in_its_own_file(told, place):
     assert found_below(place) == {"conf/test/credentials.yml": ["canaryfile"]}
 
 
+@pytest.mark.slow
 def test_a_package_is_not_made_of_credentials_in_clear(told, place):
     assert told["package"][1] == (
         "Error: conf/test/credentials.yml would go into the package with the value of store.key; "

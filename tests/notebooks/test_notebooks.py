@@ -82,6 +82,7 @@ def test_a_notebook_is_kept_without_what_it_said(name):
     assert {cell.execution_count for cell in code} == {None}
 
 
+@pytest.mark.slow
 def test_the_exploration_accounts_for_every_digit(executed):
     found = _answer(executed["explore_digits"])
 
@@ -90,6 +91,7 @@ def test_the_exploration_accounts_for_every_digit(executed):
     assert 0 < found["least_ink"] < found["most_ink"] < 1
 
 
+@pytest.mark.slow
 def test_the_exploration_projects_no_test_row(executed):
     found = _answer(executed["explore_digits"])
 
@@ -98,6 +100,7 @@ def test_the_exploration_projects_no_test_row(executed):
     assert len(_figures(executed["explore_digits"])) == 4
 
 
+@pytest.mark.slow
 def test_the_inspection_gets_the_answer_that_the_run_got(executed):
     found = _answer(executed["inspect_champion"])
 
@@ -108,6 +111,7 @@ def test_the_inspection_gets_the_answer_that_the_run_got(executed):
     assert len(_figures(executed["inspect_champion"])) == 10
 
 
+@pytest.mark.slow
 def test_the_inspection_moves_the_digit_one_pixel_to_the_right(executed):
     found = _answer(executed["inspect_champion"])
 
@@ -116,6 +120,7 @@ def test_the_inspection_moves_the_digit_one_pixel_to_the_right(executed):
     assert found["changes_shown"] == found["features"]
 
 
+@pytest.mark.slow
 def test_executing_the_notebooks_leaves_the_data_alone(executed):
     assert {"digits.parquet", "champion_model.skops"} <= {path.name for path in executed["before"]}
     assert executed["after"] == executed["before"]

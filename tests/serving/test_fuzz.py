@@ -17,6 +17,7 @@ def whole(service):
     assert not re.search(r'"fault": "(?!the caller left)', text)
 
 
+@pytest.mark.slow
 def test_rubbish_through_the_api_is_answered(service, whole):
     effort = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 

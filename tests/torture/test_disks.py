@@ -49,6 +49,7 @@ def _fill(tiny: Tiny) -> None:
                 continue
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_at_any_change_of_it_costs_nothing_and_the_next_run_goes_on(disk: Tiny):
     clean = {A: disk.contents()}
     disk.run(B)

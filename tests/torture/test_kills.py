@@ -248,6 +248,7 @@ def victim(tiny):
 WAYS = {"in one process": ("SequentialRunner", times(2, 120)), "in many": ("ParallelRunner", times(1, 20))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("runner", "kills"), some(WAYS, 2))
 def test_a_run_that_is_killed_at_any_moment_with_all_its_processes_is_mended_by_the_next_one(tiny, runner, kills):
     more = 'negated: {type: json.JSONDataset, filepath: "${globals:data}/negated.json"}\n'
@@ -269,6 +270,7 @@ def test_a_run_that_is_killed_at_any_moment_with_all_its_processes_is_mended_by_
         victim.survives()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_wherever_it_touches_the_disk_is_mended_by_the_next_one(victim):
     step = times(47, 1)
     for call in count(1, step):

@@ -203,7 +203,7 @@ def test_a_click_on_the_scores_shows_each_by_name(browser, viz, scores):
     assert [key.text.strip('"') for key in keys] == sorted(scores)
 
 
-@pytest.mark.parametrize("place", ["viz", "site"])
+@pytest.mark.parametrize("place", ["viz", pytest.param("site", marks=pytest.mark.slow)])
 def test_a_click_on_the_confusion_draws_its_counts(browser, place, request, scores):
     cells = _preview(browser, request.getfixturevalue(place), "confusion_plot", ".heatmap-label text")
 
@@ -211,6 +211,7 @@ def test_a_click_on_the_confusion_draws_its_counts(browser, place, request, scor
     assert sum(int(cell.text) for cell in cells) == scores["rows"]
 
 
+@pytest.mark.slow
 def test_the_static_files_show_the_same_graph_and_ask_nobody(browser, site, nodes):
     drawn, layers = _graph(browser, site)
 

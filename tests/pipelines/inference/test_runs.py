@@ -14,7 +14,7 @@ from PIL import Image
 
 from penstroke.pixels import to_images
 
-from ...conftest import DATA, copy_project, run_kedro
+from ...conftest import DATA, copy_project, run_kedro, run_well
 from .hostile import PNG, READ, REFUSED, saved
 
 
@@ -53,7 +53,7 @@ def lent(test_run, project):
 def answered(test_run, tmp_path_factory):
     """A copy of the project that has answered the samples, and what the run said."""
     project = lend_model(test_run, copy_project(tmp_path_factory.mktemp("answered") / "project"))
-    return project, run_measured(project, "--pipelines=inference")[0]
+    return project, run_well(project, "--pipelines=inference")
 
 
 def test_every_sample_is_read_right(answered):
@@ -84,7 +84,7 @@ def test_the_same_drawings_have_the_same_answers(answered):
     project, _ = answered
     before = _results(project)[0]
 
-    run_measured(project, "--pipelines=inference")
+    run_well(project, "--pipelines=inference")
 
     pd.testing.assert_frame_equal(_results(project)[0], before)
 
@@ -99,7 +99,7 @@ def test_the_digits_of_the_test_are_read_when_they_are_drawn_large(lent, test_ru
         large = Image.fromarray(255 - np.pad(image, 2)).resize((192, 192), Image.Resampling.BICUBIC)
         large.save(folder / f"{name}.png")
 
-    run_measured(lent, "--pipelines=inference")
+    run_well(lent, "--pipelines=inference")
 
     predictions, _ = _results(lent)
     assert (predictions["prediction"].to_numpy() == digits["label"].to_numpy()).mean() > 0.97
@@ -145,7 +145,7 @@ def test_a_picture_of_noise_alone_does_not_end_the_run(lent):
     folder.mkdir()
     (folder / "noise.png").write_bytes(saved(np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)))
 
-    run_measured(lent, "--pipelines=inference")
+    run_well(lent, "--pipelines=inference")
 
     predictions, rejected = _results(lent)
     assert (len(predictions), len(rejected)) == (0, 1)

@@ -8,7 +8,7 @@ from penstroke import model_files
 from penstroke.pipelines.inference.nodes import answer_digits
 from penstroke.pipelines.inference.parameters import Answers
 
-from ...conftest import ROOT, copy_project, run_kedro
+from ...conftest import ROOT, copy_project, run_kedro, run_well
 from ..inference.test_runs import DATA, lend_model, run_measured
 
 
@@ -28,6 +28,7 @@ def _answers(project):
     return pd.read_parquet(project / DATA / "07_model_output/table_predictions.parquet")
 
 
+@pytest.mark.slow
 def test_a_table_of_any_length_is_answered_in_the_same_memory(lent):
     place = lent / "data/01_raw/incoming_digits.parquet"
     peaks = []
@@ -46,7 +47,7 @@ def test_the_answers_are_those_that_the_rows_have_alone_also_from_a_folder(lent)
     table[:100].to_parquet(folder / "1.parquet")
     table[100:].reset_index().to_parquet(folder / "2.parquet")  # the identifier may be a column as well
 
-    run_measured(lent, "--pipelines=inference_table")
+    run_well(lent, "--pipelines=inference_table")
 
     with (lent / DATA / "06_models/production_model.skops").open("rb") as file:
         model = model_files.load(file)
@@ -62,7 +63,7 @@ def answered(test_run, tmp_path_factory):
     """A copy of the project that has answered a table, and the answers; they are only to be read."""
     project = lend_model(test_run, copy_project(tmp_path_factory.mktemp("answered") / "project"))
     _incoming(50).to_parquet(project / "data/01_raw/incoming_digits.parquet")
-    run_measured(project, "--pipelines=inference_table")
+    run_well(project, "--pipelines=inference_table")
     return project, _answers(project)
 
 

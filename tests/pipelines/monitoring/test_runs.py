@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from benchmarks.hand import STYLES, draw
 
-from ...conftest import copy_project, run_kedro
-from ..inference.test_runs import DATA, lend_model, run_measured
+from ...conftest import copy_project, run_kedro, run_well
+from ..inference.test_runs import DATA, lend_model
 
 DRAWINGS = 110
 REPORT = ("drift_scores.json", "drift_card.md", "drift_plot.json", "drifted_digits_plot.json")
@@ -30,7 +30,7 @@ def scores_of(project, name="drift_scores"):
 def watched(test_run, tmp_path_factory):
     """A copy of the project that has answered the sample drawings and compared them, and what the run said."""
     project = lend_profiles(test_run, copy_project(tmp_path_factory.mktemp("watched") / "project"))
-    return project, run_measured(project, "--pipelines=inference,monitoring")[0]
+    return project, run_well(project, "--pipelines=inference,monitoring")
 
 
 def test_a_few_drawings_are_too_few_to_judge_and_the_run_ends_well(watched):
@@ -59,7 +59,7 @@ def test_labels_of_the_inbox_are_counted(watched):
     for label, name in ((0, "0_brush.png"), (7, "1_squared.png"), (3, "of another day.png")):
         (inbox / f"{label}_{name}").touch()
 
-    run_measured(project, "--pipelines=monitoring")
+    run_well(project, "--pipelines=monitoring")
 
     scores = scores_of(project)
     assert (scores["rows_labelled"], scores["accuracy"]) == (2, 0.5)
@@ -105,13 +105,14 @@ def test_an_alarm_is_raised_again_as_long_as_nothing_has_changed(alarmed):
     assert report.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_profile_stays_when_the_next_champion_comes_and_serves_the_model_in_production(test_run, project):
     shutil.copytree(test_run, project / DATA)
-    run_measured(project, "--pipelines=promotion,inference,monitoring")
+    run_well(project, "--pipelines=promotion,inference,monitoring")
     before = scores_of(project)
 
-    run_measured(project, "--changed", "--params=augmentation.copies=0")  # trains another champion
-    run_measured(project, "--pipelines=monitoring")  # settings that made none of it
+    run_well(project, "--changed", "--params=augmentation.copies=0")  # trains another champion
+    run_well(project, "--pipelines=monitoring")  # settings that made none of it
 
     profiles = {profile.stem for profile in (project / DATA / "06_models/reference_profiles").iterdir()}
     assert len(profiles) == 2

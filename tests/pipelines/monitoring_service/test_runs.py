@@ -10,8 +10,8 @@ from penstroke.answers import version_of
 from penstroke.pipelines.inference.nodes import answer_digits
 from penstroke.pipelines.inference.parameters import Answers
 
-from ...conftest import ROOT, run_kedro
-from ..inference.test_runs import DATA, run_measured
+from ...conftest import ROOT, run_kedro, run_well
+from ..inference.test_runs import DATA
 from ..monitoring.test_runs import lend_profiles, scores_of
 
 
@@ -49,13 +49,13 @@ def fresh(test_run):
 def test_digits_as_the_model_knows_them_raise_no_alarm_and_nothing_is_done_twice(serve, fresh):
     project = serve(fresh)
 
-    said, _ = run_measured(project, "--pipelines=monitoring_service")
+    said = run_well(project, "--pipelines=monitoring_service")
 
     assert f"No drift: {len(fresh)} rows that model" in said
     assert scores_of(project, "service_drift_scores")["alarms"] == []
     assert scores_of(project, "service_silent_drift_scores")["judged"]
     assert not (project / DATA / "08_reporting/drift_scores.json").exists()
-    assert "nothing has changed" in run_measured(project, "--changed", "--pipelines=monitoring_service")[0]
+    assert "nothing has changed" in run_well(project, "--changed", "--pipelines=monitoring_service")
 
 
 def test_inverted_digits_raise_an_alarm(serve, fresh):
