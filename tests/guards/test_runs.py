@@ -145,6 +145,7 @@ def test_the_locks_of_a_run_are_those_of_its_outputs_and_free_when_it_is_over(im
     locks = impatient / "build/test/data/.locks"
     assert {path.name for path in locks.iterdir()} == {
         "accepted_digits",
+        "digit_form",
         "rejected_digits",
         "cleaning_scores",
         "digits",
