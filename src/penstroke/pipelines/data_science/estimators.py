@@ -90,7 +90,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.classifier = classifier
         self.copies = copies
 
-    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:  # noqa: N803
+    def fit(self, X: pd.DataFrame, y: pd.Series | np.ndarray) -> Self:  # noqa: N803
         """Fit on ``X``, (n, features x (1 + copies)) with copies in columns ``copy_<number>_<feature>``.
 
         Raises:

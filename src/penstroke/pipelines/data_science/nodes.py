@@ -13,13 +13,14 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, train_test_split
+from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, cross_val_predict, train_test_split
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from penstroke import model_files
 from penstroke.pipelines.feature_engineering.parameters import Features
 
+from .calibration import calibrate, scores_by
 from .estimators import AugmentedClassifier
 from .parameters import Contender, Contenders, FinalFit, Search
 
@@ -156,8 +157,9 @@ def fit_champion(
     Returns:
         The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``. Its
         file says what it is long after the tables have changed: ``digit_ids_`` names the rows that it was trained
-        on, the calibration included, ``features_`` holds the choices by which it sees a digit, and ``form_`` says in
-        what form it takes rows.
+        on, the calibration included, ``features_`` holds the choices by which it sees a digit, ``form_`` says in what
+        form it takes rows, and ``calibrated_on_`` how many ``rows`` the calibration learned from, and how many
+        ``errors`` it saw there.
 
     Source: temperature scaling, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
     ICML 2017, section 4.2.
@@ -172,8 +174,8 @@ def fit_champion(
             held_back = _stratified_part(label, round(final_fit.held_back * len(label)), champion_settings["seed"])
             taught = label.drop(held_back.index)
             champion = AugmentedClassifier(pipeline).fit(rows.loc[taught.index], taught)
-            model = CalibratedClassifierCV(FrozenEstimator(champion), method=final_fit.calibration)
-            model.fit(rows.loc[held_back.index], held_back.to_numpy())
+            scores = getattr(champion, scores_by(champion))(rows.loc[held_back.index])
+            model = calibrate(FrozenEstimator(champion), scores, held_back.to_numpy(), final_fit.calibration)
     model.digit_ids_ = rows.index.to_numpy(str)
     model.features_, model.form_ = features.model_dump(), digit_form
     return model
@@ -182,8 +184,9 @@ def fit_champion(
 def _calibrated(
     pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series, calibration: str, folds: int
 ) -> CalibratedClassifierCV:
-    model = CalibratedClassifierCV(AugmentedClassifier(pipeline), method=calibration, cv=folds, ensemble=False)
-    return model.fit(rows, label.to_numpy())
+    classifier, known = AugmentedClassifier(pipeline), label.to_numpy()
+    scores = cross_val_predict(classifier, rows, known, cv=folds, method=scores_by(classifier))
+    return calibrate(classifier.fit(rows, known), scores, known, calibration, folds)
 
 
 def _stratified_part(label: pd.Series, rows: int | None, seed: int) -> pd.Series:
