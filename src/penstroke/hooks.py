@@ -147,7 +147,8 @@ def _verdict_line(verdict: dict[str, Any]) -> Text:
 
 def _drift_line(scores: dict[str, Any]) -> str:
     compared = f"{scores['rows']} rows that model {scores['model_version']} answered"
-    return f"{'No drift' if scores['judged'] else 'Too few to judge'}: {compared}"
+    rejected = f", {scores['rows_rejected']} more were rejected" if scores.get("rows_rejected") else ""
+    return f"{'No drift' if scores['judged'] else 'Too few to judge'}: {compared}{rejected}"
 
 
 def _drawings_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:

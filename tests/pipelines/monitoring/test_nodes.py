@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from benchmarks.hand import STYLES, draw
 from benchmarks.transfer import to_blocks
-from scipy.stats import ks_2samp
+from scipy.stats import binomtest, ks_2samp
 
 from penstroke import contracts
 from penstroke.contracts import COMPARED_DIGITS
@@ -217,6 +217,93 @@ def test_without_labels_nothing_is_said_of_the_accuracy(scores, gather, fresh, d
     assert scores["rows_labelled"] == 0
     assert "accuracy" not in scores
     assert "nobody knows how many answers are right" in write_drift_card(gather(fresh), scores, drift)
+
+
+def _rejects(count):
+    index = pd.Index([f"{place}.png" for place in range(count)], name="digit_id", dtype="str")
+    return pd.DataFrame({"reason": ["the picture is blank"] * count}, index)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "answered"),
+    [
+        (300, 0),
+        (40, 160),
+        (3, 0),  # all, but few
+        (90, 9),
+        (10, 190),  # a share of 5 %, as is allowed
+        (0, 200),
+        (0, 0),
+    ],
+)
+def test_many_rejected_drawings_raise_an_alarm_and_few_or_a_few_of_many_do_not(
+    gather, fresh, drift, rejected, answered
+):
+    scores = measure_drift(gather(fresh.head(answered)), drift, _rejects(rejected))
+
+    assert scores["alarms"] == ["rejected_share"] * (rejected in {300, 40})
+    assert scores["rows_rejected"] == rejected
+    if rejected + answered:
+        share = rejected / (rejected + answered)
+        assert scores["rejected_share"] == share
+        assert scores["rejected_share_low"] <= share <= scores["rejected_share_high"]
+
+
+def test_the_card_and_the_alarm_say_how_many_of_all_were_rejected(gather, fresh, drift):
+    gathered = gather(fresh.head(0))
+    scores = measure_drift(gathered, drift, _rejects(300))
+
+    card = write_drift_card(gathered, scores, drift)
+
+    assert card.startswith("# Drift: alarm")
+    assert "Rejected before a model saw them: 300 of 300 drawings that came in, 100.00%, interval 98.74% to" in card
+    with pytest.raises(ValueError, match=r"^drift alarm \(rejected_share\): 300 of 300 drawings were rejected; read"):
+        raise_alarm(scores)
+    with pytest.raises(
+        ValueError, match=r"the 0 rows are not like .* came from, and 300 of 300 drawings were rejected;"
+    ):
+        raise_alarm(scores | {"alarms": ["slant", "rejected_share"]})
+
+
+def test_where_nobody_knows_what_was_rejected_the_card_says_so(gather, fresh, drift, scores):
+    assert "rows_rejected" not in scores
+    assert "What was refused before a model saw it is not counted here" in write_drift_card(
+        gather(fresh), scores, drift
+    )
+
+
+def test_rows_without_a_label_have_the_accuracy_that_their_confidences_promise(gather, fresh, drift, profile):
+    answers = answers_to(fresh).assign(confidence=np.repeat([0.9, 0.7], 100))
+
+    gathered = gather(fresh, answers)
+    scores = measure_drift(gathered, drift)
+
+    assert scores["promised_accuracy"] == pytest.approx(0.8)
+    wilson = binomtest(160, 200).proportion_ci(drift.interval, method="wilson")
+    found = scores["promised_accuracy_low"], scores["promised_accuracy_high"]
+    assert found == pytest.approx((wilson.low, wilson.high))
+    assert scores["promised_accuracy_of_reference"] == pytest.approx(profile["confidence"].mean())
+    assert scores["accuracy_of_reference"] == 1
+    card = write_drift_card(gathered, scores, drift)
+    assert "Of the rows without a label **80.00%** are right if their confidences hold, interval 73.9" in card
+    assert f"of the test rows they promised {profile['confidence'].mean():.2%}, and 100.00% were right" in card
+
+
+def test_what_is_labelled_promises_nothing_more(gather, fresh, drift):
+    labels = [f"{label}_{name}" for name, label in fresh["label"].items()]
+    answers = answers_to(fresh).assign(confidence=np.repeat([0.9, 0.7], 100))
+
+    half = measure_drift(gather(fresh, answers, labels[:100]), drift)
+    whole = measure_drift(gather(fresh, answers, labels), drift)
+
+    assert half["promised_accuracy"] == pytest.approx(0.7)
+    assert not [name for name in whole if name.startswith("promised")]
+
+
+def test_a_promise_of_certainty_stays_between_none_and_all(gather, fresh, drift):
+    scores = measure_drift(gather(fresh, answers_to(fresh).assign(confidence=1.0)), drift)
+
+    assert 0.97 < scores["promised_accuracy_low"] < scores["promised_accuracy_high"] == 1
 
 
 def test_an_alarm_ends_the_run_in_a_line_and_silence_hands_the_scores_on(scores):

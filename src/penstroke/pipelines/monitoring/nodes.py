@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import rel_entr
-from scipy.stats import binomtest, chi2_contingency, ks_2samp
+from scipy.stats import binomtest, chi2_contingency, ks_2samp, norm
 
 from penstroke.contracts import SOURCES
 from penstroke.pipelines.data_processing.parameters import Cleaning
@@ -18,6 +18,7 @@ from .parameters import Drift
 REFERENCE, INCOMING, OTHER_MODEL, UNANSWERED = SOURCES
 NOT_COMPARED = ("source", "model_version", "right")
 NAMED = 3  # columns in an error
+REJECTED = "rejected_share"
 
 
 def gather_digits(
@@ -91,23 +92,32 @@ def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, cleaning:
     return pd.concat(described)
 
 
-def measure_drift(compared_digits: pd.DataFrame, drift: Drift) -> dict[str, Any]:
+def measure_drift(
+    compared_digits: pd.DataFrame, drift: Drift, rejected_drawings: pd.DataFrame | None = None
+) -> dict[str, Any]:
     """Measure, column by column, how far what came in differs from the reference.
 
     A column raises an alarm where chance would hardly do that (its p-value, times the number of columns, is at most
     ``drift.significance``) and the difference is large (its stability index is above ``drift.psi``). So does the
     accuracy where it would be lower than that of the test rows by more than ``drift.accuracy_loss`` even if every row
-    without a label were right: people label what is wrong rather than what is right.
+    without a label were right: people label what is wrong rather than what is right. And so does what was rejected
+    before a model saw it, where of ``drift.least_rows`` or more that came in it is surely a larger share than
+    ``drift.rejected_share``.
 
     Args:
         compared_digits: the reference, and what came in.
         drift: the thresholds.
+        rejected_drawings: a row for each drawing that was rejected; None where nobody knows which were.
 
     Returns:
         ``model_version``; the numbers of ``rows``, ``rows_of_other_models``, ``rows_unanswered``, ``rows_labelled``
         and ``reference_rows``; whether rows enough to be ``judged`` came in, and the names of the ``alarms``. If there
         are labels, ``accuracy``, ``accuracy_low`` and ``accuracy_high`` (Wilson's interval), ``accuracy_at_most`` (the
-        upper end where rows without a label count as right) and ``accuracy_of_reference``. If the rows are judged, for
+        upper end where rows without a label count as right). If there are rows without a label,
+        ``promised_accuracy``, the mean of their confidences, ``promised_accuracy_low`` and ``promised_accuracy_high``,
+        between which their accuracy lies if the confidences hold; and of the reference, where its answers are known,
+        ``promised_accuracy_of_reference`` and its true ``accuracy_of_reference``. If it is known what was rejected,
+        ``rows_rejected``, and if anything came in, ``rejected_share`` with its interval. If the rows are judged, for
         each column ``psi_`` (see :func:`stability_index`), ``ks_`` (the largest gap between the shares of rows up to
         any value, 0 to 1) and its ``p_``; of ``prediction``, whose classes have no order, ``p_`` is that of the
         chi-squared test, and ``ks_`` is left out.
@@ -117,7 +127,9 @@ def measure_drift(compared_digits: pd.DataFrame, drift: Drift) -> dict[str, Any]
     judged = bool(rows[INCOMING] >= drift.least_rows)
     columns = [str(name) for name in compared_digits if judged and name not in NOT_COMPARED]
     found = {name: _compare(name, reference[name].dropna(), incoming[name].dropna(), drift.bins) for name in columns}
-    accuracy = _accuracy(reference["right"], incoming["right"], drift)
+    accuracy = _accuracy(reference["right"], incoming["right"], drift) | _promise(reference, incoming, drift)
+    came_in = int(rows[[INCOMING, OTHER_MODEL, UNANSWERED]].sum())
+    rejected = {} if rejected_drawings is None else _rejected(len(rejected_drawings), came_in, drift)
     alarms = [
         name
         for name, figures in sorted(found.items(), key=lambda item: -item[1]["psi"])
@@ -126,6 +138,8 @@ def measure_drift(compared_digits: pd.DataFrame, drift: Drift) -> dict[str, Any]
     if judged and accuracy["rows_labelled"]:
         is_lost = accuracy["accuracy_at_most"] < accuracy["accuracy_of_reference"] - drift.accuracy_loss
         alarms += ["accuracy"] * is_lost
+    if rejected and came_in + rejected["rows_rejected"] >= drift.least_rows:
+        alarms += [REJECTED] * (rejected["rejected_share_low"] > drift.rejected_share)
     return {
         "model_version": str(reference["model_version"].iloc[0]),
         "rows": int(rows[INCOMING]),
@@ -134,6 +148,7 @@ def measure_drift(compared_digits: pd.DataFrame, drift: Drift) -> dict[str, Any]
         "reference_rows": int(rows[REFERENCE]),
         "judged": judged,
         "alarms": alarms,
+        **rejected,
         **accuracy,
         **{f"{kind}_{name}": figure for name, figures in found.items() for kind, figure in figures.items()},
     }
@@ -191,7 +206,9 @@ def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]
 came from.
 Left out: {scores["rows_of_other_models"]} rows that other models answered, {scores["rows_unanswered"]} without an \
 answer.
+{_rejected_line(scores)}
 {_accuracy_line(scores)}
+{_promise_line(scores)}
 
 {"" if scores["judged"] else few}
 | column | median then | median now | PSI | KS | p | |
@@ -203,9 +220,9 @@ value. A column raises an alarm above a PSI of {drift.psi:g}, if rows of the sam
 column in fewer than {drift.significance:g} of all runs.
 
 ## What to do about an alarm
-Look at the pictures of the most drifted digits. Files that are made otherwise (inverted, noisy, thick, turned) are best
-mended where they come from. If they are as they should be and the source is a new one, label a part of them, train
-with them, and promote.
+Look at the pictures of the most drifted digits, and at the reasons in `rejected_drawings`. Files that are made
+otherwise (inverted, noisy, thick, turned) are best mended where they come from. If they are as they should be and the
+source is a new one, label a part of them, train with them, and promote.
 """
 
 
@@ -221,9 +238,14 @@ def raise_alarm(drift_scores: dict[str, Any], *report: Any) -> dict[str, Any]:  
     """
     if alarms := drift_scores["alarms"]:
         named = ", ".join(alarms[:NAMED]) + (f" and {len(alarms) - NAMED} more" if len(alarms) > NAMED else "")
+        found = []
+        if set(alarms) - {REJECTED}:
+            version = drift_scores["model_version"]
+            found = [f"the {drift_scores['rows']} rows are not like the digits that model {version} came from"]
+        if REJECTED in alarms:
+            found += [f"{drift_scores['rows_rejected']} of {_came_in(drift_scores)} drawings were rejected"]
         raise ValueError(
-            f"drift alarm ({named}): the {drift_scores['rows']} rows are not like the digits that model "
-            f"{drift_scores['model_version']} came from; read the drift card before you trust the answers"
+            f"drift alarm ({named}): {', and '.join(found)}; read the drift card before you trust the answers"
         )
     return drift_scores
 
@@ -264,9 +286,69 @@ def _accuracy(of_reference: pd.Series, right: pd.Series, drift: Drift) -> dict[s
     }
 
 
+def _rejected(rejected: int, came_in: int, drift: Drift) -> dict[str, Any]:
+    if not rejected + came_in:
+        return {"rows_rejected": 0}
+    low, high = _interval(rejected, rejected + came_in, drift)
+    share = rejected / (rejected + came_in)
+    return {"rows_rejected": rejected, REJECTED: share, f"{REJECTED}_low": low, f"{REJECTED}_high": high}
+
+
+def _promise(reference: pd.DataFrame, incoming: pd.DataFrame, drift: Drift) -> dict[str, Any]:
+    """Say how many of the rows without a label are right if the confidences hold, and how they held before."""
+    promised, known = incoming.loc[incoming["right"].isna(), "confidence"], reference.dropna(subset="right")
+    if not len(promised):
+        return {}
+    mean = float(promised.mean())
+    low, high = _wilson(mean, len(promised), drift.interval)
+    found = {"promised_accuracy": mean, "promised_accuracy_low": low, "promised_accuracy_high": high}
+    if len(known):
+        found |= {
+            "promised_accuracy_of_reference": float(known["confidence"].mean()),
+            "accuracy_of_reference": float(known["right"].mean()),
+        }
+    return found
+
+
+def _wilson(share: float, rows: int, level: float) -> tuple[float, float]:
+    """Give Wilson's interval of a share that is no whole number of the rows."""
+    squared = norm.ppf((1 + level) / 2) ** 2 / rows
+    middle, half = share + squared / 2, np.sqrt(squared * (share * (1 - share) + squared / 4))
+    return max(0.0, float((middle - half) / (1 + squared))), min(1.0, float((middle + half) / (1 + squared)))
+
+
 def _interval(right: int, rows: int, drift: Drift) -> tuple[float, float]:
     interval = binomtest(right, rows).proportion_ci(drift.interval, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def _came_in(scores: dict[str, Any]) -> int:
+    counted = ("rows", "rows_of_other_models", "rows_unanswered", "rows_rejected")
+    return sum(scores[name] for name in counted)
+
+
+def _rejected_line(scores: dict[str, Any]) -> str:
+    if "rows_rejected" not in scores:
+        return "What was refused before a model saw it is not counted here; a service counts that in `/metrics`."
+    if REJECTED not in scores:
+        return "Nothing came in."
+    share, low, high = (f"{scores[f'{REJECTED}{end}']:.2%}" for end in ("", "_low", "_high"))
+    alarm = ": **alarm**" if REJECTED in scores["alarms"] else ""
+    of_all = f"{scores['rows_rejected']} of {_came_in(scores)} drawings that came in"
+    return f"Rejected before a model saw them: {of_all}, {share}, interval {low} to {high}{alarm}."
+
+
+def _promise_line(scores: dict[str, Any]) -> str:
+    if "promised_accuracy" not in scores:
+        return ""
+    promised, low, high = (f"{scores[f'promised_accuracy{end}']:.2%}" for end in ("", "_low", "_high"))
+    line = f"Of the rows without a label **{promised}** are right if their confidences hold, interval {low} to {high}"
+    if "promised_accuracy_of_reference" in scores:
+        then, right = scores["promised_accuracy_of_reference"], scores["accuracy_of_reference"]
+        line += f"; of the test rows they promised {then:.2%}, and {right:.2%} were right"
+    return (
+        f"{line}. Where columns raise an alarm they may not hold: they are calibrated for rows of the model's source."
+    )
 
 
 def _accuracy_line(scores: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""drawing_digits, predictions, reference_profiles -> compared_digits -> drift_scores, drift_card, plots, an alarm."""
+"""drawing_digits, rejected_drawings, predictions, reference_profiles -> drift_scores, drift_card, plots, an alarm."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,8 +6,12 @@ from .figures import draw_drift, draw_drifted_digits
 from .nodes import gather_digits, measure_drift, raise_alarm, write_drift_card
 
 
-def create_pipeline() -> Pipeline:
-    """Assemble the stage."""
+def create_pipeline(rejected: str | None = "rejected_drawings") -> Pipeline:
+    """Assemble the stage.
+
+    Args:
+        rejected: the dataset of what was rejected before a model saw it; None where there is none.
+    """
     return Pipeline(
         [
             Node(
@@ -18,7 +22,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 measure_drift,
-                inputs=["compared_digits", "params:drift"],
+                inputs=["compared_digits", "params:drift", *([rejected] if rejected else [])],
                 outputs="drift_scores",
                 name="measure_drift",
             ),

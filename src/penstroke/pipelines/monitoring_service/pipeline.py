@@ -6,8 +6,11 @@ from penstroke.pipelines import monitoring
 
 
 def create_pipeline() -> Pipeline:
-    """Take monitoring under a namespace of its own, for what the service was asked and answered."""
-    compared = monitoring.create_pipeline()
+    """Take monitoring under a namespace of its own, for what the service was asked and answered.
+
+    What the service refuses it tells the caller and counts in its metrics; it keeps none of it.
+    """
+    compared = monitoring.create_pipeline(rejected=None)
     return Pipeline(
         compared,
         inputs={
