@@ -46,7 +46,8 @@ def main(folder: Path, source: Path | None = None) -> None:
     values: dict[str, Any] = {}
     for environment in ("base", "mnist") if source else ("base",):
         for path in (ROOT / "conf" / environment).glob("parameters_*.yml"):
-            values = _merged(values, yaml.safe_load(path.read_text(encoding="utf-8")))
+            values = _merged(values, yaml.safe_load(path.read_text()))
+    augmentation = Augmentation.model_validate(values["augmentation"])
     features, pictures = Features.model_validate(values["features"]), Pictures.model_validate(values["pictures"])
     scoring, search = Scoring.model_validate(values["scoring"]), Search.model_validate(values["search"])
     contenders = Contenders.model_validate(values["contenders"])
@@ -59,7 +60,7 @@ def main(folder: Path, source: Path | None = None) -> None:
     accepted, rejected, cleaning_scores = processing.screen_digits(raw_digits, cleaning)
     digits, labels = processing.split_digits(accepted, Split.model_validate(values["split"]))
     digit_features = engineering.extract_features(digits, features)
-    copies = engineering.extract_copy_features(digits, features, Augmentation.model_validate(values["augmentation"]))
+    copies = engineering.extract_copy_features(digits, features, augmentation)
     training_rows = science.assemble_training_rows(digit_features, copies, labels)
     search_results, timings = science.search_contenders(training_rows, contenders, search, final_fit)
     leaderboard = science.rank_contenders(search_results)
@@ -71,6 +72,7 @@ def main(folder: Path, source: Path | None = None) -> None:
     written = (folder / "champion_model.skops").read_bytes()
     receipt = {"sha256": hashlib.sha256(written).hexdigest()}
     scores = reporting.score_test_rows(answers, receipt, scoring)
+    origin = reporting.state_origin(model, settings, digits, augmentation, final_fit)
 
     for name, table in {
         "accepted_digits": accepted,
@@ -91,6 +93,7 @@ def main(folder: Path, source: Path | None = None) -> None:
         "cleaning_scores": cleaning_scores,
         "champion_settings": settings,
         "test_scores": scores,
+        "champion_origin": origin,
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
     for name, figure in {
@@ -102,7 +105,7 @@ def main(folder: Path, source: Path | None = None) -> None:
         "features_plot": figures.draw_features(digits, features),
     }.items():
         figure.write_json(folder / f"{name}.json")
-    card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores, elsewhere)
+    card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores, elsewhere, champion_origin=origin)
     (folder / "model_card.md").write_text(card, encoding="utf-8")
     profiles = profile_digits(digits, answers, receipt, Profile.model_validate(values["profile"]))
     for version, profile in profiles.items():

@@ -98,12 +98,14 @@ def _resize(image: np.ndarray, rows: int, columns: int, order: int) -> np.ndarra
 
 
 def _score(raw_digits: pd.DataFrame, parameters: dict[str, Any], images: np.ndarray, label: pd.Series) -> dict:
-    model = run_in_memory(raw_digits, parameters, "champion_model")["champion_model"]
+    made = run_in_memory(raw_digits, parameters, "champion_model", "champion_origin")
+    model = made["champion_model"]
     probabilities = model.predict_proba(extract_features(to_table(images), parameters["features"]))
     right = pd.Series(model.classes_[probabilities.argmax(axis=1)] == label.to_numpy())
     surest = pd.Series(probabilities.max(axis=1)).nlargest(len(right) // 2).index
     recall = 100 * right.groupby(label.to_numpy()).mean()
     return {
+        "origin": made["champion_origin"]["origin"],
         "rows": len(right),
         "accuracy": round(100 * right.mean(), 2),
         "accuracy_surer_half": round(100 * right[surest].mean(), 2),

@@ -3,11 +3,18 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 import yaml
+from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import ParameterGrid
 
+from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
+from penstroke.pipelines.data_processing.parameters import Cleaning, Split
 from penstroke.pipelines.data_science.nodes import search_contenders
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
+from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features
+from penstroke.pipelines.reporting.nodes import state_origin
 
 from .conftest import ROOT, base_parameters
 
@@ -87,8 +94,36 @@ def test_the_figures_of_the_transfer_are_those_that_the_benchmark_kept():
 
     for row, parameters in zip(_kept("transfer")["rows"], cards, strict=True):
         assert all(f"{row['accuracy'] / 100:.1%}" in page.read_text() for page in pages)
+        assert parameters["elsewhere"]["origin"] == row["origin"]
         (figure,) = parameters["elsewhere"]["figures"]
         assert (figure["rows"], figure["accuracy"]) == (row["rows"], round(row["accuracy"] / 100, 4))
+
+
+def test_the_figures_of_the_transfer_are_of_a_champion_of_the_settings_that_ship():
+    values = {**base_parameters("data_processing"), **base_parameters("feature_engineering")}
+    values |= base_parameters("data_science")
+    accepted, _, _ = screen_digits(
+        pd.read_parquet(ROOT / "data/01_raw/digits.parquet"), Cleaning.model_validate(values["cleaning"])
+    )
+    digits, _ = split_digits(accepted, Split.model_validate(values["split"]))
+    augmentation = Augmentation.model_validate(values["augmentation"])
+    champion = DummyClassifier()
+    champion.features_ = Features.model_validate(values["features"]).model_dump()
+    svm = Contenders.model_validate(values["contenders"]).root["svm"]
+    settings = {"steps": svm.model_dump(by_alias=True)["steps"], "seed": values["search"]["seed"]}
+
+    origins = {
+        state_origin(
+            champion,
+            settings | {"parameters": parameters},
+            digits,
+            augmentation,
+            FinalFit.model_validate(values["final_fit"]),
+        )["origin"]
+        for parameters in ParameterGrid(svm.grid)
+    }
+
+    assert base_parameters("reporting")["elsewhere"]["origin"] in origins
 
 
 def test_the_figures_of_the_drawings_are_those_that_the_benchmark_kept():

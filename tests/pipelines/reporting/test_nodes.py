@@ -3,19 +3,37 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
+from penstroke.pipelines.data_science.parameters import FinalFit
+from penstroke.pipelines.feature_engineering.parameters import Augmentation
 from penstroke.pipelines.reporting.nodes import (
     bin_by_confidence,
     predict_test_rows,
     score_test_rows,
+    state_origin,
     write_model_card,
 )
 from penstroke.pipelines.reporting.parameters import Elsewhere, Scoring
 
+from ...conftest import base_parameters, table_of
+
 RECEIPT = {"sha256": "0123abc"}
 SCORING = Scoring(interval=0.95, calibration_bins=10, chunk_rows=100)
 ELSEWHERE = Elsewhere.model_validate(
-    {"command": "python measure.py", "figures": [{"digits": "Strangers' digits", "rows": 20, "accuracy": 0.85}]}
+    {
+        "command": "python measure.py",
+        "origin": "0123456789ab",
+        "figures": [{"digits": "Strangers' digits", "rows": 20, "accuracy": 0.85}],
+    }
 )
+ORIGIN = {"origin": "0123456789ab", "calibration_rows": 60, "calibration_errors": 2}
+SETTINGS = {
+    "contender": "svm",
+    "accuracy_mean": 0.99,
+    "parameters": {},
+    "steps": [{"class": "sklearn.svm.SVC", "arguments": {}}],
+    "seed": 7,
+}
+LEADERBOARD = pd.DataFrame({"contender": ["svm"], "accuracy_mean": [0.99], "accuracy_sd": [0.01], "combinations": 1})
 
 
 def _answers(label, probabilities):
@@ -137,9 +155,8 @@ def test_the_model_card_says_what_was_measured():
         }
     )
 
-    card = write_model_card(
-        settings, leaderboard, {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, RECEIPT, SCORING), ELSEWHERE
-    )
+    cleaning_scores, scores = {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, RECEIPT, SCORING)
+    card = write_model_card(settings, leaderboard, cleaning_scores, scores, ELSEWHERE, champion_origin=ORIGIN)
 
     assert "# Model card: svm" in card
     assert "`0123abc`" in card
@@ -152,20 +169,81 @@ def test_the_model_card_says_what_was_measured():
     assert "| 0 | 0.667 | 1.000 | 0.800 |" in card
     assert "Strangers' digits: **85.00%** of 20 right" in card
     assert "`python measure.py` printed this" in card
+    assert "calibrated on 60 training rows, of whose answers 2 were wrong.\n" in card
+
+
+def _card(origin=ORIGIN, elsewhere=ELSEWHERE):
+    cleaning_scores, scores = {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, RECEIPT, SCORING)
+    return write_model_card(SETTINGS, LEADERBOARD, cleaning_scores, scores, elsewhere, champion_origin=origin)
 
 
 def test_a_card_without_figures_from_elsewhere_says_that_nobody_knows():
-    settings = {"contender": "svm", "parameters": {}, "steps": [{"class": "sklearn.svm.SVC", "arguments": {}}]}
-    leaderboard = pd.DataFrame(
-        {"contender": ["svm"], "accuracy_mean": [0.99], "accuracy_sd": [0.01], "combinations": 1}
-    )
-
-    card = write_model_card(
-        settings,
-        leaderboard,
-        {"rows_read": 10, "rows_accepted": 8},
-        score_test_rows(FOUR, RECEIPT, SCORING),
-        ELSEWHERE.model_copy(update={"figures": []}),
-    )
+    card = _card(elsewhere=ELSEWHERE.model_copy(update={"figures": []}))
 
     assert "Not measured: how well it reads digits from another source, nobody knows." in card
+    assert "origin" not in card
+
+
+def test_a_card_does_not_state_figures_that_are_of_another_champion():
+    card = _card(origin=ORIGIN | {"origin": "ba9876543210"})
+
+    assert "Strangers' digits" not in card
+    assert "85.00%" not in card
+    assert "Not measured: how well it reads digits from another source, nobody knows." in card
+    assert "`0123456789ab`; this one has origin `ba9876543210`" in card
+
+
+def test_a_card_says_of_no_row_what_only_a_digit_is():
+    assert "handwritten" not in _card()
+
+
+def test_a_card_says_that_an_error_is_assumed_where_the_calibration_saw_none():
+    assert "of whose answers 0 were wrong. One error is assumed" in _card(ORIGIN | {"calibration_errors": 0})
+
+
+def test_a_card_says_so_where_the_champion_does_not_say_what_calibrated_it():
+    card = _card(ORIGIN | {"calibration_rows": None, "calibration_errors": None})
+
+    assert "The champion's file does not say what its calibration saw." in card
+
+
+AUGMENTATION = Augmentation.model_validate(base_parameters("feature_engineering")["augmentation"])
+FINAL_FIT = FinalFit.model_validate(base_parameters("data_science")["final_fit"])
+
+
+def _origin(digits, settings=SETTINGS, augmentation=AUGMENTATION, final_fit=FINAL_FIT, **attributes):
+    model = DummyClassifier()
+    model.__dict__ |= {"features_": {"grid": 5}, "calibrated_on_": {"rows": 60, "errors": 2}} | attributes
+    return state_origin(model, settings, digits, augmentation, final_fit)
+
+
+@pytest.fixture
+def digits():
+    table = table_of(np.arange(40, dtype=np.uint8).reshape(10, 2, 2), labels=[0, 1] * 5)
+    return table.assign(split=["train"] * 8 + ["test"] * 2)
+
+
+def test_the_origin_of_a_champion_is_its_training_rows_and_its_settings(digits):
+    usual = _origin(digits)
+
+    assert usual["origin"] == _origin(digits.copy())["origin"]
+    assert (usual["calibration_rows"], usual["calibration_errors"]) == (60, 2)
+    others = [
+        _origin(digits.assign(pixel_1_1=np.uint8(9))),
+        _origin(digits.assign(label=np.int8(1))),
+        _origin(digits.assign(split="train")),
+        _origin(digits.iloc[1:]),
+        _origin(digits, SETTINGS | {"parameters": {"svc__C": 2}}),
+        _origin(digits, SETTINGS | {"seed": 8}),
+        _origin(digits, augmentation=AUGMENTATION.model_copy(update={"seed": 8})),
+        _origin(digits, final_fit=FINAL_FIT.model_copy(update={"folds": 4})),
+        _origin(digits, features_={"grid": 6}),
+    ]
+    assert len({usual["origin"], *(other["origin"] for other in others)}) == 1 + len(others)
+
+
+def test_rows_and_figures_that_did_not_teach_the_champion_change_no_origin(digits):
+    test_row = digits.assign(pixel_0_0=np.where(digits["split"] == "test", 99, digits["pixel_0_0"]).astype(np.uint8))
+
+    assert _origin(test_row) == _origin(digits)
+    assert _origin(digits, SETTINGS | {"accuracy_mean": 0.5, "contender": "renamed"}) == _origin(digits)

@@ -1,7 +1,9 @@
 """Score the test rows, once, and write the model card from what was measured."""
 
+import json
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -10,6 +12,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import classification_report, log_loss
 
 from penstroke.answers import ask
+from penstroke.pipelines.data_science.parameters import FinalFit
+from penstroke.pipelines.feature_engineering.parameters import Augmentation
 
 from .parameters import Elsewhere, Scoring
 
@@ -47,10 +51,10 @@ def score_test_rows(
         scoring: the level of the interval, the bins of the calibration.
 
     Returns:
-        ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval), ``macro_f1``, ``rows``,
-        ``errors``, ``confidence_mean``, ``calibration_error`` (see :func:`bin_by_confidence`), ``log_loss``, and
-        ``precision_<class>``, ``recall_<class>`` and ``f1_<class>`` of the classes that
-        occur among the test rows (their plain mean is ``macro_f1``); and ``model_sha256``, of which model they are.
+        ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval, of level ``interval``),
+        ``macro_f1``, ``rows``, ``errors``, ``confidence_mean``, ``calibration_error`` (see :func:`bin_by_confidence`),
+        ``log_loss``, and ``precision_<class>``, ``recall_<class>`` and ``f1_<class>`` of the classes that occur among
+        the test rows (their plain mean is ``macro_f1``); and ``model_sha256``, of which model they are.
 
     Source: the interval, Wilson, "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22(158), 1927.
@@ -69,6 +73,7 @@ def score_test_rows(
         "accuracy": right / rows,
         "accuracy_low": float(interval.low),
         "accuracy_high": float(interval.high),
+        "interval": scoring.interval,
         "macro_f1": float(report["macro avg"]["f1-score"]),
         "rows": rows,
         "errors": rows - right,
@@ -100,14 +105,53 @@ def bin_by_confidence(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
     return grouped.mean().assign(rows=grouped.size())
 
 
+def state_origin(
+    champion_model: ClassifierMixin,
+    champion_settings: dict[str, Any],
+    digits: pd.DataFrame,
+    augmentation: Augmentation,
+    final_fit: FinalFit,
+) -> dict[str, Any]:
+    """State what a champion came from, and what its calibration saw.
+
+    Args:
+        champion_model: a fitted classifier; ``features_`` and ``calibrated_on_``, if its file says so.
+        champion_settings: its steps, the values that won, the seed.
+        digits: all accepted rows, with ``split``.
+        augmentation: the copies that it learned from.
+        final_fit: how it was fitted.
+
+    Returns:
+        ``origin``, 12 hexadecimal digits: equal for champions that learned the same training rows with the same
+        settings, on whatever machine, and for no others; ``calibration_rows`` and ``calibration_errors``, how many
+        rows the calibration learned from and how many of their answers were wrong, None where the file does not say.
+    """
+    training = digits[digits["split"] == "train"]
+    settings = {name: champion_settings[name] for name in ("steps", "parameters", "seed")}
+    settings |= {"features": getattr(champion_model, "features_", None)}
+    settings |= {"augmentation": augmentation.model_dump(), "final_fit": final_fit.model_dump()}
+    content = sha256(pd.util.hash_pandas_object(training).to_numpy("<u8").tobytes())
+    content.update(json.dumps(settings, sort_keys=True).encode())
+    calibrated_on = getattr(champion_model, "calibrated_on_", {})
+    return {
+        "origin": content.hexdigest()[:12],
+        "calibration_rows": calibrated_on.get("rows"),
+        "calibration_errors": calibrated_on.get("errors"),
+    }
+
+
 def write_model_card(
     champion_settings: dict[str, Any],
     leaderboard: pd.DataFrame,
     cleaning_scores: dict[str, int],
     test_scores: dict[str, Any],
     elsewhere: Elsewhere,
+    *,
+    champion_origin: dict[str, Any],
 ) -> str:
     """Write what the champion is, how it was chosen, how good it is, here and elsewhere, as Markdown.
+
+    Figures from elsewhere are stated if they were measured of a champion of the same origin, and of no other.
 
     Source: the headings follow Mitchell et al., "Model cards for model reporting", FAT* 2019, section 4.
     """
@@ -135,8 +179,8 @@ def write_model_card(
 - Input: the features of the pipeline `feature_engineering`; output: a class, and a probability for each class.
 
 ## Intended use
-Isolated handwritten digits, one to an image, framed like the images that it was trained on. It always answers with
-one of its {len(classes)} classes, also where the image shows something else.
+Rows like those that it was trained on: from the same source, made and framed in the same way. It always answers with
+one of its {len(classes)} classes, also where a row shows something else.
 
 ## Data
 {cleaning_scores["rows_read"]} rows were read and {rejected} rejected (see `rejected_digits`);
@@ -153,25 +197,41 @@ interval {test_scores["accuracy_low"]:.2%} to {test_scores["accuracy_high"]:.2%}
 {test_scores["errors"]} of {test_scores["rows"]} wrong; macro F1 {test_scores["macro_f1"]:.4f}.
 - Mean confidence {test_scores["confidence_mean"]:.2%}; calibration error {test_scores["calibration_error"]:.4f}; \
 log loss {test_scores["log_loss"]:.4f}.
+- {_calibration(champion_origin)}
 - The lowest recall is that of class {worst}: {test_scores[f"recall_{worst}"]:.3f}.
 
 {_table(("class", "precision", "recall", "F1"), by_class)}
 
 ## Measured elsewhere
-{_elsewhere(elsewhere)}
+{_elsewhere(champion_origin, elsewhere)}
 
 ## Limits
-- The test rows come from the same source, and where it does not say who wrote what, from the same writers, as the
-  training rows: strangers' digits are harder than these figures say.
-- Confidence is calibrated for digits of this source. It does not tell a digit from something that is none.
+- Test rows that were drawn from one table with the training rows share their source and its habits: rows from
+  elsewhere are harder than these figures say.
+- Confidence is calibrated for rows of this source. It does not tell whether a row belongs to any class at all.
 """
 
 
-def _elsewhere(elsewhere: Elsewhere) -> str:
+def _calibration(origin: dict[str, Any]) -> str:
+    rows, errors = origin["calibration_rows"], origin["calibration_errors"]
+    if rows is None:
+        return "The champion's file does not say what its calibration saw."
+    seen = f"Its confidence was calibrated on {rows} training rows, of whose answers {errors} were wrong."
+    return seen if errors else f"{seen} One error is assumed, since none was seen: so it says little of how sure it is."
+
+
+def _elsewhere(origin: dict[str, Any], elsewhere: Elsewhere) -> str:
+    unknown = "Not measured: how well it reads digits from another source, nobody knows."
     if not elsewhere.figures:
-        return "Not measured: how well it reads digits from another source, nobody knows."
+        return unknown
+    if elsewhere.origin != origin["origin"]:
+        return (
+            f"{unknown}\nThe figures in `elsewhere` are of the champion of origin `{elsewhere.origin}`; this one has "
+            f"origin `{origin['origin']}`:\nit learned other rows, or with other settings."
+        )
     lines = [f"- {figure.digits}: **{figure.accuracy:.2%}** of {figure.rows} right." for figure in elsewhere.figures]
-    return "\n".join([*lines, f"\n`{elsewhere.command}` printed this for the settings that come with the project."])
+    printed = f"`{elsewhere.command}` printed this of a champion of the same origin, `{elsewhere.origin}`: the same "
+    return "\n".join([*lines, f"\n{printed}training rows and settings."])
 
 
 def _short_name(block: dict[str, Any]) -> str:

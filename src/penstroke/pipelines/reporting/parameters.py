@@ -25,7 +25,10 @@ class Elsewhere(Parameters):
     """What was measured on digits from elsewhere, which a run does not have (``params:elsewhere``)."""
 
     command: str = Field(description="what prints the figures")
-    figures: list[Figure] = Field(description="for the settings as they are; empty where nothing was measured")
+    origin: str = Field(
+        description="of the champion that they are of, as champion_origin has it; no other's card has them"
+    )
+    figures: list[Figure] = Field(description="empty where nothing was measured")
 
 
 class Pictures(Parameters):

@@ -10,7 +10,7 @@ from .figures import (
     draw_leaderboard,
     draw_mistakes,
 )
-from .nodes import predict_test_rows, score_test_rows, write_model_card
+from .nodes import predict_test_rows, score_test_rows, state_origin, write_model_card
 from .profiles import profile_digits
 
 
@@ -62,8 +62,21 @@ def create_pipeline() -> Pipeline:
                 name="draw_features",
             ),
             Node(
+                state_origin,
+                inputs=["champion_model", "champion_settings", "digits", "params:augmentation", "params:final_fit"],
+                outputs="champion_origin",
+                name="state_origin",
+            ),
+            Node(
                 write_model_card,
-                inputs=["champion_settings", "leaderboard", "cleaning_scores", "test_scores", "params:elsewhere"],
+                inputs={
+                    "champion_settings": "champion_settings",
+                    "leaderboard": "leaderboard",
+                    "cleaning_scores": "cleaning_scores",
+                    "test_scores": "test_scores",
+                    "elsewhere": "params:elsewhere",
+                    "champion_origin": "champion_origin",
+                },
                 outputs="model_card",
                 name="write_model_card",
             ),
