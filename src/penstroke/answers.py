@@ -10,6 +10,8 @@ from penstroke.form import Form
 from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.feature_engineering.parameters import Features
 
+NEARLY = 1e-3
+
 
 def ask(model: ClassifierMixin, rows: pd.DataFrame, chunk_rows: int) -> pd.DataFrame:
     """Ask a model about rows, some of them at once.
@@ -35,11 +37,22 @@ def table_of(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) ->
 
 
 def probabilities_of(model: ClassifierMixin, rows: pd.DataFrame | np.ndarray, chunk_rows: int) -> np.ndarray:
-    """Give the probability of each class, (n, classes); of a model that takes arrays the rows may be one."""
+    """Give the probability of each class, (n, classes); of a model that takes arrays the rows may be one.
+
+    Raises:
+        ValueError: what the model gives are no probabilities: not finite, negative, or of another sum than 1.
+    """
     chunks = [rows[start : start + chunk_rows] for start in range(0, len(rows), chunk_rows)]
     of_none = np.empty((0, len(model.classes_)))
     probabilities = np.concatenate([of_none, *map(model.predict_proba, chunks)])
-    return probabilities / probabilities.sum(axis=1, keepdims=True)  # of float32 features they sum to 1 only nearly
+    sums = probabilities.sum(axis=1, keepdims=True)
+    wrong = ~(np.abs(sums[:, 0] - 1) < NEARLY) | (probabilities < 0).any(axis=1)  # so that NaN is wrong
+    if wrong.any():
+        raise ValueError(
+            f"the model gives no probabilities for {wrong.sum()} of {len(rows)} rows: they are not finite, below 0, "
+            "or do not sum to 1; train another one"
+        )
+    return probabilities / sums  # of float32 features they sum to 1 only nearly
 
 
 def version_of(sha256: str) -> str:

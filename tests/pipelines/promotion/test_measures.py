@@ -1,10 +1,13 @@
 from copy import deepcopy
 from hashlib import sha256
 from io import BytesIO
+from time import thread_time
+from timeit import repeat
 
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -198,6 +201,7 @@ def test_the_p_value_is_the_one_that_one_counts_by_hand(digits, no_files):
         "model_sha256": "the Answers",
         "production": "the Answers",
         "fault": "",
+        "champion_fault": "",
     }
 
 
@@ -285,6 +289,73 @@ def test_production_that_can_no_longer_be_loaded_is_not_compared(digits, champio
 
     assert (found["rows"], found["production"]) == (0, "a" * 64)
     assert found["fault"] == "production cannot be read any more: its class is gone"
+
+
+class Failing(Answers):
+    """A model that cannot answer."""
+
+    def __init__(self, prediction, error):
+        super().__init__(prediction)
+        self.error = error
+
+    def predict_proba(self, rows):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("no such column"), KeyError("slant"), AttributeError("gone")], ids=repr)
+def test_what_fails_in_the_champion_is_its_own_fault_and_what_fails_in_production_is_not(digits, no_files, error):
+    right, failing = Answers(digits["label"]), Failing(digits["label"], error)
+
+    ours, theirs = (compare_models(*pair, digits, SCORING) for pair in ((failing, right), (right, failing)))
+
+    assert ours["champion_fault"].startswith("the champion cannot read these digits: ")
+    assert str(error) in ours["champion_fault"]
+    assert ours["fault"] == ""
+    assert theirs["champion_fault"] == ""
+    assert theirs["fault"].startswith("production cannot read these digits: ")
+
+
+class Says(Answers):
+    """A model that gives these numbers for probabilities."""
+
+    def __init__(self, prediction, numbers):
+        super().__init__(prediction)
+        self.numbers = numbers
+
+    def predict_proba(self, rows):
+        return np.tile(self.numbers, (len(rows), 1))
+
+
+@pytest.mark.parametrize(
+    "numbers", [[np.nan] * 10, [0.0] * 10, [np.inf, *[0.0] * 9], [1.5, -0.5, *[0.0] * 8], [0.5, *[0.0] * 9]], ids=str
+)
+def test_numbers_that_are_no_probabilities_are_no_answers(digits, no_files, numbers):
+    champion = Says(digits["label"], numbers)
+
+    found = compare_models(champion, Answers(digits["label"]), digits, SCORING)
+
+    assert "gives no probabilities for 80 of 80 rows" in found["champion_fault"]
+    with pytest.raises(ValueError, match="gives no probabilities for 80 of 80 rows"):
+        score_champion(champion, digits, SCORING)
+
+
+class Busy(Answers):
+    """A model that has its work done by threads."""
+
+    def predict_proba(self, rows):
+        Parallel(n_jobs=2, prefer="threads")(delayed(_work)() for _ in range(4))
+        return super().predict_proba(rows)
+
+
+def _work():
+    return sum(range(200_000))
+
+
+def test_the_work_that_a_model_gives_to_other_threads_is_part_of_its_latency(digits, no_files, monkeypatch):
+    monkeypatch.setattr(measures, "_file_of", lambda model: b"")
+    one = 1000 * min(repeat(_work, timer=thread_time, repeat=5, number=1))
+
+    assert measure_costs(Busy(digits["label"]), digits)["latency_ms"] > 2 * one
 
 
 def test_the_tables_that_came_in_stay_as_they_were(digits, champion):

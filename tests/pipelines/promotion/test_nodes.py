@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from scipy.stats import binomtest
 from sklearn.svm import SVC
 
 from penstroke.model_files import UnreadableModel
@@ -119,6 +120,105 @@ def test_on_too_few_rows_the_models_are_not_comparable_and_the_other_checks_deci
     assert check["note"].endswith("; the other checks decide")
     assert good["passed"]
     assert bad["refused_by"] == ["recall_0"]
+
+
+def test_a_champion_that_failed_in_the_comparison_is_refused_by_it(model):
+    fault = "the champion cannot read these digits: no such column"
+    comparison = {"rows": 0, "p_value": None, "champion_fault": fault}
+
+    verdict, card = _judge(comparison=comparison, champion={"model_sha256": fingerprint(model)})
+
+    assert verdict["refused_by"] == ["loss_against_production"]
+    assert f"| **refused** | {fault} |" in card
+    with pytest.raises(
+        ValueError, match=r"loss_against_production is unknown, .* \(the champion cannot read these digits"
+    ):
+        promote_champion(model, verdict, None)
+
+
+def test_so_few_rows_that_no_loss_could_refuse_are_not_compared():
+    gate = GATE.model_copy(update={"comparable_rows": 1})
+    five, four = (
+        judge_champion(
+            SCORES | CHAMPION,
+            STRESS | CHAMPION,
+            COSTS | CHAMPION,
+            COMPARISON | CHAMPION | {"rows": rows, "only_production": rows, "p_value": 0.5**rows},
+            gate,
+        )[0]
+        for rows in (5, 4)
+    )
+
+    assert five["refused_by"] == ["loss_against_production"]  # 1 in 32 by chance
+    assert _comparison(four)["passed"] is None
+    assert "5 are needed" in _comparison(four)["note"]
+
+
+def test_a_comparison_that_the_test_is_too_small_for_says_so():
+    note = _comparison(_judge({"rows": 60}, comparison={"rows": 50, "p_value": 0.001})[0])["note"]
+
+    assert (
+        "50 test rows are such that neither model was trained on them, 100 are needed and there are 60 in all" in note
+    )
+
+
+def _notes(verdict):
+    return {check["check"]: check["note"] for check in verdict["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "interval", "needed"), [(0.96, 0.95, 93), (0.9, 0.95, 35), (0.99, 0.95, 381), (0.96, 0.99, 160)]
+)
+def test_a_gate_that_the_test_is_too_small_for_names_the_rows_that_it_needs(asked, interval, needed):
+    gate = GATE.model_copy(update={"accuracy_low": asked})
+
+    def judge(rows):
+        found = binomtest(rows, rows).proportion_ci(interval, method="wilson").low
+        scores = SCORES | {"accuracy_low": float(found), "rows": rows, "interval": interval}
+        return judge_champion(scores | CHAMPION, STRESS | CHAMPION, COSTS | CHAMPION, COMPARISON | CHAMPION, gate)
+
+    (enough, _), (few, card) = judge(needed), judge(needed - 1)
+
+    assert enough["passed"]
+    assert _notes(enough)["accuracy_low"] == f"without an error {needed} test rows would do, there are {needed}"
+    assert few["refused_by"] == ["accuracy_low"]
+    said = f"cannot be passed: even without an error {needed} test rows are needed, there are {needed - 1}"
+    assert said in _notes(few)["accuracy_low"]
+    assert said in card
+
+
+def test_the_refusal_says_that_no_champion_could_pass(model):
+    scores = {"accuracy_low": 0.86, "rows": 24, "interval": 0.95}
+    verdict, _ = _judge(scores, champion={"model_sha256": fingerprint(model)})
+
+    with pytest.raises(
+        ValueError, match="cannot be passed: even without an error 35 test rows are needed, there are 24"
+    ):
+        promote_champion(model, verdict, None)
+
+
+def test_an_accuracy_that_no_test_can_show_and_a_class_without_test_rows_cannot_be_passed():
+    gate = GATE.model_copy(update={"accuracy_low": 1.0})
+    scores = SCORES | CHAMPION | {"rows": 10_000, "interval": 0.95, "recall_1": None}
+
+    notes = _notes(judge_champion(scores, STRESS | CHAMPION, COSTS | CHAMPION, COMPARISON | CHAMPION, gate)[0])
+
+    assert notes["accuracy_low"].startswith("cannot be passed: no number of test rows")
+    assert notes["recall_1"] == "cannot be passed: no test row is of this class"
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), None])
+def test_a_figure_that_is_no_number_passes_no_check_and_is_unknown(figure):
+    verdict, card = _judge(
+        {"accuracy_low": figure, "recall_0": figure},
+        {"accuracy_noise": figure} if figure is not None else {},
+        {"size_mb": figure},
+        {"p_value": figure},
+    )
+
+    assert {"accuracy_low", "recall_0", "size_mb", "loss_against_production"} <= set(verdict["refused_by"])
+    assert "| accuracy_low | unknown |" in card
+    json.dumps(verdict, allow_nan=False)
 
 
 @pytest.fixture(scope="module")

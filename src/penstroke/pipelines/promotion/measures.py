@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import parallel_config
 from scipy.stats import binomtest
 from sklearn.base import ClassifierMixin
 from threadpoolctl import threadpool_limits
@@ -84,7 +85,7 @@ def measure_costs(champion_model: ClassifierMixin, digits: pd.DataFrame) -> dict
         yet differs from run to run.
     """
     image = _test_rows(digits).head(1)
-    with threadpool_limits(1):
+    with threadpool_limits(1), parallel_config("sequential"):  # else the work of other threads would not count
         tries = repeat(
             lambda: champion_model.predict_proba(look_at(image, champion_model)),
             timer=thread_time,
@@ -109,13 +110,14 @@ def compare_models(
     Returns:
         ``production`` (which model; None where there is none), ``rows`` that were compared, how many of them
         ``only_champion`` and ``only_production`` reads right, ``p_value``, how likely so many of the latter are if
-        both were equally good (one-sided, exact), and ``fault``, why nothing was compared, or an empty text.
+        both were equally good (one-sided, exact); ``fault``, why nothing could be compared, through no fault of the
+        champion, and ``champion_fault``, how the champion failed: empty texts where that is not so.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
     Psychometrika 12(2), 1947.
     """
     found: dict[str, Any] = {"rows": 0, "only_champion": 0, "only_production": 0, "p_value": None, "fault": ""}
-    found |= {"model_sha256": fingerprint(champion_model), "production": None}
+    found |= {"champion_fault": "", "model_sha256": fingerprint(champion_model), "production": None}
     if former_model is None:
         return found | {"fault": "there is no production model"}
     found["production"] = fingerprint(former_model)
@@ -129,13 +131,21 @@ def compare_models(
     if rows.empty:
         return found
     try:
-        champion, former = (_right(model, rows, scoring) for model in (champion_model, former_model))
-    except (KeyError, ValueError) as error:  # code has changed since it was trained, or what the images are
-        fault = str(error).partition("\n")[0]
-        return found | {"fault": f"production cannot read these digits: {fault}"}
+        champion = _right(champion_model, rows, scoring)
+    except Exception as error:
+        return found | {"champion_fault": f"the champion cannot read these digits: {_in_short(error)}"}
+    try:
+        former = _right(former_model, rows, scoring)
+    except Exception as error:  # code has changed since it was trained, or what the images are
+        return found | {"fault": f"production cannot read these digits: {_in_short(error)}"}
     gained, lost = int(np.sum(champion & ~former)), int(np.sum(former & ~champion))
     p_value = float(binomtest(lost, gained + lost, alternative="greater").pvalue) if gained + lost else 1.0
     return found | {"rows": len(rows), "only_champion": gained, "only_production": lost, "p_value": p_value}
+
+
+def _in_short(error: Exception) -> str:
+    first, name = str(error).partition("\n")[0], type(error).__name__
+    return first if first and isinstance(error, ValueError) else f"{name}: {first}".removesuffix(": ")
 
 
 def fingerprint(model: ClassifierMixin) -> str:

@@ -1,7 +1,9 @@
 """Hold what was measured against the gate, and promote the champion or refuse it."""
 
+from math import ceil, floor, isfinite, log2
 from typing import Any
 
+from scipy.stats import norm
 from sklearn.base import ClassifierMixin
 
 from penstroke.answers import version_of
@@ -34,7 +36,8 @@ def judge_champion(
         fingerprints of ``champion`` and ``production``, the ``comparable_rows``, and all ``checks``; and the same as
         Markdown. A check has its name (``check``), ``figure`` (None: unknown), what is ``asked`` (at least or at
         most the ``threshold``), whether it ``passed`` (None: left out, because there is nothing to compare with)
-        and a ``note``.
+        and a ``note``, which says so where no champion could pass with as few test rows. An unknown figure, and one
+        that is no number, passes no check.
 
     Raises:
         ValueError: the figures are of different champions.
@@ -52,16 +55,17 @@ def judge_champion(
         for name, accuracy in sorted(stress_scores.items())
         if name.startswith("accuracy_")
     }
+    reachable = _say_what_is_reachable(champion_scores, gate)
     checks = [
-        _check("accuracy_low", champion_scores["accuracy_low"], AT_LEAST, gate.accuracy_low),
-        *(_check(name, champion_scores[name], AT_LEAST, gate.recall) for name in recalls),
+        _check("accuracy_low", champion_scores["accuracy_low"], AT_LEAST, gate.accuracy_low, reachable),
+        *(_check_recall(name, champion_scores[name], gate) for name in recalls),
         _check("calibration_error", champion_scores["calibration_error"], AT_MOST, gate.calibration_error),
         *(_check(name, loss, AT_MOST, gate.perturbed_loss) for name, loss in losses.items()),
         _check("perturbed_log_loss", stress_scores["log_loss"], AT_MOST, gate.perturbed_log_loss),
         _check("size_mb", champion_costs["size_mb"], AT_MOST, gate.size_mb),
         _check("latency_ms", champion_costs["latency_ms"], AT_MOST, gate.latency_ms),
         _check("test_rows_learned", champion_scores["test_rows_learned"], AT_MOST, 0),
-        _check_against_production(comparison_scores, gate),
+        _check_against_production(comparison_scores, champion_scores.get("rows"), gate),
     ]
     refused_by = [check["check"] for check in checks if check["passed"] is False]
     verdict = {
@@ -102,15 +106,42 @@ def promote_champion(
 
 
 def _check(name: str, figure: float | None, asked: str, threshold: float, note: str = "") -> dict[str, Any]:
+    figure = figure if figure is not None and isfinite(figure) else None
     passed = figure is not None and (figure >= threshold if asked == AT_LEAST else figure <= threshold)
     return {"check": name, "figure": figure, "asked": asked, "threshold": threshold, "passed": passed, "note": note}
 
 
-def _check_against_production(comparison: dict[str, Any], gate: Gate) -> dict[str, Any]:
+def _check_recall(name: str, recall: float | None, gate: Gate) -> dict[str, Any]:
+    note = "cannot be passed: no test row is of this class" if recall is None else ""
+    return _check(name, recall, AT_LEAST, gate.recall, note)
+
+
+def _say_what_is_reachable(scores: dict[str, Any], gate: Gate) -> str:
+    """Say how many test rows the threshold of the accuracy needs where no answer is wrong."""
+    if not {"rows", "interval"} <= set(scores):  # stored before they were
+        return ""
+    if gate.accuracy_low == 1:
+        return "cannot be passed: no number of test rows shows that no answer is ever wrong; lower gate.accuracy_low"
+    squared = norm.ppf((1 + scores["interval"]) / 2) ** 2  # of n answers, all right, Wilson's end is n / (n + squared)
+    needed = ceil(gate.accuracy_low * squared / (1 - gate.accuracy_low))
+    if scores["rows"] < needed:
+        return (
+            f"cannot be passed: even without an error {needed} test rows are needed, there are {scores['rows']}; "
+            "hold more rows back, or lower gate.accuracy_low"
+        )
+    return f"without an error {needed} test rows would do, there are {scores['rows']}"
+
+
+def _check_against_production(comparison: dict[str, Any], test_rows: int | None, gate: Gate) -> dict[str, Any]:
     name, rows = "loss_against_production", comparison["rows"]
-    if rows < gate.comparable_rows:
+    if comparison.get("champion_fault"):
+        return _check(name, None, AT_LEAST, gate.significance, comparison["champion_fault"])
+    # of fewer rows, even if all of them are lost, the p-value says nothing
+    needed = max(gate.comparable_rows, 1 + floor(-log2(gate.significance)))
+    if rows < needed:
+        in_all = f" and there are {test_rows} in all" if test_rows is not None and test_rows < needed else ""
         why = comparison["fault"] or (
-            f"{rows} test rows are such that neither model was trained on them, {gate.comparable_rows} are needed"
+            f"{rows} test rows are such that neither model was trained on them, {needed} are needed{in_all}"
         )
         note = f"not comparable: {why}; the other checks decide"
         return _check(name, None, AT_LEAST, gate.significance, note) | {"passed": None}
