@@ -46,7 +46,7 @@ def main(folder: Path, source: Path | None = None) -> None:
     values: dict[str, Any] = {}
     for environment in ("base", "mnist") if source else ("base",):
         for path in (ROOT / "conf" / environment).glob("parameters_*.yml"):
-            values = _merged(values, yaml.safe_load(path.read_text()))
+            values = _merged(values, yaml.safe_load(path.read_text(encoding="utf-8")))
     augmentation = Augmentation.model_validate(values["augmentation"])
     features, pictures = Features.model_validate(values["features"]), Pictures.model_validate(values["pictures"])
     scoring, search = Scoring.model_validate(values["scoring"]), Search.model_validate(values["search"])
