@@ -61,6 +61,18 @@ def test_every_contender_of_the_documentation_can_take_part(raw_digits):
     assert results.groupby("contender")["accuracy"].max().min() > 0.7
 
 
+def test_the_page_for_other_data_names_whatever_needs_the_pipeline_of_drawings():
+    page = (ROOT / "docs/how-to/start-your-own.md").read_text(encoding="utf-8")
+    source = ROOT / "src/penstroke"
+    needs_it = re.compile(r"penstroke\.pipelines\.inference\b|from penstroke\.pipelines import .*\binference\b")
+    importers = {path.parent.name for path in source.rglob("*.py") if needs_it.search(path.read_text(encoding="utf-8"))}
+
+    assert importers - {"inference"} == {"inference_table", "feedback", "serving"}
+    assert (
+        "Leave the package `pipelines/inference` in its place: `inference_table`, `feedback` and `kedro serve`" in page
+    )
+
+
 def _kept(name):
     return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
 

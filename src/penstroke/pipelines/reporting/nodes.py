@@ -172,8 +172,8 @@ def write_model_card(
     return f"""# Model card: {champion_settings["contender"]}
 
 ## Model
-- Steps: {" → ".join(steps)}, fitted on the training rows and the copies that
-  `augmentation` makes of them, then calibrated.
+- Steps: {" → ".join(steps)}, fitted on the training rows and on the copies of them, if any, that
+  `augmentation` makes, then calibrated.
 - Values that the search chose: {chosen}.
 - Content (sha256): `{test_scores["model_sha256"]}`; `kedro receipt champion_model` prints what it was made of.
 - Input: the features of the pipeline `feature_engineering`; output: a class, and a probability for each class.
