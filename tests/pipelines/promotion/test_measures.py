@@ -291,6 +291,15 @@ def test_production_that_can_no_longer_be_loaded_is_not_compared(digits, champio
     assert found["fault"] == "production cannot be read any more: its class is gone"
 
 
+def test_a_champion_that_does_not_say_what_taught_it_is_not_left_out(digits, no_files):
+    champion = Answers(digits["label"])
+    del champion.digit_ids_
+
+    found = compare_models(champion, Answers(digits["label"]), digits, SCORING)
+
+    assert "does not say which rows it was trained on" in found["champion_fault"]
+
+
 class Failing(Answers):
     """A model that cannot answer."""
 

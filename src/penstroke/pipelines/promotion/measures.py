@@ -125,19 +125,22 @@ def compare_models(
         return found | {"fault": f"production cannot be read any more: {former_model.reason}"}
     ours, theirs = _learned(champion_model), _learned(former_model)
     if ours is None or theirs is None:
-        return found | {"fault": "a model does not say which rows it was trained on"}
+        fault = "champion_fault" if ours is None else "fault"
+        return found | {fault: "a model does not say which rows it was trained on"}
     test = _test_rows(digits)
     rows = test[~test.index.isin([*ours, *theirs])]
     if rows.empty:
         return found
-    try:
-        champion = _right(champion_model, rows, scoring)
-    except Exception as error:
-        return found | {"champion_fault": f"the champion cannot read these digits: {_in_short(error)}"}
-    try:
-        former = _right(former_model, rows, scoring)
-    except Exception as error:  # code has changed since it was trained, or what the images are
-        return found | {"fault": f"production cannot read these digits: {_in_short(error)}"}
+    right = {}
+    for name, fault, model in (
+        ("the champion", "champion_fault", champion_model),
+        ("production", "fault", former_model),  # code has changed since it was trained, or what the images are
+    ):
+        try:
+            right[name] = _right(model, rows, scoring)
+        except Exception as error:
+            return found | {fault: f"{name} cannot read these digits: {_in_short(error)}"}
+    champion, former = right.values()
     gained, lost = int(np.sum(champion & ~former)), int(np.sum(former & ~champion))
     p_value = float(binomtest(lost, gained + lost, alternative="greater").pvalue) if gained + lost else 1.0
     return found | {"rows": len(rows), "only_champion": gained, "only_production": lost, "p_value": p_value}
