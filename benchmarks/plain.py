@@ -105,7 +105,7 @@ def main(folder: Path, source: Path | None = None) -> None:
         "features_plot": figures.draw_features(digits, features),
     }.items():
         figure.write_json(folder / f"{name}.json")
-    card = reporting.write_model_card(settings, leaderboard, cleaning_scores, scores, elsewhere, champion_origin=origin)
+    card = reporting.write_model_card(origin, leaderboard, cleaning_scores, scores, elsewhere)
     (folder / "model_card.md").write_text(card, encoding="utf-8")
     profiles = profile_digits(digits, answers, receipt, Profile.model_validate(values["profile"]))
     for version, profile in profiles.items():

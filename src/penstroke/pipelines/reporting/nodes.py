@@ -122,9 +122,10 @@ def state_origin(
         final_fit: how it was fitted.
 
     Returns:
-        ``origin``, 12 hexadecimal digits: equal for champions that learned the same training rows with the same
-        settings, on whatever machine, and for no others; ``calibration_rows`` and ``calibration_errors``, how many
-        rows the calibration learned from and how many of their answers were wrong, None where the file does not say.
+        The settings, and ``origin``, 12 hexadecimal digits: equal for champions that learned the same training rows
+        with the same settings, on whatever machine, and for no others; ``calibration_rows`` and
+        ``calibration_errors``, how many rows the calibration learned from and how many of their answers were wrong,
+        None where the file does not say.
     """
     training = digits[digits["split"] == "train"]
     settings = {name: champion_settings[name] for name in ("steps", "parameters", "seed")}
@@ -133,7 +134,7 @@ def state_origin(
     content = sha256(pd.util.hash_pandas_object(training).to_numpy("<u8").tobytes())
     content.update(json.dumps(settings, sort_keys=True).encode())
     calibrated_on = getattr(champion_model, "calibrated_on_", {})
-    return {
+    return champion_settings | {
         "origin": content.hexdigest()[:12],
         "calibration_rows": calibrated_on.get("rows"),
         "calibration_errors": calibrated_on.get("errors"),
@@ -141,13 +142,11 @@ def state_origin(
 
 
 def write_model_card(
-    champion_settings: dict[str, Any],
+    champion_origin: dict[str, Any],
     leaderboard: pd.DataFrame,
     cleaning_scores: dict[str, int],
     test_scores: dict[str, Any],
     elsewhere: Elsewhere,
-    *,
-    champion_origin: dict[str, Any],
 ) -> str:
     """Write what the champion is, how it was chosen, how good it is, here and elsewhere, as Markdown.
 
@@ -158,8 +157,8 @@ def write_model_card(
     classes = [key.removeprefix("recall_") for key in test_scores if key.startswith("recall_")]
     worst = min(classes, key=lambda name: test_scores[f"recall_{name}"])
     rejected = cleaning_scores["rows_read"] - cleaning_scores["rows_accepted"]
-    steps = [_short_name(step) for step in champion_settings["steps"]]
-    chosen = ", ".join(f"{key} = {value}" for key, value in champion_settings["parameters"].items()) or "none searched"
+    steps = [_short_name(step) for step in champion_origin["steps"]]
+    chosen = ", ".join(f"{key} = {value}" for key, value in champion_origin["parameters"].items()) or "none searched"
     columns = ["contender", "accuracy_mean", "accuracy_sd", "combinations"]
     ranking = [
         (name, f"{mean:.2%}", f"{100 * spread:.2f}", str(combinations))
@@ -169,7 +168,7 @@ def write_model_card(
         (name, *(f"{test_scores[f'{score}_{name}']:.3f}" for score in ("precision", "recall", "f1")))
         for name in classes
     ]
-    return f"""# Model card: {champion_settings["contender"]}
+    return f"""# Model card: {champion_origin["contender"]}
 
 ## Model
 - Steps: {" → ".join(steps)}, fitted on the training rows and on the copies of them, if any, that

@@ -69,14 +69,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 write_model_card,
-                inputs={
-                    "champion_settings": "champion_settings",
-                    "leaderboard": "leaderboard",
-                    "cleaning_scores": "cleaning_scores",
-                    "test_scores": "test_scores",
-                    "elsewhere": "params:elsewhere",
-                    "champion_origin": "champion_origin",
-                },
+                inputs=["champion_origin", "leaderboard", "cleaning_scores", "test_scores", "params:elsewhere"],
                 outputs="model_card",
                 name="write_model_card",
             ),
