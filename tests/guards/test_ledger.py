@@ -189,6 +189,19 @@ def test_other_packages_of_the_project_count_by_their_content(done, name, old, n
     assert json.loads((done / "data/scaled.json").read_text())[0] == 3 + int(new[-1])
 
 
+def test_a_value_that_a_function_brings_along_counts(done):
+    done.write("src/tiny/made.py", "def make(word):\n    return lambda sums, title: word + title\n")
+    done.edit("src/tiny/pipeline_registry.py", "from tiny import", "from tiny.made import make\nfrom tiny import")
+    done.edit("src/tiny/pipeline_registry.py", "Node(report.write", 'Node(make("a")')
+    assert done.ran() == {"write"}
+    assert done.ran() == set()
+
+    done.edit("src/tiny/pipeline_registry.py", 'make("a")', 'make("b")')
+
+    assert done.ran() == {"write"}
+    assert (done / "data/report.txt").read_text() == "bsums"
+
+
 def test_each_node_that_is_run_says_why(done):
     _edit_factor(done)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property, partial
 from importlib import import_module
 from pathlib import Path
+from types import MethodType
 from typing import Any, cast
 
 from kedro.config import AbstractConfigLoader
@@ -313,9 +314,8 @@ class Ledger:
         entries = {name: self._entry(name) for name in sorted({*sources, *node.outputs})}
         kinds = {type(self._catalog[name]) for name in entries if name in self._catalog}
         mentioned = {f"{kind.__module__}.{kind.__name__}" for kind in kinds} | mentioned_names([parameters, entries])
-        bound = f" {node.func.args} {node.func.keywords}" if isinstance(node.func, partial) else ""
         return {
-            "call": f"{node!r}{bound}",
+            "call": f"{node!r}{_bound(node.func)}",
             "code": self._code.fingerprint(node.func, mentioned),
             "parameters": parameters,
             "entries": hash_of(entries),
@@ -431,6 +431,17 @@ def go_on(options: str, env: str | None, overridden: bool) -> str:
     """Say how to go on; what was given by ``--params`` may be a secret, and is not repeated."""
     place = f" --env={env}" if env else ""
     return f"`kedro run --changed{options}{place}`" + (" and the same --params" if overridden else "")
+
+
+def _bound(function: Any) -> str:
+    """Say which values a function brings along: those of a partial, of the function that made it, of its object."""
+    if isinstance(function, partial):
+        return f" {function.args} {function.keywords}"
+    values: list[Any] = [vars(function.__self__)] if isinstance(function, MethodType) else []
+    with suppress(ValueError):  # an empty cell
+        values += [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    plain = [value for value in values if not callable(value)]
+    return f" {to_jsonable_python(plain, fallback=lambda value: type(value).__qualname__)}" if plain else ""
 
 
 def _spell_out(configured: AbstractConfigLoader) -> None:
