@@ -55,7 +55,7 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
             raise DatasetError(f"{path} does not exist; put a Parquet file, or a folder of them, there")
         files = self.members(path) if is_folder else [path]
         if not files:
-            raise DatasetError(f"{path} is a folder without a file that could be Parquet; put some there")
+            raise DatasetError(f"{path} is a folder without a file; put Parquet files there")
         tables = self._tables(files, self._fs._strip_protocol(path))
         if self._chunk_rows is not None:
             return tables

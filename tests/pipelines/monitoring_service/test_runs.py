@@ -73,4 +73,4 @@ def test_a_service_that_was_not_asked_is_said(serve, fresh):
     result = run_kedro("run", "--env=test", "--pipelines=monitoring_service", cwd=serve(fresh.head(0)))
 
     assert result.returncode == 1
-    assert "served_digits is a folder without a Parquet file" in result.stderr
+    assert "served_digits is a folder without a file" in result.stderr
