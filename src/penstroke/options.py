@@ -88,6 +88,8 @@ def refuse_unknown_names(options: dict[str, Any]) -> None:
         runner(**options["runner_params"])
     except (TypeError, ValueError) as error:
         raise click.ClickException(f"--runner-params does not suit {runner.__name__}: {error}") from None
+    if options["pipeline"] and options["pipelines"]:  # which Kedro refuses
+        return
     asked = options["pipelines"] or ([options["pipeline"]] if options["pipeline"] else [])
     pipelines.set_requested(asked or None)  # as the session will
     if not set(asked) <= set(pipelines):
