@@ -194,6 +194,106 @@ def test_a_picture_of_which_a_large_part_is_something_else_is_refused(frame):
         frame_picture(picture, frame)
 
 
+def _line(*points, pen=0.02):
+    """Draw straight lines through points; all lengths are shares of the side."""
+    return trace([np.array(points)], SIDE, SIDE, pen * SIDE, (0, 0))
+
+
+def _ring(radius):
+    turns = np.linspace(0, 6.5, 80)
+    return _line(*(0.5 + radius * np.stack([np.cos(turns), np.sin(turns)], axis=1)))
+
+
+BOX = _line((0.12, 0.14), (0.88, 0.12), (0.9, 0.88), (0.1, 0.9), (0.12, 0.14))
+DOWN, ACROSS = np.indices((SIDE, SIDE)) / SIDE
+THUMB = ((0.8 * DOWN + 0.6 * ACROSS) / 0.45) ** 2 + ((0.8 * ACROSS - 0.6 * DOWN) / 0.2) ** 2 < 1
+
+
+@pytest.mark.parametrize(
+    "shadow",
+    [THUMB, (DOWN < 0.3) & (ACROSS < 0.3), (DOWN < 0.75) & (ACROSS < 0.75), DOWN + 0.2 * ACROSS > 0.6],
+    ids=["thumb", "corner", "most", "half"],
+)
+@pytest.mark.parametrize("digit", [0, 4, 5, 7])
+def test_a_sharp_shadow_makes_no_difference(frame, digit, shadow):
+    ink = _ink(digit, tall=0.4)
+    lit = _picture(ink * 0.8) * np.where(shadow, 0.45, 0.9)[..., None].astype(np.float32)
+    lit[..., 3] = 1
+
+    assert _apart(frame_picture(lit, frame), frame_picture(_picture(ink), frame)) < 0.04
+
+
+@pytest.mark.parametrize("round_it", [BOX, _ring(0.42)], ids=["box", "circle"])
+@pytest.mark.parametrize("digit", range(10))
+def test_a_line_round_a_digit_is_passed_over(frame, digit, round_it):
+    ink = _ink(digit)
+
+    assert _apart(frame_picture(_picture(np.maximum(ink, round_it)), frame), frame_picture(_picture(ink), frame)) < 0.01
+
+
+@pytest.mark.parametrize(
+    "dirt",
+    [
+        _line((0.05, 0.1), (0.13, 0.08)),
+        np.maximum(_line((0.06, 0.3), (0.06, 0.301), pen=0.07), _line((0.06, 0.7), (0.06, 0.701), pen=0.07)),
+    ],
+    ids=["a staple", "holes"],
+)
+def test_what_is_small_and_far_away_is_passed_over(frame, plain, dirt):
+    assert _apart(frame_picture(_picture(np.maximum(_ink(), dirt)), frame), plain) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (_ink(2, tall=0.4, place=(0.75, 0.5)), "more than one"),
+        (_ink(0, tall=0.2, place=(0.75, 0.2)), "more than one"),
+        (_line((0, 0.5), (1, 0.51), pen=0.01), "line .* from edge to edge"),
+        (_line((0.3, 0), (0.31, 1), pen=0.01), "line .* from edge to edge"),
+        (_line((0.1, 0.2), (0.5, 0.2), (0.5, 0.7), (0.1, 0.7), (0.1, 0.2)), "box .* touches"),
+        (_line((0.2, 0.6), (0.9, 0.61)), "wider than a digit"),
+    ],
+    ids=["two", "a smaller one", "ruled", "margin", "box", "underlined"],
+)
+def test_what_is_no_single_digit_is_refused(frame, other, reason):
+    picture = np.maximum(_ink(4, tall=0.4, place=(0.3, 0.5)), other)
+    if reason.startswith("wider"):
+        picture = other
+
+    with pytest.raises(ValueError, match=reason) as refusal:
+        frame_picture(_picture(picture), frame)
+    assert "\n" not in str(refusal.value)
+
+
+def test_two_digits_one_below_the_other_are_refused(frame):
+    picture = np.maximum(_ink(3, tall=0.3, place=(0.5, 0.3)), _ink(5, tall=0.3, place=(0.5, 0.7)))
+
+    with pytest.raises(ValueError, match="more than one digit"):
+        frame_picture(_picture(picture), frame)
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.06])
+def test_a_digit_of_two_strokes_that_do_not_touch_is_one(frame, gap):
+    bar, rest = (
+        _line((0.42, 0.3), (0.65, 0.3)),
+        _line((0.4, 0.3 + gap), (0.4, 0.5), (0.6, 0.55), (0.6, 0.7), (0.4, 0.75)),
+    )
+
+    ink = find_ink(_picture(np.maximum(bar, rest)), frame)
+
+    assert ink[round(0.3 * SIDE), round(0.55 * SIDE)] > 0.9
+    assert ink[round(0.4 * SIDE), round(0.4 * SIDE)] > 0.9
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_a_digit_from_edge_to_edge_is_no_line(frame, digit):
+    ink = _ink(digit)
+    rows = np.flatnonzero(ink.max(axis=1) > 0.5)
+    tall = ink[rows[0] : rows[-1] + 1]
+
+    assert _apart(frame_picture(_picture(tall), frame), frame_picture(_picture(ink), frame)) < 0.04
+
+
 @pytest.mark.parametrize("paper", [0, 1])
 def test_ink_alone_is_framed_like_pictures_of_it(frame, frame_of_mnist, paper):
     ink = np.array([_ink(digit, side=28, tall=0.7, pen=0.12) for digit in range(10)], np.float32)

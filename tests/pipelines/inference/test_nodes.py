@@ -1,18 +1,21 @@
 from copy import deepcopy
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.hand import trace, write
+from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier
 
 from penstroke.contracts import DRAWING_DIGITS, PREDICTIONS, REJECTED_DRAWINGS
 from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pipelines.inference.nodes import answer_digits, classify_digits, frame_files
+from penstroke.pipelines.inference.nodes import answer_digits, classify_digits, frame_drawing, frame_files
 from penstroke.pipelines.inference.parameters import Answers
 from penstroke.pixels import pixel_columns, scale_ink, to_images, to_table
 
 from ...conftest import FORM, frame_of_base
-from .hostile import PNG, READ
+from .hostile import PNG, READ, saved
 
 RECEIPT = {"dataset": "production_model", "sha256": "0123456789abcdef" * 4}
 ANSWERS = Answers(sure_from=0.9, chunk_rows=7, shown=4)
@@ -50,6 +53,40 @@ def test_drawings_become_rows_like_the_raw_digits_and_the_rest_goes_on(frame):
         "b.png": "it is no JPEG or PNG file; save it as one",
         "c.png": "it cannot be read: No such file or directory",
     }
+
+
+def _page(side, share, digit=3, **options):
+    """Write a digit whose height is a share of a large white page, away from its middle."""
+    tall = round(share * side)
+    strokes = write(digit, np.random.default_rng(0))
+    ink = trace(strokes, 2 * tall, tall, 0.1 * tall, (tall, tall))
+    page = np.full((side, side), 255, np.uint8)
+    page[side // 4 : side // 4 + 2 * tall, side // 3 : side // 3 + 2 * tall] = np.rint(255 * (1 - ink))
+    return saved(page, **options)
+
+
+@pytest.mark.parametrize(
+    ("side", "options"),
+    [(600, {}), (1000, {"kind": "JPEG", "quality": 90}), (2400, {}), (3600, {"kind": "JPEG", "progressive": True})],
+)
+def test_a_small_digit_on_a_large_page_is_cut_out_of_the_pixels_of_the_file(frame, side, options):
+    small = frame_drawing(_page(side, 0.02, **options), frame)
+
+    assert np.abs(small / 16 - frame_drawing(_page(400, 0.3), frame) / 16).mean() < 0.08
+
+
+def test_a_small_digit_in_a_turned_picture_is_found(frame):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = Image.open(BytesIO(_page(1200, 0.02)))
+    turned = saved(upright.transpose(Image.Transpose.ROTATE_90), exif=exif)
+
+    np.testing.assert_array_equal(frame_drawing(turned, frame), frame_drawing(saved(upright), frame))
+
+
+def test_a_digit_of_too_few_pixels_is_refused_with_their_number(frame):
+    with pytest.raises(ValueError, match="the digit is [4-7] pixels high, too few"):
+        frame_drawing(_page(300, 0.02), frame)
 
 
 def test_no_drawing_or_none_that_can_be_read_makes_tables_without_rows(frame, model):

@@ -72,6 +72,37 @@ def test_a_picture_stands_upright_whichever_way_it_was_stored(gradient, orientat
     np.testing.assert_allclose(_grey(read_picture(content, MOST, SIDE)), np.asarray(upright) / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_window_is_a_part_of_the_upright_picture(gradient, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = saved(np.kron(gradient, np.ones((2, 2), np.uint8)), exif=exif)
+    whole = read_picture(content, MOST, SIDE)
+    height, width = whole.shape[:2]
+
+    part = read_picture(content, MOST, SIDE, (0.25, 0.5, 0.5, 0.75))
+
+    np.testing.assert_array_equal(part, whole[height // 4 : height // 2, width // 2 : 3 * width // 4])
+
+
+@pytest.mark.parametrize("options", [{}, {"kind": "JPEG"}, {"kind": "JPEG", "progressive": True}])
+def test_a_window_is_read_as_finely_as_the_file_holds_it(options):
+    picture = np.random.default_rng(0).integers(0, 2, (1500, 1500), np.uint8) * 255
+
+    part = _grey(read_picture(saved(picture, **options), MOST, SIDE, (0.2, 0.3, 0.4, 0.5)))
+
+    assert part.shape == (150, 150)
+    assert abs(part - picture[300:450, 600:750] / 255).mean() < 0.1
+
+
+def test_a_window_costs_no_more_pixels_than_may_be_decoded():
+    picture = Image.fromarray(drawn(500)).resize((3000, 3000))
+
+    part = read_picture(saved(picture, "JPEG"), 3_000_000, SIDE, (0.2, 0.3, 0.4, 0.5))
+
+    assert part.shape[0] == 150  # at half of the size, of which the limit has room for 2,250,000
+
+
 def test_a_large_picture_is_averaged_over_whole_blocks():
     picture = np.random.default_rng(0).integers(0, 256, (900, 1301), np.uint8)
 

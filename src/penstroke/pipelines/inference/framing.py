@@ -4,12 +4,17 @@ Ink is what differs from the paper round it, in whatever colour or opacity, dark
 digit is then cut out, brought to the size and the stroke of the training images, and placed as they are.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from scipy import ndimage
 
 from penstroke.pipelines.feature_engineering.images import enlarge
 
 from .parameters import Frame
+from .pieces import EIGHT, at_margin, mark_digit, mark_large
+from .reading import Window
 
 MARGIN_PIXELS = 1500  # of the margin, which are enough to tell the paper
 LEAST_SIDE = 128  # of what is looked at, pixels; smaller pictures are enlarged
@@ -18,12 +23,17 @@ INK_SHARE = 0.0005  # least share of the picture that the ink of a digit takes
 INKED = 0.4  # share of its full difference from the paper from which a pixel is ink
 NOISE = 6  # standard deviations of the paper's noise that ink must exceed
 BROADEST = 1 / 3  # stroke, as a share of the longer side; what is broader is light or shadow
-INNER = 0.2  # length of a piece inside, as a share of the longest, that makes those at the edge something else
 SCAN_EDGE = 0.06  # width of what a scan may show round the paper, as a share of its side
 LEAST_SHEET = 0.3  # of paper that lies on something else, as a share of the picture
 SHEET_IS_PAPER = 0.8  # share of such a sheet that is not ink
-EIGHT = np.ones((3, 3), bool)  # pixels touch at their corners too
 EIGHT_WITHIN = np.stack([~EIGHT, EIGHT, ~EIGHT])  # but not those of the next image
+PATCH = 0.2  # width from which something paler than the ink is light, as a share of the longer side
+PALER = 0.75  # share of the ink's difference from the paper that it has at the most
+STEP = 0.1  # share of that at its edge at the least; what is softer is taken away as a smooth surface
+SMALL = 0.1  # length of a digit, as a share of the picture's, below which it is looked at from nearer
+NEARER = 3  # lengths of the digit that are then seen
+LEAST_LENGTH = 8  # of a digit, pixels of the file
+SWEEPS = 10
 FINE_ROWS = 64  # the digit is shaped on a grid of so many rows at least
 
 
@@ -40,26 +50,62 @@ class NoInkError(ValueError):
         self.place = place
 
 
-def frame_picture(picture: np.ndarray, drawings: Frame) -> np.ndarray:
+class Found(NamedTuple):
+    """The ink of a digit, and where in a picture it was found: its corner there, and how much it is enlarged."""
+
+    ink: np.ndarray
+    factor: int
+    top: int
+    left: int
+
+    @property
+    def length(self) -> float:
+        """The digit's height or width, whichever is more, in pixels of the picture."""
+        return max(stop - start for start, stop in self._spans())
+
+    def window(self, shape: tuple[int, ...]) -> Window:
+        """Give the part of a picture of some shape that shows the digit and as much round it."""
+        reach = NEARER / 2 * self.length
+        (top, bottom), (left, right) = (
+            (max(0, (start + stop) / 2 - reach) / side, min(side, (start + stop) / 2 + reach) / side)
+            for (start, stop), side in zip(self._spans(), shape, strict=False)
+        )
+        return top, bottom, left, right
+
+    def _spans(self) -> list[tuple[float, float]]:
+        inked = self.ink >= INKED
+        places = (np.flatnonzero(inked.any(axis=1 - axis)) / self.factor for axis in (0, 1))
+        return [
+            (place[0] + corner, place[-1] + 1 / self.factor + corner)
+            for place, corner in zip(places, (self.top, self.left), strict=True)
+        ]
+
+
+def frame_picture(
+    picture: np.ndarray, drawings: Frame, look: Callable[[Window], np.ndarray] | None = None
+) -> np.ndarray:
     """Bring a picture to the frame of the training images.
 
     Args:
         picture: (height, width, 4) float32 from 0 to 1: red, green and blue, each times opacity, and opacity.
         drawings: what counts as ink, and the frame.
+        look: gives a part of the picture as finely as it is known, where that is finer than ``picture``.
 
     Returns:
         (rows, columns) float64 from 0 (paper) to 1 (ink).
 
     Raises:
         NoInkError: nothing stands out from the paper.
-        ValueError: a large part is neither paper nor ink.
+        ValueError: a large part is neither paper nor ink, or the ink is not one digit, or too small.
     """
-    try:
-        ink = find_ink(picture, drawings)
-    except NoInkError:  # the margin may show something else than the paper, such as the edges of a scan
-        inner = [slice(round(SCAN_EDGE * side), round((1 - SCAN_EDGE) * side)) for side in picture.shape[:2]]
-        ink = find_ink(picture[*inner], drawings)
-    return place_digits(ink[None], drawings)[0]
+    found = _find_anywhere(picture, drawings)
+    if look and found.length < SMALL * max(picture.shape[:2]):
+        found = _find_anywhere(look(found.window(picture.shape)), drawings)
+    if found.length < LEAST_LENGTH:
+        raise ValueError(
+            f"the digit is {found.length:.0f} pixels high, too few to tell it; go nearer, or scan it finer"
+        )
+    return place_digits(found.ink[None], drawings)[0]
 
 
 def frame_ink(images: np.ndarray, drawings: Frame) -> np.ndarray:
@@ -92,8 +138,8 @@ def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
     """Tell ink from paper.
 
     The paper is a smooth surface through the margin of the picture. Ink differs from it in one direction of colour
-    and opacity, in strokes narrower than a third of the picture. Specks are passed over, and pieces at the edge too
-    where there is as much as a digit inside.
+    and opacity, in strokes narrower than a third of the picture. Shadows and specks are passed over, and pieces at the
+    edge too where there is as much as a digit inside; see :func:`.pieces.mark_digit` for what else.
 
     Args:
         picture: (height, width, 4) float32 from 0 to 1: red, green and blue, each times opacity, and opacity.
@@ -104,8 +150,25 @@ def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
 
     Raises:
         NoInkError: nothing stands out from the paper.
-        ValueError: a large part is neither paper nor ink.
+        ValueError: a large part is neither paper nor ink, or the ink is not one digit.
     """
+    return _find(picture, drawings).ink
+
+
+def _find_anywhere(picture: np.ndarray, drawings: Frame) -> Found:
+    try:
+        return _find(picture, drawings)
+    except NoInkError:  # the margin may show something else than the paper, such as the edges of a scan
+        inner = [slice(round(SCAN_EDGE * side), round((1 - SCAN_EDGE) * side)) for side in picture.shape[:2]]
+        return _find_within(picture, (inner[0], inner[1]), drawings)
+
+
+def _find_within(picture: np.ndarray, part: tuple[slice, slice], drawings: Frame) -> Found:
+    found = _find(picture[part], drawings)
+    return found._replace(top=found.top + part[0].start, left=found.left + part[1].start)
+
+
+def _find(picture: np.ndarray, drawings: Frame) -> Found:
     longer = max(picture.shape[:2])
     differing = ndimage.gaussian_filter(picture - _paper(picture), (longer / 400, longer / 400, 0))
     least = _least_pixels(differing[..., 0].size)
@@ -117,7 +180,8 @@ def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
     ink = differing @ (colour / (colour @ colour))
     if longer >= LEAST_SIDE:  # a picture that may be a photograph
         if sheet := _sheet(ink > 0.5):
-            return find_ink(picture[sheet], drawings)
+            return _find_within(picture, sheet, drawings)
+        ink = _without_light(ink)
         broad = ndimage.grey_opening(ndimage.gaussian_filter(ink, longer / 50), size=round(BROADEST * longer))
         if broad.max() > 0.5:
             raise ValueError("a large part of it is neither paper nor ink; cut that away")
@@ -127,8 +191,9 @@ def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
     noise = np.median(-lighter) / 0.6745 if lighter.size else 0  # the quartile of the normal distribution
     if peak * contrast < drawings.least_contrast or peak < NOISE * noise:
         raise NoInkError("there is no ink: nothing stands out from the paper")
-    ink = np.clip(enlarge(ink[None] / peak, -(-LEAST_SIDE // longer))[0], 0, 1)
-    return _without_specks(ink[None], drawings.speck)[0]
+    factor = -(-LEAST_SIDE // longer)
+    ink = _without_specks(np.clip(enlarge(ink[None] / peak, factor), 0, 1), drawings.speck)[0]
+    return Found(ink * mark_digit(ink >= INKED), factor, 0, 0)
 
 
 def place_digits(ink: np.ndarray, drawings: Frame) -> np.ndarray:
@@ -205,9 +270,9 @@ def _resampling(places: np.ndarray, middle: np.ndarray, cells: int, scale: np.nd
 def _paper(picture: np.ndarray) -> np.ndarray:
     """Lay a smooth surface, quadratic in rows and columns, through the margin; what is drawn there hardly moves it."""
     height, width = picture.shape[:2]
-    at_margin = _margin((height, width), max(1, round(MARGIN * min(height, width))))
-    every = -(-np.count_nonzero(at_margin) // MARGIN_PIXELS)
-    rows, columns = (place[::every] for place in np.nonzero(at_margin))
+    margin = at_margin((height, width), max(1, round(MARGIN * min(height, width))))
+    every = -(-np.count_nonzero(margin) // MARGIN_PIXELS)
+    rows, columns = (place[::every] for place in np.nonzero(margin))
     values = picture[rows, columns]
     if max(height, width) < LEAST_SIDE:  # no photograph
         return np.median(values, axis=0)
@@ -226,12 +291,6 @@ def _powers(down: np.ndarray, across: np.ndarray) -> np.ndarray:
     return np.stack([np.ones_like(down), down, across, down * across, down**2, across**2], axis=-1)
 
 
-def _margin(shape: tuple[int, ...], width: int) -> np.ndarray:
-    margin = np.ones(shape, bool)
-    margin[width:-width, width:-width] = False
-    return margin
-
-
 def _without_specks(ink: np.ndarray, speck: float) -> np.ndarray:
     """Leave of ink, (n, height, width), what belongs to the digits."""
     inked = ink >= INKED
@@ -239,22 +298,30 @@ def _without_specks(ink: np.ndarray, speck: float) -> np.ndarray:
     if pieces > len(ink):
         pieces_until = piece.max((1, 2))
         for place in np.flatnonzero(np.diff(pieces_until, prepend=0) > 1):
-            ink[place] *= _is_digit(inked[place], speck)
+            ink[place] *= mark_large(inked[place], speck)
     return ink
 
 
-def _is_digit(inked: np.ndarray, speck: float) -> np.ndarray:
-    """Mark the pieces of ink that belong to the digit, with a narrow seam for their soft edges."""
-    reach = round(max(inked.shape) / 250)  # what is closer together is one piece; a small image has no such gaps
-    near = ndimage.binary_dilation(inked, EIGHT, reach) if reach else inked
-    piece, pieces = ndimage.label(near, EIGHT)
-    size = np.bincount(piece[inked], minlength=pieces + 1)
-    length = np.array([0] + [max(side.stop - side.start for side in place) for place in ndimage.find_objects(piece)])
-    at_edge = np.bincount(piece[inked & _margin(inked.shape, 1)], minlength=pieces + 1) > 0
-    if length[~at_edge].max() >= INNER * length.max():
-        size[at_edge] = 0
-    belongs = (size > speck * size.max())[piece] & (piece > 0)
-    return belongs if reach else ndimage.binary_dilation(belongs, EIGHT)
+def _without_light(ink: np.ndarray) -> np.ndarray:
+    """Take away what is broad and paler than ink, a shadow for instance, with whatever is as dark round it."""
+    longer = max(ink.shape)
+    width = round(PATCH * longer)
+    patch = ndimage.grey_opening(ndimage.gaussian_filter(ink, longer / 200), size=width, mode="nearest")
+    edge = ndimage.grey_dilation(patch, size=round(longer / 80)) - patch
+    if edge.max() < STEP or patch.max() > PALER:
+        return ink
+    other = np.minimum(ink, 0)
+    if (ndimage.grey_closing(other, size=width, mode="nearest") - other).max() > PALER:  # strokes that are paler
+        raise NoInkError("there is no ink: the margin shows something else than the paper; cut that away")
+    light = np.minimum(patch, ink)
+    for _ in range(SWEEPS):  # it spreads over all that is as dark, from row to row and column to column
+        before = light.copy()
+        for known, below in ((light, ink), (light[::-1], ink[::-1]), (light.T, ink.T), (light.T[::-1], ink.T[::-1])):
+            for row in range(1, len(known)):
+                np.minimum(np.maximum(known[row], known[row - 1]), below[row], out=known[row])
+        if np.array_equal(light, before):
+            break
+    return ink - light
 
 
 def _sheet(differs: np.ndarray) -> tuple[slice, slice] | None:
@@ -262,7 +329,7 @@ def _sheet(differs: np.ndarray) -> tuple[slice, slice] | None:
     if differs.mean() < LEAST_SHEET * SHEET_IS_PAPER:
         return None
     rest, rests = ndimage.label(~differs)
-    is_outside = np.bincount(rest[_margin(rest.shape, 1)], minlength=rests + 1) > 0
+    is_outside = np.bincount(rest[at_margin(rest.shape, 1)], minlength=rests + 1) > 0
     is_outside[0] = False
     piece, _ = ndimage.label(~is_outside[rest])  # its holes are filled
     size = np.bincount(piece.ravel())

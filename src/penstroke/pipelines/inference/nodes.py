@@ -65,9 +65,10 @@ def frame_drawing(content: bytes, frame: Frame) -> np.ndarray:
     """Bring one image file to its frame: (rows, columns) whole numbers from 0 to ``frame.full_ink``.
 
     Raises:
-        ValueError: the file cannot be read, or there is no ink in it.
+        ValueError: the file cannot be read, there is no ink in it, or the ink is not one digit.
     """
-    framed = frame_picture(read_picture(content, frame.most_pixels, frame.side), frame)
+    look = partial(read_picture, content, frame.most_pixels, frame.side)
+    framed = frame_picture(look(), frame, look)
     return np.rint(frame.full_ink * framed).astype(_least_type(frame))
 
 

@@ -1,5 +1,6 @@
 """From the bytes of an image file, whoever made it, to a picture in numbers."""
 
+import math
 import struct
 import warnings
 import zlib
@@ -14,6 +15,8 @@ LEAST_SIDE = 4
 STRIP_PIXELS = 500_000
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of PNG's kinds of colour
 UNPACKED_AT_ONCE = 4096  # packed bytes, which unfold to a thousand times as many at the most
+Window = tuple[float, float, float, float]  # top, bottom, left and right, as shares of the upright picture
+WHOLE = (0.0, 1.0, 0.0, 1.0)
 UPRIGHT = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
 # what Pillow warns of is refused below, or read all the same
@@ -23,13 +26,14 @@ PngImagePlugin.MAX_TEXT_MEMORY = (
 )  # of texts, which nobody reads here; it was 64 times that
 
 
-def read_picture(content: bytes, most_pixels: int, side: int) -> np.ndarray:
+def read_picture(content: bytes, most_pixels: int, side: int, window: Window = WHOLE) -> np.ndarray:
     """Decode a PNG or JPEG file of any kind: grey, colour, palette, CMYK, transparent, 1 to 16 bits, turned by EXIF.
 
     Args:
         content: the file; of an animation its first picture is read.
         most_pixels: how many may be decoded; of a JPEG file fewer are decoded than it has, where they do.
-        side: the longer side of the picture, pixels; a larger one is averaged down to it, or to less than twice.
+        side: the longer side of what is read, pixels; a larger one is averaged down to it, or to less than twice.
+        window: the part of the picture that is read; a small one is read as finely as the file holds it.
 
     Returns:
         (height, width, 4) float32 from 0 to 1: red, green and blue, each times opacity, and opacity.
@@ -39,11 +43,12 @@ def read_picture(content: bytes, most_pixels: int, side: int) -> np.ndarray:
     """
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
-            _decode(image, most_pixels, side)
+            _decode(image, most_pixels, side, window)
             if image.format == "PNG":
                 _refuse_missing_rows(content)
-            picture = np.concatenate(list(_averaged_strips(image, max(1, max(image.size) // side))))
             turns, mirrored = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1), (0, False))
+            part = image if window == WHOLE else image.crop(_as_stored(window, turns, mirrored, image.size))
+            picture = np.concatenate(list(_averaged_strips(part, max(1, max(part.size) // side))))
     except UnidentifiedImageError:
         raise ValueError(f"it is no {' or '.join(FORMATS)} file; save it as one") from None
     except ValueError:
@@ -56,17 +61,31 @@ def read_picture(content: bytes, most_pixels: int, side: int) -> np.ndarray:
     return np.ascontiguousarray(upright[:, ::-1] if mirrored else upright)
 
 
-def _decode(image: Image.Image, most_pixels: int, side: int) -> None:
+def _decode(image: Image.Image, most_pixels: int, side: int, window: Window) -> None:
     """Decode an opened image; a JPEG file at an eighth, a quarter or half of its size, where that leaves ``side``."""
     width, height = image.size
     if min(width, height) < LEAST_SIDE:
         raise ValueError(f"it has {width} x {height} pixels, too few for a digit")
+    if window != WHOLE:  # of which the decoder makes no part: as fine as the window needs and the limit lets it be
+        finest = int(max(image.size) * (most_pixels / (width * height)) ** 0.5 / 2)
+        side = max(side, min(finest, int(side / min(window[1] - window[0], window[3] - window[2]))))
     image.draft(None, (max(1, width * side // max(image.size)), max(1, height * side // max(image.size))))
     # all coefficients of a progressive file are held, whatever the size that is wanted
     decoded = width * height if "progressive" in image.info else image.width * image.height
     if decoded > most_pixels:
         raise ValueError(f"it has {width} x {height} pixels, more than can be read; make it smaller")
     image.load()
+
+
+def _as_stored(window: Window, turns: int, mirrored: bool, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Give left, top, right and bottom, pixels, of a window in a picture that is stored mirrored or turned."""
+    top, bottom, left, right = window
+    if mirrored:
+        left, right = 1 - right, 1 - left
+    for _ in range(turns):
+        top, bottom, left, right = left, right, 1 - bottom, 1 - top
+    width, height = size
+    return int(left * width), int(top * height), math.ceil(right * width), math.ceil(bottom * height)
 
 
 def _refuse_missing_rows(content: bytes) -> None:
