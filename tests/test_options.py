@@ -82,7 +82,7 @@ def project_pipelines(bootstrapped):
         ({"pipeline": "data_sciense"}, "--pipelines: there is no data_sciense"),
         (
             {"node_names": ["nope"], "pipelines": ["data_processing"]},
-            "--nodes: there is no nope; there are screen_digits, split_digits",
+            "--nodes: there is no nope; there are .*screen_digits, split_digits",
         ),
         ({"from_nodes": ["split_digit"]}, "--from-nodes: there is no split_digit; did you mean split_digits?"),
         ({"to_nodes": ["split_digit"]}, "--to-nodes: .* did you mean split_digits?"),
