@@ -248,7 +248,7 @@ def _home(distribution: metadata.Distribution) -> Path:
 def _tops(distribution: metadata.Distribution) -> set[str]:
     """Name the packages and modules of a distribution in editable form."""
     pointers = [file.locate() for file in distribution.files or () if file.suffix == ".pth"]
-    lines = [line for pointer in pointers for line in Path(str(pointer)).read_text().splitlines()]
+    lines = [line for pointer in pointers for line in Path(str(pointer)).read_text(encoding="utf-8").splitlines()]
     listed = (distribution.read_text("top_level.txt") or distribution.name.replace("-", "_")).split()
     return {*listed, *(module.name for module in iter_modules([line for line in lines if Path(line).is_dir()]))}
 

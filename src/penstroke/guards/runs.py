@@ -144,7 +144,7 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with suppress(OSError):  # the lock holds whether or not its file can say whose it is
-            place.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}")
+            place.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}", encoding="utf-8")
         yield
     finally:
         mine.release()
@@ -154,13 +154,15 @@ def _acquire(mine: BaseFileLock, place: Path, timeout_s: float) -> None:
     try:
         mine.acquire(timeout=0)
     except Timeout:
-        logger.warning("%s is being written by %s; waiting up to %g s", place.name, place.read_text(), timeout_s)
+        logger.warning(
+            "%s is being written by %s; waiting up to %g s", place.name, place.read_text(encoding="utf-8"), timeout_s
+        )
         try:
             mine.acquire(timeout=timeout_s)
         except Timeout:
             raise RunLockError(
-                f"{place.name} is being written by {place.read_text()}; this run waited {timeout_s:g} s and wrote "
-                "nothing: start it again when that one is over"
+                f"{place.name} is being written by {place.read_text(encoding='utf-8')}; this run waited "
+                f"{timeout_s:g} s and wrote nothing: start it again when that one is over"
             ) from None
 
 
