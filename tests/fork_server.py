@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import select
+import signal
 import subprocess
 import sys
 from functools import cache
@@ -72,9 +73,11 @@ server = cache(ForkServer)  # of this process, from its first command on
 
 def _serve() -> dict | None:
     """Fork for each request; return the request in the fork, and nothing at the end of all."""
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # is meant for the command, as in a terminal
     for line in sys.stdin:
         process = os.fork()
         if not process:
+            signal.signal(signal.SIGINT, interrupted)
             return json.loads(line)
         print(process, flush=True)  # noqa: T201
         _, status = os.waitpid(process, 0)
