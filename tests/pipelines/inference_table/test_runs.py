@@ -32,7 +32,7 @@ def _answers(project):
 def test_a_table_of_any_length_is_answered_in_the_same_memory(lent):
     place = lent / "data/01_raw/incoming_digits.parquet"
     peaks = []
-    for rows in (4_000, 40_000):
+    for rows in (10_000, 40_000):  # two whole chunks, and eight
         _incoming(rows).to_parquet(place)
         peaks.append(run_measured(lent, "--pipelines=inference_table")[1])
         assert len(_answers(lent)) == rows
