@@ -148,6 +148,13 @@ def test_the_figures_of_the_drawings_are_those_that_the_benchmark_kept():
         assert f"| {row['sure']:.1f}% | {row['wrong_of_sure']:.2f}% |" in figures
 
 
+def test_the_figures_of_disturbed_pictures_are_those_that_the_benchmark_kept():
+    figures = (ROOT / "docs/figures.md").read_text()
+
+    for row in _kept("disturb")["rows"]:
+        assert f"| {' | '.join(str(row[name]) for name in row)} |" in figures
+
+
 def test_the_figures_of_the_gate_are_those_that_the_benchmark_kept():
     figures = (ROOT / "docs/figures.md").read_text()
 
