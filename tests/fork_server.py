@@ -6,6 +6,7 @@ command runs in a fork of it as in a new Python.
 """
 
 import atexit
+import inspect
 import json
 import os
 import runpy
@@ -105,5 +106,6 @@ def _become_kedro(request: dict) -> None:
 if __name__ == "__main__":
     for library in LIBRARIES:
         import_module(library)
+    inspect.stack()  # as dynaconf does for each command: the first time, Python looks for the file of every module
     if asked := _serve():
         _become_kedro(asked)

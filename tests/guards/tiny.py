@@ -1,17 +1,23 @@
 """A Kedro project of a few lines that knows nothing of digits, for the guards to be tried on."""
 
 import hashlib
+import inspect
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from textwrap import dedent
 
 from kedro.framework.cli.cli import main
+
+import penstroke.settings  # noqa: F401
+from penstroke.guards.fingerprints import versions
 
 from ..conftest import ROOT
 
@@ -149,6 +155,10 @@ FILES = {
             return {"__default__": sums + words, "sums": sums, "words": words}
         """,
 }
+NEEDED = (
+    *("kedro_datasets.json.json_dataset", "kedro_datasets.partitions.partitioned_dataset"),
+    *("kedro_datasets.text.text_dataset", "kedro_telemetry.plugin", "requests"),
+)
 FORK = multiprocessing.get_context("fork")
 NODES = ("scale", "divide", "spell", "negate", "add", "write")
 
@@ -196,6 +206,7 @@ class Project:
             name: of the files that take what is printed: ``<name>out.txt``, ``<name>err.txt``.
             within: is called in the new process, before anything of Kedro.
         """
+        _look_up_once()
         out, err = (open(self.folder / f"{name}{way}.txt", "w", encoding="utf-8") for way in ("out", "err"))  # noqa: SIM115
         with out, err:
             process = FORK.Process(target=_kedro, args=(self.folder, arguments, out.fileno(), err.fileno(), within))
@@ -248,6 +259,15 @@ class Tiny(Project):
         for name, text in FILES.items():
             self.write(name, dedent(text).lstrip())
         self.write("conf/logging.yml", (ROOT / "conf/logging.yml").read_text())
+
+
+@cache
+def _look_up_once() -> None:
+    """Import and find out what each fork would: the file of every module, and which packages a dataset needs."""
+    for module in NEEDED:
+        import_module(module)
+    inspect.stack()
+    versions(frozenset({"kedro_datasets.json.json_dataset.JSONDataset"}))
 
 
 def _kedro(folder: Path, arguments: tuple[str, ...], out: int, err: int, within: Callable[[], None] | None) -> None:

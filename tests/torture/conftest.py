@@ -7,13 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-import kedro_datasets.json
-import kedro_datasets.partitions
-import kedro_datasets.text  # noqa: F401 - what is imported and read here, forks need not
 import pytest
-
-import penstroke.settings  # noqa: F401
-from penstroke.guards.fingerprints import versions
 
 from ..guards.tiny import Tiny
 
@@ -50,11 +44,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(f"torture: {'all of it' if FULL else 'a part'}")
         for name, figure in FIGURES.items():
             terminalreporter.line(f"{figure:7,}  {name}")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _read_once():
-    versions(frozenset({"kedro_datasets.json.json_dataset.JSONDataset"}))
 
 
 @pytest.fixture
