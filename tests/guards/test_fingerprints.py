@@ -193,6 +193,26 @@ def test_a_computed_import_counts_with_all_modules_of_its_package(package):
     assert _modules(import_module("animal.sums").add) >= {f"animal.{name}" for name in ("alone", "deep.unused")}
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        'import_module(f"plant.{x}")',
+        'import_module("plant.%s" % x)',
+        'import_module("." + x, "plant")',
+        "import_module(x[::-1])",
+    ],
+)
+def test_a_computed_import_counts_with_all_packages_of_the_source_folder(neighbours, call):
+    source, run = neighbours
+    _write(source, {"animal/uses.py": f"from importlib import import_module\n\n\ndef run(x):\n    {call}\n"})
+    before = _code().fingerprint(run, [])
+
+    _write(source, {"plant/leaf.py": "GREEN = 2\n"})
+
+    found = _code().fingerprint(run, [])
+    assert {name for name in found if found[name] != before.get(name)} == {"plant.leaf"}
+
+
 def test_a_variable_that_is_imported_counts_as_what_the_module_spells_out(package):
     (package / "late.py").write_text("import importlib\n\nvalue = [importlib.import_module(x) for x in ['weather']]\n")
     (package.parent / "weather.py").write_text("")

@@ -31,6 +31,7 @@ from .files import files_below
 
 WORD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+BEGINNING = re.compile(r"[A-Za-z_]\w*(\..*)?")  # of a name that is put together: "package.{module}"
 SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)  # in the order in which Python looks for them
 IMPORTERS = ("import_module", "__import__")
 INSTALLED = ("site-packages", "dist-packages")
@@ -153,7 +154,11 @@ class Code:
             names |= {text for text in texts if self._own(text.partition(".")[0])}
             known = tree and all(isinstance(call.args[0], ast.Constant | ast.Name) for call in calls)
             said = ast.dump(tree).encode() if tree else content
-            self._read[name] = hashlib.sha256(said).hexdigest(), names if known else names | self._all(top)
+            if not known:  # it may import whatever is at hand
+                begun = {text.partition(".")[0] for text in (_texts(tree, BEGINNING) if tree else ())}
+                beside = {path.stem for source in self._source for path in source.iterdir() if path.stem.isidentifier()}
+                names = names.union(*map(self._all, {top, *filter(self._own, begun | beside)}))
+            self._read[name] = hashlib.sha256(said).hexdigest(), names
         return self._read[name]
 
     def _others(self, folder: Path) -> str:
