@@ -265,6 +265,19 @@ def test_what_is_no_single_digit_is_refused(frame, other, reason):
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("digit", [1, 2, 5])
+def test_a_digit_too_small_to_show_its_borders_is_looked_at_from_nearer_before_it_is_judged(frame, digit):
+    fine = _picture(_ink(digit, side=1500, tall=0.025, pen=0.003))
+    coarse = fine.reshape(300, 5, 300, 5, 4).mean((1, 3))
+
+    def look(window):
+        top, bottom, left, right = (round(1500 * share) for share in window)
+        return fine[top:bottom, left:right]
+
+    near = frame_picture(look((0.46, 0.54, 0.46, 0.54)), frame)
+    assert _apart(frame_picture(coarse, frame, look), near) < 0.06
+
+
 def test_two_digits_one_below_the_other_are_refused(frame):
     picture = np.maximum(_ink(3, tall=0.3, place=(0.5, 0.3)), _ink(5, tall=0.3, place=(0.5, 0.7)))
 

@@ -136,7 +136,9 @@ def _refuse_form(digit: np.ndarray) -> None:
     height, width = form.shape
     if width > WIDEST * height:
         raise ValueError("it is wider than a digit; cut out one")
-    depth = max(2, round(BORDER * max(form.shape)))
+    depth = round(BORDER * max(form.shape))
+    if depth < 2:  # too small to tell its borders from its inside; it is looked at from nearer
+        return
     sides = (
         form[:depth].any(axis=0),
         form[-depth:].any(axis=0),
