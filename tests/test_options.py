@@ -62,6 +62,7 @@ def test_a_runner_is_taken_by_its_name(name):
         ("kedro.io.MemoryDataset", "is not a runner"),
         ("os.getcwd", "is not a runner"),
         ("nowhere.Runner", "is not a runner"),
+        ("..", "is not a runner"),
     ],
 )
 def test_what_is_no_runner_is_refused_with_those_that_there_are(name, told):

@@ -60,7 +60,7 @@ def read_runner(context: click.Context, option: click.Parameter, value: str | No
     """
     try:
         kind = load_obj(value or DEFAULT, "kedro.runner")
-    except (ImportError, AttributeError, ValueError):
+    except (ImportError, AttributeError, TypeError, ValueError):  # a TypeError of names such as ".."
         kind = None
     if not (isinstance(kind, type) and issubclass(kind, runners.AbstractRunner)) or kind is runners.AbstractRunner:
         raise click.BadParameter(f"{value} is not a runner{_instead(str(value), RUNNERS)}")
