@@ -1,8 +1,9 @@
+import errno
 import os
 
 import pytest
 
-from penstroke.serving.production import read_card
+from penstroke.serving.production import Shelf, read_card
 
 SHA256 = "0123456789ab" + "c" * 52
 
@@ -34,3 +35,17 @@ def test_a_card_that_cannot_be_read_counts_as_none_and_is_named_in_a_warning(tmp
 
     assert read_card(str(tmp_path / "card.md"), SHA256) is None
     assert "card.md" in caplog.text
+
+
+def test_a_model_that_nobody_may_look_for_is_not_called_missing(tmp_path, monkeypatch):
+    shelf = object.__new__(Shelf)
+    shelf.place = str(tmp_path / "production_model.skops")
+
+    assert shelf.is_empty()
+
+    def refuse(place, *_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+
+    monkeypatch.setattr("os.stat", refuse)
+    with pytest.raises(PermissionError, match=r"production_model\.skops"):
+        shelf.is_empty()

@@ -101,8 +101,12 @@ class Shelf:
         )
 
     def is_empty(self) -> bool:
-        """Whether there is no production model."""
-        return not self._dataset.exists()
+        """Whether there is no production model.
+
+        Raises:
+            OSError: nobody may look whether there is one.
+        """
+        return _ukey(self.place) is None
 
     def stamp(self) -> tuple[str | None, ...]:
         """Give what differs whenever the file of the model or of its receipt is another."""
