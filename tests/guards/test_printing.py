@@ -7,7 +7,7 @@ import pytest
 from rich.table import Table
 from rich.tree import Tree
 
-from penstroke.guards.printing import say
+from penstroke.guards.printing import forgiving_output, say
 
 
 @pytest.fixture
@@ -65,6 +65,15 @@ def test_an_output_that_takes_nothing_fails_nothing(monkeypatch, output):
     monkeypatch.setattr(sys, "stdout", output)
 
     say("a", Tree("b"))
+
+
+def test_a_node_of_a_process_without_an_output_may_print_and_ask_for_a_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+
+    with forgiving_output():
+        print("± a")  # noqa: T201 # as a node may
+        assert sys.stdout.isatty() is False
+    assert sys.stdout is None
 
 
 def _nobody_reads():

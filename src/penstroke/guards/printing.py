@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO, cast
 
 from rich.console import Console, RenderableType
@@ -30,8 +30,14 @@ def say(*parts: RenderableType, wide: bool = False) -> None:
 
 @contextmanager
 def forgiving_output() -> Iterator[None]:
-    """Take what others print to standard output, a node say, as :func:`say` prints."""
-    with redirect_stdout(cast("TextIO", _Paper(sys.stdout))) if sys.stdout else nullcontext():
+    """Take what others print to standard output, a node say, as :func:`say` prints.
+
+    A process without that output gets one that keeps nothing, which a node may ask whether it is a terminal.
+    """
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        redirect_stdout(cast("TextIO", _Paper(sys.stdout or nowhere))),
+    ):
         yield
 
 

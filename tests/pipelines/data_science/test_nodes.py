@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,12 @@ def test_the_search_can_learn_from_copies(training_rows):
 
     # copies that equal their rows vote twice, copies far away do not vote at all
     assert not np.allclose(apart["accuracy"], alike["accuracy"])
+
+
+def test_the_search_needs_no_standard_output(training_rows, search_results, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+
+    assert search_contenders(training_rows, CONTENDERS, SEARCH, FINAL_FIT)[0].equals(search_results)
 
 
 def test_the_seed_of_the_search_deals_the_folds(training_rows):

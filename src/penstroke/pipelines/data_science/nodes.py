@@ -93,7 +93,7 @@ def search_contenders(
         error_score="raise",
         n_jobs=search.jobs or -1,
     )
-    if sys.stdout.isatty():
+    if sys.stdout and sys.stdout.isatty():  # an application may have none
         grid_search.set_callbacks(ProgressBar(max_propagation_depth=0))
     with parallel_config(search.backend), threadpool_limits(1):
         grid_search.fit(rows, label)
