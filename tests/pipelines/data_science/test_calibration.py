@@ -48,6 +48,23 @@ def test_alike_answers_that_were_all_right_have_the_confidence_of_the_rule_of_su
         np.testing.assert_allclose(model.predict_proba(scores).max(axis=1), 100 / 101, rtol=1e-6)
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("noise", [0.1, 0.6], ids=["no error", "errors"])
+def test_the_size_of_the_scores_changes_no_confidence(classes, noise):
+    random = np.random.default_rng(0)
+    label = np.arange(ROWS) % classes
+    scores = np.eye(classes)[label] + random.normal(scale=noise, size=(ROWS, classes))
+    if classes == 2:
+        scores = scores[:, 1] - scores[:, 0]
+
+    usual, large = (
+        calibrate(GivenScores("decision_function").fit(rows, label), rows, label, "temperature").predict_proba(rows)
+        for rows in (scores, 1e7 * scores)
+    )
+
+    np.testing.assert_allclose(large, usual, atol=1e-6)
+
+
 def test_the_bound_does_not_give_way_to_lucky_answers_that_were_nearly_ties():
     random = np.random.default_rng(0)
     label = np.repeat([0, 1, 2], 100)

@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metaestimators import available_if
 
 SCORES = ("decision_function", "predict_proba")  # what scikit-learn calibrates by: the first that there is
+LARGEST = 1000.0  # score for which scikit-learn, which looks between e^-10 and e^10, finds any temperature
 
 
 def _given_by(method: str) -> Callable[[Callable[..., np.ndarray]], Callable[..., np.ndarray]]:
@@ -102,9 +103,14 @@ def calibrate(
 
     columns, answer = _in_columns(scores), given.predict(scores)
     if method == "temperature":
-        bound = clone(calibrated.calibrators[0]).fit(*_with_an_error_more(columns, answer))
-        if bound.beta_ < calibrated.calibrators[0].beta_:
-            calibrated.calibrators = [bound]
+        (likeliest,) = calibrated.calibrators
+        size = max(1.0, float(np.abs(columns).max()) / LARGEST)
+        if size > 1:
+            likeliest = clone(likeliest).fit(columns / size, place)
+        bound = clone(likeliest).fit(*_with_an_error_more(columns / size, answer))
+        chosen = min(likeliest, bound, key=lambda found: found.beta_)
+        chosen.beta_ /= size
+        calibrated.calibrators = [chosen]
     elif method == "isotonic":
         rows, places, weights = _with_an_error_more(columns, place)
         for number, calibrator in zip(
