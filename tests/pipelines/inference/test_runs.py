@@ -89,6 +89,7 @@ def test_the_same_drawings_have_the_same_answers(answered):
     pd.testing.assert_frame_equal(_results(project)[0], before)
 
 
+@pytest.mark.slow
 def test_the_digits_of_the_test_are_read_when_they_are_drawn_large(lent, test_run):
     """Dark on light, with a margin, some 200 pixels: nearly what they were when they were scanned."""
     digits = pd.read_parquet(test_run / "03_primary/digits.parquet").query("split == 'test'")
@@ -105,6 +106,7 @@ def test_the_digits_of_the_test_are_read_when_they_are_drawn_large(lent, test_ru
     assert (predictions["prediction"].to_numpy() == digits["label"].to_numpy()).mean() > 0.97
 
 
+@pytest.mark.slow
 def test_hostile_files_are_refused_or_read_and_cost_little_memory(lent):
     folder = lent / "data/01_raw/drawings"
     shutil.rmtree(folder)
