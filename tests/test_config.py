@@ -1,4 +1,6 @@
+import errno
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -197,6 +199,23 @@ def test_what_a_comment_says_is_not_asked_for(tmp_path):
     loader = _loader(tmp_path, {"base/parameters.yml": "seed: 3 # or ${runtime_params:seed}"})
 
     assert loader.names_asked_for() == set()
+
+
+@pytest.mark.parametrize("locked", ["base", "local", "local/deep"])
+def test_a_folder_that_may_not_be_read_is_not_passed_over(tmp_path, monkeypatch, locked):
+    files = {"local/deep/globals.yml": "data: elsewhere"}
+    _loader(tmp_path, files)
+    scan = os.scandir
+
+    def scan_unless_locked(place):
+        if str(place) == str(tmp_path / locked):
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return scan(place)
+
+    monkeypatch.setattr(os, "scandir", scan_unless_locked)
+
+    with pytest.raises(PermissionError, match=locked):
+        _loader(tmp_path, files)
 
 
 def test_an_environment_that_is_not_there_is_told_with_those_that_are(tmp_path, monkeypatch):

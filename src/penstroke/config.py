@@ -40,6 +40,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
         self._asked = set[str]()
         with _without_notice():
             super().__init__(*arguments, **options)
+        self._refuse_locked_folders()
         self._configure_logging()
 
     def __getitem__(self, key: str) -> dict[str, Any]:
@@ -92,6 +93,12 @@ class CheckedConfigLoader(OmegaConfigLoader):
         self._asked.add(variable)  # the one place that Kedro's resolver passes, whatever asks
         return super()._get_runtime_value(variable, *default)
 
+    def _refuse_locked_folders(self) -> None:
+        """Refuse a folder that may not be read: Kedro finds no file there, and passes over it without a word."""
+        for name in (self.base_env, self.env or self.default_run_env):
+            for _ in os.walk(Path(self.conf_source) / str(name), onerror=_raise_refusal):
+                pass
+
     def _refuse_unknown_environment(self) -> None:
         folder, env = Path(self.conf_source), str(self.env or self.default_run_env)
         if folder.is_dir() and not (folder / env).is_dir():
@@ -112,6 +119,11 @@ class CheckedConfigLoader(OmegaConfigLoader):
                 for name, value in found.items():
                     if isinstance(groups.setdefault(name, value), dict) and not isinstance(value, dict | None):
                         raise ValueError(f"{path}: {name!s} must hold names with their values, found {value!r}")
+
+
+def _raise_refusal(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise error
 
 
 @contextmanager

@@ -214,6 +214,8 @@ def test_what_never_fits_the_queue_is_refused_at_once(client):
         (b"{}", {"Content-Type": "application/json; charset=no"}, 415, "JSON is read as utf-8, found no"),
         (b'{"images": [[[-1]]]}', NUMBERS, 422, "images.0.0.0: .* greater than or equal to 0"),
         (b'{"images": [[[1, 2], [3]]]}', NUMBERS, 422, "images.0: its rows differ in length"),
+        (json.dumps({"images": [[[0] * 8] * 8]}).encode(), NUMBERS, 422, "images.0: there is no ink"),
+        (json.dumps({"images": [[[0] * 9] * 9]}).encode(), NUMBERS, 422, "images.0: there is no ink"),
         (b'{"images": [[]]}', NUMBERS, 422, "images.0: it is empty"),
         (
             json.dumps({"images": [[[17] * 8] * 8]}).encode(),

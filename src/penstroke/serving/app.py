@@ -429,6 +429,8 @@ async def _predict_numbers(service: Service, body: bytes) -> Response:
                 model.form.refuse_other_scale(arrays[-1])
             except ValueError as error:
                 raise HTTPException(422, f"images.{number}: {error}") from None
+            if arrays[-1].min() == arrays[-1].max():
+                raise HTTPException(422, f"images.{number}: there is no ink: all its pixels are equal")
     framed = {number for number, array in enumerate(arrays) if array.shape != size}
     room = count + sum(FRAMING_COUNTS + max(arrays[number].shape) ** 2 // SQUARE_COUNT for number in framed)
     async with service.desk.room(room, service.choices.answer_timeout_s):

@@ -178,6 +178,16 @@ def test_rows_of_another_size_are_refused_whichever_is_larger(raw_digits, model)
             answer_digits(rows, model, ANSWERS)
 
 
+def test_a_blank_row_is_unsure_whatever_the_model_says(raw_digits, model):
+    rows = raw_digits[pixel_columns(raw_digits)].head(4).copy()
+    rows.iloc[1], rows.iloc[2] = 0, 7
+    certain = ANSWERS.model_copy(update={"sure_from": 0.0})
+
+    answered = answer_digits(rows, model, certain)
+
+    assert answered["unsure"].tolist() == [False, True, True, False]
+
+
 def test_a_table_of_another_scale_is_refused(raw_digits, model):
     pixels = pixel_columns(raw_digits)
 

@@ -106,13 +106,16 @@ def answer_digits(digits: pd.DataFrame, model: ClassifierMixin, answers: Answers
         answers: from which confidence an answer is sure.
 
     Returns:
-        The same rows: ``prediction``, ``confidence`` (0 to 1), ``unsure``, ``probability_<class>`` of each class.
+        The same rows: ``prediction``, ``confidence`` (0 to 1), ``unsure``, ``probability_<class>`` of each class. A
+        blank row, whose pixels are all equal, is unsure whatever the confidence.
 
     Raises:
         ValueError: the rows have another size or scale than the model takes, or it was fitted on other features.
     """
-    answered = ask(model, look_at(form_of(model).scale(digits), model), answers.chunk_rows)
-    answered.insert(2, "unsure", answered["confidence"] < answers.sure_from)
+    scaled = form_of(model).scale(digits)
+    answered = ask(model, look_at(scaled, model), answers.chunk_rows)
+    is_blank = np.ptp(scaled.to_numpy(), axis=1) == 0
+    answered.insert(2, "unsure", (answered["confidence"] < answers.sure_from) | is_blank)
     return answered
 
 
