@@ -104,6 +104,7 @@ def test_changed_digits_raise_an_alarm(gather, fresh, drift, change):
     assert len(measure_drift(gather(with_images(fresh, changed[change])), drift)["alarms"]) >= 3
 
 
+@pytest.mark.slow
 def test_drawings_by_other_hands_raise_an_alarm(gather, fresh, drift):
     styles = list(STYLES)
     files = {name: draw(row % 10, styles[row % len(styles)], row).content for row, name in enumerate(fresh.index)}

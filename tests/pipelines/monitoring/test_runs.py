@@ -79,6 +79,7 @@ def alarmed(test_run, tmp_path_factory):
     return project, run_kedro("run", "--env=test", "--pipelines=inference,monitoring", cwd=project)
 
 
+@pytest.mark.slow
 def test_an_alarm_ends_the_run_with_1_and_the_report_is_stored(alarmed):
     project, result = alarmed
     scores = scores_of(project)
@@ -93,6 +94,7 @@ def test_an_alarm_ends_the_run_with_1_and_the_report_is_stored(alarmed):
     assert not (project / DATA / "08_reporting/silent_drift_scores.json").exists()
 
 
+@pytest.mark.slow
 def test_an_alarm_is_raised_again_as_long_as_nothing_has_changed(alarmed):
     project, _ = alarmed
     report = project / DATA / "08_reporting/drift_scores.json"
