@@ -109,11 +109,16 @@ def test_a_spoilt_table_is_refused_in_three_lines_and_costs_nothing_that_is_stor
     ("spoil", "message"),
     [
         (lambda table: table.assign(label=12), "label must be a class, 0 to 9, found 12"),
-        (lambda table: table.drop(columns="label"), "column label is missing"),
+        (
+            lambda table: table.drop(columns="label"),
+            "column label is missing, found pixel_0_0, pixel_0_1, pixel_0_2, pixel_0_3, pixel_0_4 and 59 more; "
+            "rename the one that holds it to label",
+        ),
         (lambda table: table.head(0), "the table has no rows"),
         (
             lambda table: table.assign(pixel_0_0=0.5),
-            "pixels must be whole numbers without gaps; found float64",
+            "pixel_0_0 must be whole numbers, found float64 0.5 in row optdigits-tes-0000, such in 1797 of 1797 rows; "
+            "correct them, or bring them to whole numbers",
         ),
     ],
 )

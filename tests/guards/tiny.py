@@ -62,6 +62,8 @@ FILES = {
     "data/raw/numbers.json": "[1, 2, 3, 4, 5, 6]",
     "src/tiny/__init__.py": '__version__ = "0.1"',
     "src/tiny/settings.py": """
+        import warnings
+
         import fsspec
 
         from penstroke.errors import FailureHooks
@@ -69,6 +71,8 @@ FILES = {
         from penstroke.guards.ledger import ReceiptHooks
         from penstroke.guards.runs import GuardedSession, SweepHooks
 
+        # Kedro's loader calls it by its former name
+        warnings.filterwarnings("ignore", "register_new_resolver", UserWarning)
         fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
         SESSION_CLASS = GuardedSession
         HOOKS = (ReceiptHooks(), SweepHooks(), FailureHooks())
