@@ -48,14 +48,14 @@ def test_the_signal_that_ended_a_command_is_told(do):
     assert do("os.kill(os.getpid(), signal.SIGTERM)", "registry", "list").returncode == -15
 
 
-def test_a_command_that_takes_too_long_is_killed_and_the_next_one_runs(do, project):
+def test_a_command_that_takes_too_long_is_killed_and_the_next_one_runs(do, tmp_path):
     def hasty(*arguments, cwd):
         return server().run(arguments, cwd, dict(os.environ), timeout_s=1.5)
 
     with pytest.raises(subprocess.TimeoutExpired):
         do("import time; time.sleep(60)", "registry", "list", run=hasty)
 
-    assert run_kedro("--version", cwd=project).returncode == 0
+    assert run_kedro("--version", cwd=tmp_path).returncode == 0
 
 
 def test_what_python_reads_at_its_start_is_read(do):
