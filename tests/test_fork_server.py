@@ -27,6 +27,7 @@ def _ended(result):
     return result.returncode, result.stdout, result.stderr
 
 
+@pytest.mark.slow
 def test_an_error_is_said_as_by_a_new_python(project):
     arguments = ("run", "--env=test", "--params=split.sed=3")
 

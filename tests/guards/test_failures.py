@@ -77,7 +77,12 @@ def test_a_run_that_failed_says_how_to_go_on_and_that_goes_on(tiny):
 
 
 @pytest.mark.parametrize(
-    ("runner", "workers"), [("SequentialRunner", ""), ("ParallelRunner", "fork"), ("ParallelRunner", "spawn")]
+    ("runner", "workers"),
+    [
+        ("SequentialRunner", ""),
+        pytest.param("ParallelRunner", "fork", marks=pytest.mark.slow),
+        pytest.param("ParallelRunner", "spawn", marks=pytest.mark.slow),
+    ],
 )
 def test_who_interrupts_a_run_is_told_how_to_go_on(tiny, runner, workers):
     good = (tiny / "src/tiny/report.py").read_text()

@@ -248,6 +248,7 @@ def _random_edit(tiny, generator):
     return kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(int(os.environ.get("PENSTROKE_EDITS", "2"))))
 def test_after_any_edits_a_run_of_what_changed_leaves_what_a_full_run_makes(done, tmp_path, seed):
     generator = random.Random(seed)  # noqa: S311
@@ -317,7 +318,7 @@ def test_what_moves_with_its_receipts_still_agrees(done, tmp_path):
     [
         ("ThreadRunner", ""),
         ("ParallelRunner", "fork"),
-        ("ParallelRunner", "spawn"),
+        pytest.param("ParallelRunner", "spawn", marks=pytest.mark.slow),
         pytest.param("ParallelRunner", "forkserver", marks=pytest.mark.slow),
     ],
 )

@@ -403,6 +403,7 @@ def test_who_sends_too_slowly_is_left(strict):
             assert answer == b"" or b" 408 " in answer.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_inbox_and_kept_files_are_bounded(strict):
     with running(strict) as service, service.client() as client:
         stored = [send_feedback(client, 1, f"{number:032x}.png") for number in (1, 2, 3, 1)]

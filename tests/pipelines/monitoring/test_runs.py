@@ -122,6 +122,7 @@ def test_a_profile_stays_when_the_next_champion_comes_and_serves_the_model_in_pr
     assert scores_of(project) == before
 
 
+@pytest.mark.slow
 def test_a_profile_that_is_gone_is_said_in_three_lines(watched):
     project, _ = watched
     folder = project / DATA / "06_models/reference_profiles"

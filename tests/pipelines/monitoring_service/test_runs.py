@@ -46,6 +46,7 @@ def fresh(test_run):
     return pd.read_parquet(ROOT / "data/01_raw/digits.parquet").loc[digits.index].drop(columns="label")
 
 
+@pytest.mark.slow
 def test_digits_as_the_model_knows_them_raise_no_alarm_and_nothing_is_done_twice(serve, fresh):
     project = serve(fresh)
 
