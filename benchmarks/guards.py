@@ -20,7 +20,7 @@ from .overhead import NOT_COPIED, measure
 from .project import ROOT, keep
 
 UNGUARDED = """
-from penstroke.hooks import ParameterHooks, SummaryHooks
+from kedro_guards.hooks import ParameterHooks, SummaryHooks
 
 HOOKS = (ParameterHooks(), SummaryHooks())
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft"}}

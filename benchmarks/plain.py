@@ -25,7 +25,7 @@ sys.modules["kedro.io"] = types.SimpleNamespace(
     AbstractDataset=dict, AbstractVersionedDataset=dict, CachedDataset=dict, DatasetError=ValueError
 )  # type: ignore[assignment]
 
-from penstroke import model_files  # noqa: E402
+from kedro_guards import model_files  # noqa: E402
 from penstroke.datasets.idx import read_idx  # noqa: E402
 from penstroke.pipelines.data_processing import nodes as processing  # noqa: E402
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split  # noqa: E402

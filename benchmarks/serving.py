@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from penstroke import model_files
+from kedro_guards import model_files
 from penstroke.answers import features_of
 from penstroke.pipelines.feature_engineering.images import enlarge
 from penstroke.pipelines.feature_engineering.nodes import extract_features
@@ -186,7 +186,7 @@ def mlflow_rows(python: str, model_path: Path, rows: pd.DataFrame) -> Iterator[d
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model"
         code = (
-            "import sys; sys.path.insert(0, 'src'); import mlflow.sklearn; from penstroke import model_files;"
+            "import sys; sys.path.insert(0, 'src'); import mlflow.sklearn; from kedro_guards import model_files;"
             "model = model_files.load(open(sys.argv[1], 'rb'));"
             "mlflow.sklearn.save_model(model, sys.argv[2], pyfunc_predict_fn='predict_proba', pip_requirements=[],"
             "serialization_format='cloudpickle', code_paths=['src/penstroke'])"

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from filelock import FileLock
-from kedro.framework.project import pipelines
+from kedro.framework.project import configure_project, pipelines
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
 from penstroke.form import Form
@@ -38,6 +38,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job 
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
 for _name in [name for name in os.environ if name.startswith(("GIT_", "KEDRO_"))]:  # of a hook, say
     del os.environ[_name]
+
+configure_project("penstroke")  # its settings say which types model files may hold
 
 MOST_PROCESSES = 4
 READ_BY_PYTHON = ("PYTHON", "LANG", "LC_")  # when it starts
@@ -102,6 +104,7 @@ def known_to_kedro(project: Path) -> Iterator[ProjectMetadata]:
         patch.chdir(project)
         yield bootstrap_project(project)
     pipelines.set_requested(None)
+    configure_project("penstroke")
 
 
 def copy_project(folder: Path) -> Path:

@@ -177,7 +177,7 @@ def test_a_process_that_fails_says_why_in_three_lines_with_all_its_warnings(
 def test_a_champion_that_cannot_be_kept_costs_the_former_one_nothing(trained, tmp_path, monkeypatch):
     project = copy_tree(trained, tmp_path / "project")
     before = _stored(project)
-    monkeypatch.setattr("penstroke.model_files.TRUSTED_TYPES", ())
+    monkeypatch.setattr("kedro_guards.model_files.trusted_types", list)
 
     with known_to_kedro(project) as metadata:
         result = CliRunner().invoke(cli.run, ["--env=test", "--nodes=fit_champion"], obj=metadata)

@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 
-from penstroke import model_files
+from kedro_guards import model_files
 from penstroke.pixels import INK, scale_ink, to_images
 
 from .browser import chromium

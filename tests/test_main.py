@@ -5,8 +5,8 @@ import shutil
 import pytest
 from kedro.framework.project import pipelines
 
+from kedro_guards.errors import ToldError
 from penstroke.__main__ import main
-from penstroke.errors import ToldError
 
 from .conftest import DATA, ROOT, run_new_python
 

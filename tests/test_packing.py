@@ -1,6 +1,6 @@
 import pytest
 
-from penstroke.secrets import SecretError, refuse_packing_secrets, without_user
+from kedro_guards.secrets import SecretError, refuse_packing_secrets, without_user
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from penstroke import cli, model_files
-from penstroke.guards.receipts import read_receipt, write_receipt
-from penstroke.guards.runs import lock
+from kedro_guards import model_files
+from kedro_guards.receipts import read_receipt, write_receipt
+from kedro_guards.runs import lock
+from penstroke import cli
 from penstroke.pipelines.data_science.nodes import fit_champion
 from penstroke.pipelines.data_science.parameters import FinalFit
 from penstroke.pipelines.feature_engineering.parameters import Features

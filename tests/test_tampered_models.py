@@ -17,8 +17,8 @@ from sklearn.gaussian_process.kernels import RBF
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
-from penstroke import model_files
-from penstroke.datasets.model import ModelDataset
+from kedro_guards import model_files
+from kedro_guards.datasets.model import ModelDataset
 
 from .conftest import DATA, ROOT, copy_tree, run_kedro
 
@@ -99,7 +99,7 @@ def _called_on_a_key(command):
 
 @pytest.mark.parametrize("node", [_called_as_a_constructor, _called_as_a_loss, _called_on_a_key])
 def test_a_description_that_was_edited_to_call_a_command_is_refused_and_calls_nothing(node, touched, path):
-    assert "the model holds os.system, which penstroke.model_files does not trust" in refusal(
+    assert "the model holds os.system, which is not trusted" in refusal(
         with_attribute(node(f"touch {shlex.quote(str(touched))}")), path
     )
 
@@ -199,7 +199,7 @@ def test_a_file_that_states_less_than_it_unfolds_to_costs_no_memory(tmp_path, pa
         entry = archive.getinfo("9999.npy")
         entry.file_size, entry.CRC = 16, zipfile.crc32(b"\0" * 16)
     command = (
-        "import resource, sys; from penstroke import model_files; most = lambda: "
+        "import resource, sys; from kedro_guards import model_files; most = lambda: "
         "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = most()\nwith open(sys.argv[1], 'rb') as file: model_files.load(file)\nprint(most() - before)"
     )

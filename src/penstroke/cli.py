@@ -1,10 +1,15 @@
 """The project's commands. Kedro's command line imports this, and nothing else does."""
 
+import os
+
 import click
 from kedro.framework.cli.cli import KedroCLI
+from kedro.framework.cli.utils import env_option
+from kedro.framework.project import settings
 
-from penstroke.commands import package, receipt, rollback, run, serve
-from penstroke.errors import Program, tells_in_short
+from kedro_guards.commands import conf_source_option, package, receipt, run
+from kedro_guards.errors import Command, Program, tells_in_short
+from kedro_guards.printing import say
 
 tells_in_short(KedroCLI)  # its other commands too
 
@@ -12,6 +17,32 @@ tells_in_short(KedroCLI)  # its other commands too
 @click.group(cls=Program, name="penstroke")
 def cli() -> None:
     """Commands of this project."""
+
+
+@click.command(cls=Command)
+@click.option("--env", "-e", help="Environment whose production model is served.")
+@conf_source_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 finds a free one."
+)
+@click.option("--verbose", is_flag=True, help="Show the whole traceback of an error.")
+def serve(env: str | None, conf_source: str | None, host: str, port: int, verbose: bool) -> None:  # noqa: ARG001
+    """Answer digits over HTTP, and show a page to draw them."""
+    from penstroke.serving.command import serve as serve_model  # noqa: PLC0415 # no other command pays for it
+
+    serve_model(env, host, port, conf_source)
+
+
+@click.command(cls=Command)
+@env_option
+@conf_source_option
+def rollback(env: str | None, conf_source: str | None) -> None:
+    """Bring back the production model that the last promotion replaced."""
+    session = settings.SESSION_CLASS.create(env=env, conf_source=conf_source)
+    with session, session.holding({"production_model"}):
+        place = session.load_context().catalog.get("production_model").bring_back()
+    say(f"production_model is the former one again: {os.path.relpath(place)}")
 
 
 for command in (run, package, receipt, rollback, serve):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from penstroke.parameters import Parameters
+from kedro_guards.parameters import Parameters
 from penstroke.pixels import image_size, pixel_columns, scale_ink, to_images
 
 MEASURED_ROWS = 5000  # at the most, which are enough to say where digits lie

@@ -2,17 +2,19 @@
 
 import fsspec
 
-from penstroke.config import CheckedConfigLoader
-from penstroke.errors import FailureHooks
-from penstroke.guards.files import AtomicLocalFileSystem
-from penstroke.guards.ledger import ReceiptHooks
-from penstroke.guards.runs import GuardedSession, SweepHooks
-from penstroke.hooks import ParameterHooks, SummaryHooks
+from kedro_guards.config import CheckedConfigLoader
+from kedro_guards.errors import FailureHooks
+from kedro_guards.files import AtomicLocalFileSystem
+from kedro_guards.hooks import ParameterHooks
+from kedro_guards.ledger import ReceiptHooks
+from kedro_guards.runs import GuardedSession, SweepHooks
+from penstroke.serving.parameters import Serving
+from penstroke.summary import SummaryHooks
 
 fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)  # a killed save costs nothing stored
 
 SESSION_CLASS = GuardedSession
-HOOKS = (ParameterHooks(), ReceiptHooks(), SweepHooks(), FailureHooks(), SummaryHooks())
+HOOKS = (ParameterHooks(serving=Serving), ReceiptHooks(), SweepHooks(), FailureHooks(), SummaryHooks())
 
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # as .telemetry says, which a package leaves behind
 
@@ -23,3 +25,9 @@ CONFIG_LOADER_ARGS = {
     # an environment overrides single parameters and keeps the rest of base
     "merge_strategy": {"parameters": "soft"},
 }
+
+TRUSTED_TYPES = (  # of this project, which model files may hold
+    "penstroke.pipelines.data_science.estimators.AugmentedClassifier",
+    "penstroke.pipelines.data_science.kernel_machines.NystroemRidgeClassifier",
+    "penstroke.pipelines.feature_engineering.patches.PatchDictionary",
+)

@@ -19,7 +19,7 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.partitions import PartitionedDataset
 
 import penstroke.settings  # noqa: F401 - it registers the file system
-from penstroke.guards.files import PARTIAL, AtomicLocalFileSystem, located, names_in, sweep
+from kedro_guards.files import PARTIAL, AtomicLocalFileSystem, located, names_in, sweep
 
 FILES = AtomicLocalFileSystem(auto_mkdir=True)
 
@@ -99,7 +99,7 @@ def test_text_is_utf_8_whatever_the_locale_of_the_machine(tmp_path):
 import fsspec, pandas as pd, sys
 from kedro_datasets.pandas import CSVDataset
 from kedro_datasets.text import TextDataset
-from penstroke.guards.files import AtomicLocalFileSystem
+from kedro_guards.files import AtomicLocalFileSystem
 fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
 card, table = TextDataset(filepath=f"{sys.argv[1]}/card.md"), CSVDataset(filepath=f"{sys.argv[1]}/table.csv")
 card.save("a \\u2192 b"), table.save(pd.DataFrame({"\\u2192": [1]}))

@@ -9,8 +9,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from penstroke.guards import fingerprints
-from penstroke.guards.fingerprints import Code, mentioned_names, versions
+from kedro_guards import fingerprints
+from kedro_guards.fingerprints import Code, mentioned_names, versions
 
 MODULES = {
     "__init__": "",

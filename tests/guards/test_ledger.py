@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from penstroke.commands import having_receipts
+from kedro_guards.commands import having_receipts
 
 from .tiny import NODES, Project, Tiny
 

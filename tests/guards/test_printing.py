@@ -7,7 +7,7 @@ import pytest
 from rich.table import Table
 from rich.tree import Tree
 
-from penstroke.guards.printing import forgiving_output, say
+from kedro_guards.printing import forgiving_output, say
 
 
 @pytest.fixture

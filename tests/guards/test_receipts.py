@@ -6,8 +6,8 @@ from kedro.io import CachedDataset, MemoryDataset, Version
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.partitions import PartitionedDataset
 
-from penstroke.guards import receipts
-from penstroke.guards.receipts import (
+from kedro_guards import receipts
+from kedro_guards.receipts import (
     Receipt,
     content_of,
     pending,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from penstroke.guards import runs
-from penstroke.guards.runs import RunLockError, lock
+from kedro_guards import runs
+from kedro_guards.runs import RunLockError, lock
 
 from ..conftest import ROOT, Kedro
 
@@ -24,7 +24,7 @@ def place(tmp_path):
 @pytest.fixture
 def holder(place):
     """Another process that holds the lock."""
-    command = "import sys, time; from penstroke.guards.runs import lock\nwith lock(Path(sys.argv[1]), 0):\n    print(1)"
+    command = "import sys, time; from kedro_guards.runs import lock\nwith lock(Path(sys.argv[1]), 0):\n    print(1)"
     command = f"from pathlib import Path; {command}; sys.stdout.flush(); time.sleep(60)"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     holder = subprocess.Popen([sys.executable, "-c", command, place], stdout=subprocess.PIPE, env=environment)

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from penstroke.guards.unchanged import is_unchanged, stamp_place, write_stamp
+from kedro_guards.unchanged import is_unchanged, stamp_place, write_stamp
 
 
 @pytest.fixture

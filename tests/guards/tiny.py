@@ -16,8 +16,7 @@ from textwrap import dedent
 
 from kedro.framework.cli.cli import main
 
-import penstroke.settings  # noqa: F401
-from penstroke.guards.fingerprints import versions
+from kedro_guards.fingerprints import versions
 
 from ..conftest import ROOT
 
@@ -66,10 +65,10 @@ FILES = {
 
         import fsspec
 
-        from penstroke.errors import FailureHooks
-        from penstroke.guards.files import AtomicLocalFileSystem
-        from penstroke.guards.ledger import ReceiptHooks
-        from penstroke.guards.runs import GuardedSession, SweepHooks
+        from kedro_guards.errors import FailureHooks
+        from kedro_guards.files import AtomicLocalFileSystem
+        from kedro_guards.ledger import ReceiptHooks
+        from kedro_guards.runs import GuardedSession, SweepHooks
 
         # Kedro's loader calls it by its former name
         warnings.filterwarnings("ignore", "register_new_resolver", UserWarning)
@@ -84,8 +83,8 @@ FILES = {
         import click
         from kedro.framework.cli.cli import KedroCLI
 
-        from penstroke.commands import receipt, run
-        from penstroke.errors import Program, tells_in_short
+        from kedro_guards.commands import receipt, run
+        from kedro_guards.errors import Program, tells_in_short
 
         tells_in_short(KedroCLI)
 

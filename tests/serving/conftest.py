@@ -23,8 +23,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke import model_files
-from penstroke.guards.receipts import write_receipt
+from kedro_guards import model_files
+from kedro_guards.receipts import write_receipt
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.feature_engineering.parameters import Features

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from penstroke import model_files
+from kedro_guards import model_files
 from penstroke.contracts import DRAWING_DIGITS, PREDICTIONS
 from penstroke.pipelines.inference.nodes import answer_digits, frame_drawing
 from penstroke.pipelines.inference.parameters import Answers

@@ -7,7 +7,7 @@ from itertools import cycle
 
 import pytest
 
-from penstroke.guards.files import PARTIAL
+from kedro_guards.files import PARTIAL
 
 from ..browser import missing
 from ..guards.tiny import Tiny

@@ -22,9 +22,9 @@ from kedro_datasets.partitions import PartitionedDataset
 from kedro_datasets.text import TextDataset
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.datasets.model import ModelDataset
-from penstroke.guards.files import PARTIAL, sweep
-from penstroke.guards.receipts import hash_of
+from kedro_guards.datasets.model import ModelDataset
+from kedro_guards.files import PARTIAL, sweep
+from kedro_guards.receipts import hash_of
 
 from ..guards.tiny import FORK, Tiny
 from .conftest import FIGURES, at_change_of, some, times

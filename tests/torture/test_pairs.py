@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from penstroke.guards.files import PARTIAL
+from kedro_guards.files import PARTIAL
 
 from ..guards.tiny import Tiny
 from .conftest import FIGURES, times

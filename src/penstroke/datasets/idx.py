@@ -15,11 +15,11 @@ import pandas as pd
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
+from kedro_guards.files import located
+from kedro_guards.receipts import hash_of, sha256_of
+from kedro_guards.secrets import without_user
 from penstroke.contracts import CLASSES, SPLITS
-from penstroke.guards.files import located
-from penstroke.guards.receipts import hash_of, sha256_of
 from penstroke.pixels import to_table
-from penstroke.secrets import without_user
 
 UNSIGNED_BYTE = 8
 GZIP_MAGIC = b"\x1f\x8b"

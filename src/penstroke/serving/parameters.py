@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from penstroke.parameters import Parameters
+from kedro_guards.parameters import Parameters
 
 from .hosts import UNSPECIFIED, host_name
 

@@ -10,10 +10,10 @@ import sklearn
 from kedro.framework.context import KedroContext
 from sklearn.base import ClassifierMixin
 
+from kedro_guards.files import located
+from kedro_guards.receipts import Receipt, content_of, read_receipt, receipt_folder
 from penstroke.answers import features_of, form_of, look_at, version_of
 from penstroke.form import Form
-from penstroke.guards.files import located
-from penstroke.guards.receipts import Receipt, content_of, read_receipt, receipt_folder
 from penstroke.pipelines.feature_engineering.parameters import Features
 from penstroke.pipelines.inference.nodes import answer_digits, answer_images
 from penstroke.pipelines.inference.parameters import Answers, Drawings, Frame, frame_of

@@ -12,8 +12,8 @@ from threading import Lock
 import numpy as np
 import pandas as pd
 
+from kedro_guards.files import located, names_in
 from penstroke.answers import table_of
-from penstroke.guards.files import located, names_in
 from penstroke.pixels import to_table
 
 from .production import Production

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from penstroke.datasets.model import ModelDataset
+from kedro_guards.datasets.model import ModelDataset
 from penstroke.form import Form
 from penstroke.pipelines.data_science.nodes import (
     assemble_training_rows,
@@ -221,7 +221,7 @@ def test_a_contender_whose_file_would_be_refused_does_not_take_part(training_row
     monkeypatch.setattr("penstroke.pipelines.data_science.estimators.ALLOWED_PACKAGES", ("sklearn", "tests"))
     foreign = Contenders.model_validate({"foreign": {"steps": [{"class": f"{__name__}.Foreign"}], "grid": {}}})
 
-    with pytest.raises(ValueError, match="contenders.foreign does not pass .* does not trust"):
+    with pytest.raises(ValueError, match="contenders.foreign does not pass .* is not trusted"):
         search_contenders(training_rows, foreign, SEARCH.model_copy(update={"contenders": ["foreign"]}), FINAL_FIT)
 
 

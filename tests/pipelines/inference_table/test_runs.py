@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke import model_files
+from kedro_guards import model_files
 from penstroke.pipelines.inference.nodes import answer_digits
 from penstroke.pipelines.inference.parameters import Answers
 

@@ -5,7 +5,7 @@ import hashlib
 import pandas as pd
 import pytest
 
-from penstroke import model_files
+from kedro_guards import model_files
 from penstroke.answers import version_of
 from penstroke.pipelines.inference.nodes import answer_digits
 from penstroke.pipelines.inference.parameters import Answers

@@ -13,8 +13,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from penstroke import model_files
-from penstroke.model_files import UnreadableModel
+from kedro_guards import model_files
+from kedro_guards.model_files import UnreadableModel
 from penstroke.pipelines.data_processing.nodes import screen_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.feature_engineering.nodes import extract_features

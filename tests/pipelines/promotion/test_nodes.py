@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.svm import SVC
 
-from penstroke.model_files import UnreadableModel
+from kedro_guards.model_files import UnreadableModel
 from penstroke.pipelines.promotion.measures import fingerprint
 from penstroke.pipelines.promotion.nodes import judge_champion, promote_champion
 from penstroke.pipelines.promotion.parameters import Gate

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from penstroke import model_files
+from kedro_guards import model_files
 from penstroke.pipelines.feature_engineering.parameters import Features
 
 from .calibration import calibrate, scores_by

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, RootModel, StringConstraints, model_validator
 from sklearn.pipeline import Pipeline
 
-from penstroke.parameters import OneLineErrors, Parameters
+from kedro_guards.parameters import OneLineErrors, Parameters
 
 from .estimators import build_estimator, build_pipeline, resolve_class
 

@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from kedro_guards.parameters import Parameters
 from penstroke.form import Form
-from penstroke.parameters import Parameters
 
 
 class Reading(Parameters):

@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 from sklearn.base import ClassifierMixin
 from threadpoolctl import threadpool_limits
 
-from penstroke import model_files
+from kedro_guards import model_files
 from penstroke.answers import look_at
 from penstroke.pipelines.reporting.nodes import predict_test_rows, score_test_rows
 from penstroke.pipelines.reporting.parameters import Scoring

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from penstroke.parameters import Parameters
+from kedro_guards.parameters import Parameters
 
 
 class Scoring(Parameters):

@@ -19,10 +19,10 @@ from kedro.pipeline.node import Node
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
 
-from penstroke.guards.files import advice
-from penstroke.guards.ledger import go_on
-from penstroke.guards.printing import let_go_of_output
-from penstroke.guards.receipts import is_versioned
+from .files import advice
+from .ledger import go_on
+from .printing import let_go_of_output
+from .receipts import is_versioned
 
 LINES_OF_AN_ERROR = 3
 UNEXPECTED = (
@@ -104,7 +104,7 @@ def as_called(text: str) -> str:
     root, source = context.find_root(), context.params.get("conf_source")
     program = root.info_name if isinstance(root.command, Program) else "kedro"
     option = f" --conf-source={shlex.quote(_shown(source))}" if source else ""
-    return re.sub(r"\bkedro (run|receipt|rollback|serve)\b", lambda found: f"{program} {found[1]}{option}", text)
+    return re.sub(r"\bkedro (?!viz|jupyter)([a-z]+)\b", lambda found: f"{program} {found[1]}{option}", text)
 
 
 def _shown(place: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 from kedro.io import DatasetError
 
 import penstroke.settings  # noqa: F401 - it registers the file system
-from penstroke.datasets.chunks import ChunkedParquetDataset
-from penstroke.guards.receipts import content_of
+from kedro_guards.datasets.chunks import ChunkedParquetDataset
+from kedro_guards.receipts import content_of
 
 
 def _table(rows, start=0):

@@ -1,4 +1,7 @@
-"""Model files that cannot run code: skops with the list of types that this project trusts.
+"""Model files that cannot run code: skops with a list of types that are trusted.
+
+``TRUSTED_TYPES`` in the project's ``settings.py`` names the project's own; ``MOVED_MODULES`` there says where modules
+lie now that files of before name otherwise, both without the package: ``{"former.module": "module"}``.
 
 The module has the ``load`` and ``dump`` of ``pickle``, but no pickle is written or read. The same model makes the same
 bytes, in any process; skops by itself writes the addresses of objects in memory and the time of the day.
@@ -13,12 +16,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
 import skops.io
+from kedro.framework.project import settings
 
-_PACKAGE = __name__.rpartition(".")[0]
-TRUSTED_TYPES = (
-    f"{_PACKAGE}.pipelines.data_science.estimators.AugmentedClassifier",
-    f"{_PACKAGE}.pipelines.data_science.kernel_machines.NystroemRidgeClassifier",
-    f"{_PACKAGE}.pipelines.feature_engineering.patches.PatchDictionary",
+TRUSTED_TYPES = (  # of scikit-learn, whose public ones skops trusts by itself
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
@@ -32,12 +32,6 @@ TRUSTED_TYPES = (
 UNIX = 3  # what zip archives call it
 SCHEMA = "schema.json"  # what skops calls the description of the objects; the other members are their arrays
 MOST_BYTES, MOST_TIMES = 2**26, 100  # what a file may unfold to: the larger of 64 MiB and 100 times its size
-_OWN_MODULES = "|".join(
-    re.escape(name.removeprefix(f"{_PACKAGE}.").rpartition(".")[0])
-    for name in TRUSTED_TYPES
-    if name.startswith(f"{_PACKAGE}.")
-)
-_OWNER = re.compile(rf'(?<="__module__": ")[\w.]+(?=\.(?:{_OWN_MODULES})")')  # the package that those lie in
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")[^".]+')  # in text of objects quotes are escaped
 
 
@@ -78,10 +72,10 @@ def load(file: IO[bytes]) -> Any:
     """
     try:
         members = _members(file.read())
-        members[SCHEMA] = _OWNER.sub(_PACKAGE, members[SCHEMA].decode()).encode()
+        members[SCHEMA] = _under_present_names(members[SCHEMA].decode()).encode()
         content = _pack(members, ZIP_STORED)  # so skops reads what was counted here
         refuse_untrusted(content)
-        return skops.io.loads(content, trusted=list(TRUSTED_TYPES))
+        return skops.io.loads(content, trusted=trusted_types())
     except ModelFileError:
         raise
     except Exception as error:
@@ -92,18 +86,33 @@ def load(file: IO[bytes]) -> Any:
 
 
 def refuse_untrusted(content: bytes) -> None:
-    """Refuse the bytes of a skops file that hold a type beyond scikit-learn's own and ``TRUSTED_TYPES``.
+    """Refuse the bytes of a skops file that hold a type beyond scikit-learn's own and :func:`trusted_types`.
 
     Raises:
         ModelFileError: with the names of those types.
     """
-    foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED_TYPES))
+    foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted_types()))
     if foreign:
         raise ModelFileError(
-            f"the model holds {', '.join(foreign)}, which {__name__} does not trust; "
-            "use another class, or add the type to TRUSTED_TYPES there once you have read what it does; where it no "
+            f"the model holds {', '.join(foreign)}, which is not trusted; use another class, or add the type to "
+            "TRUSTED_TYPES in settings.py once you have read what it does; where it no "
             "longer exists, make the model again (one in production: `kedro run --pipelines=__default__,promotion`)"
         )
+
+
+def trusted_types() -> list[str]:
+    """Name the types that model files may hold beside those that skops trusts."""
+    return [*TRUSTED_TYPES, *settings.get("TRUSTED_TYPES", ())]
+
+
+def _under_present_names(schema: str) -> str:
+    """Name the project's modules as they are called now, in a file of before they moved or the project was renamed."""
+    own = {path.rpartition(".")[0] for path in settings.get("TRUSTED_TYPES", ())}
+    present = {module.partition(".")[2]: module for module in own}
+    former = {before: present[now] for before, now in settings.get("MOVED_MODULES", {}).items()}
+    modules = present | former
+    names = "|".join(map(re.escape, modules))
+    return re.sub(rf'(?<="__module__": ")\w[\w.]*?\.({names})(?=")', lambda found: modules[found[1]], schema)
 
 
 def _members(content: bytes) -> dict[str, bytes]:

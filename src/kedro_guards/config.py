@@ -13,15 +13,17 @@ from typing import Any
 
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
-from kedro.framework.project import configure_logging
+from kedro.framework import project as framework
 from kedro.io import DatasetError
 from kedro.logging import RichHandler
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-_PACKAGE = __name__.partition(".")[0]
-TYPES = ("kedro.io", "kedro_datasets", _PACKAGE)  # whose classes an entry may be of
-FUNCTIONS = (_PACKAGE,)  # whose classes and functions it may call: to validate, to compare
+TYPES = (
+    "kedro.io",
+    "kedro_datasets",
+    __name__.partition(".")[0],
+)  # whose classes an entry may be of, beside the project's
 CARRIERS_OF_CODE = (  # what of kedro_datasets unpickles, or loads code, from a file
     *("pickle", "redis", "matlab", "tensorflow", "huggingface"),
     *("pandas.HDFDataset", "pandas.GenericDataset", "geopandas.GenericDataset"),
@@ -87,7 +89,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
         place = (Path(self._get_conf_env_path(self.base_env)).parent / "logging.yml").as_posix()
         if self._fs.isfile(place):
             logging.getLogger("kedro").setLevel(logging.NOTSET)  # Kedro has set INFO, which would stay
-            configure_logging(yaml.safe_load(self._fs.cat_file(place)))
+            framework.configure_logging(yaml.safe_load(self._fs.cat_file(place)))
 
     def _get_runtime_value(self, variable: str, *default: Any) -> Any:
         self._asked.add(variable)  # the one place that Kedro's resolver passes, whatever asks
@@ -135,7 +137,7 @@ def _without_notice() -> Iterator[None]:
 
 
 def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:
-    """Refuse a type outside ``TYPES``, one that can run code from a file, and a function outside ``FUNCTIONS``.
+    """Refuse a type outside ``TYPES`` and the project, one that can run code from a file, and a function of others.
 
     Args:
         catalog: the entries by their names; patterns are entries like the others.
@@ -143,14 +145,17 @@ def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:
     Raises:
         DatasetError: with the first such entry, its key and what stands there.
     """
+    own = str(framework.PACKAGE_NAME)
     for name, entry in catalog.items():
         for key, path in _paths(entry):
             wrong = f"catalog entry {name}: {key} {path!r} is not allowed"
             called = key in ("validator", "comparison_func")
             # a word with a brace, the placeholder of a pattern, could stand for anything
-            if not re.fullmatch(r"\w+(\.\w+)*", str(path)) or not (_is_ours if called else _is_type)(str(path)):
-                packages = " or ".join(FUNCTIONS if called else TYPES)
-                raise DatasetError(f"{wrong}: it does not lie in {packages}; check its spelling")
+            packages, text = (own,) if called else (*TYPES, own), str(path)
+            lies_there = text.startswith(tuple(f"{package}." for package in packages))
+            known = re.fullmatch(r"\w+(\.\w+)*", text) and (lies_there or (not called and _is_short(text)))
+            if not known:
+                raise DatasetError(f"{wrong}: it does not lie in {' or '.join(packages)}; check its spelling")
             if _carries_code(path):
                 carriers = ", ".join(CARRIERS_OF_CODE)
                 raise DatasetError(f"{wrong}: the files of {carriers} can run code; use another type")
@@ -178,17 +183,11 @@ def _nested(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _nested(value)
 
 
-def _is_ours(path: str) -> bool:
-    return path.startswith(tuple(f"{package}." for package in FUNCTIONS))
-
-
-def _is_type(path: str) -> bool:
-    if path.startswith(tuple(f"{package}." for package in TYPES)):
-        return True
+def _is_short(path: str) -> bool:
+    """Whether Kedro finds a path in its own packages, where it looks first, although it does not name them."""
     module, _, name = path.rpartition(".")
     if not module:  # found in kedro.io, if anywhere
         return True
-    # Kedro looks for a short path in kedro_datasets and then everywhere
     within = f"kedro_datasets.{module}"
     return "." not in module and find_spec(within) is not None and name in import_module(within).__all__
 

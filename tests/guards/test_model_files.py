@@ -18,13 +18,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
-from penstroke import model_files
+from kedro_guards import model_files
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.data_science.parameters import Contenders
 from penstroke.pipelines.feature_engineering.images import oriented_gradients
 from penstroke.pixels import to_images, to_table
 
-from .conftest import ROOT, base_parameters
+from ..conftest import ROOT, base_parameters
 
 MNIST_CONTENDERS = yaml.safe_load((ROOT / "conf/mnist/parameters_data_science.yml").read_text())["contenders"]
 CONTENDERS = base_parameters("data_science")["contenders"] | MNIST_CONTENDERS
@@ -91,7 +91,7 @@ def test_a_model_makes_the_same_bytes_whenever_it_is_written_and_also_once_it_wa
 
 
 def test_another_process_with_other_hashes_fits_and_writes_the_same_bytes():
-    command = "import json; from tests.test_model_files import *; print(json.dumps(sums_of_all_contenders()))"
+    command = "import json; from tests.guards.test_model_files import *; print(json.dumps(sums_of_all_contenders()))"
     environment = os.environ | {"PYTHONHASHSEED": "4", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
 
     other = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, check=True)
@@ -102,7 +102,7 @@ def test_another_process_with_other_hashes_fits_and_writes_the_same_bytes():
 def test_plain_skops_reads_what_is_written():
     model, rows, _ = fitted("svm")
 
-    again = skops.io.loads(_file_of(model).getvalue(), trusted=list(model_files.TRUSTED_TYPES))
+    again = skops.io.loads(_file_of(model).getvalue(), trusted=model_files.trusted_types())
 
     np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
 
@@ -110,7 +110,7 @@ def test_plain_skops_reads_what_is_written():
 def test_a_model_that_could_not_be_read_again_is_not_written():
     file = BytesIO()
 
-    with pytest.raises(ValueError, match="Stranger, which penstroke.model_files does not trust"):
+    with pytest.raises(ValueError, match="Stranger, which is not trusted"):
         model_files.dump(Stranger().fit(ROWS, LABELS), file)
     assert file.getvalue() == b""
 

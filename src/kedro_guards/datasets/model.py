@@ -7,8 +7,8 @@ from typing import Any
 from kedro.io.core import get_filepath_str
 from kedro_datasets.pickle import PickleDataset
 
-from penstroke import model_files
-from penstroke.guards.receipts import pending, read_receipt, read_vouched_for, withdraw, write_receipt
+from .. import model_files
+from ..receipts import pending, read_receipt, read_vouched_for, withdraw, write_receipt
 
 FORMER = ".former"  # what is added to the name of the file in production for the one that it replaced
 

@@ -1,12 +1,12 @@
 import re
 
-from penstroke import commands
-from penstroke.commands import ancestry, having_receipts, newest
-from penstroke.guards.ledger import ALLOW_STALE
-from penstroke.guards.receipts import write_receipt
+from kedro_guards import commands
+from kedro_guards.commands import ancestry, having_receipts, newest
+from kedro_guards.ledger import ALLOW_STALE
+from kedro_guards.receipts import write_receipt
 
-from .guards.test_receipts import RECEIPT
 from .test_options import NOTHING
+from .test_receipts import RECEIPT
 
 
 def test_receipts_can_lie_anywhere_that_fsspec_knows():

@@ -1,19 +1,13 @@
 import re
-import shutil
-from types import SimpleNamespace
 
 import pandas as pd
-import pytest
-from kedro.framework.project import settings
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
-from kedro.validation.exceptions import ParameterValidationError
 from kedro_datasets.json import JSONDataset
 
-from penstroke.config import CheckedConfigLoader
-from penstroke.hooks import ParameterHooks, SummaryHooks
+from penstroke.summary import SummaryHooks
 
-from .conftest import DATA, ROOT, run_kedro
+from .conftest import DATA, run_kedro
 
 
 def test_a_run_ends_with_leaderboard_accuracy_and_what_to_open(trained):
@@ -82,50 +76,3 @@ def test_a_summary_that_cannot_be_made_costs_the_run_nothing(tmp_path, capsys, c
 
     assert "svm[a]" in capsys.readouterr().out
     assert "the summary of this run cannot be printed" in caplog.text
-
-
-@pytest.fixture
-def check(bootstrapped, tmp_path):
-    """Check the project's own configuration, packed or not, with more files in it and ``--params``."""
-
-    def check(env="test", packed=False, files=None, **runtime_params):
-        conf = tmp_path / "conf"
-        shutil.copytree(ROOT / "conf", conf, dirs_exist_ok=True)
-        for name, text in (files or {}).items():
-            (conf / name).write_text(text)
-        source = shutil.make_archive(str(tmp_path / "packed"), "gztar", tmp_path, "conf") if packed else str(conf)
-        loader = CheckedConfigLoader(source, env, runtime_params, **settings.CONFIG_LOADER_ARGS)
-        ParameterHooks().after_context_created(SimpleNamespace(params=loader["parameters"], config_loader=loader))
-
-    return check
-
-
-ASKING = {"test/parameters_data_processing.yml": "split: {seed: '${runtime_params:the.seed,7}'}"}
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_what_the_configuration_asks_for_may_be_given_packed_or_not(check, packed):
-    check("mnist", packed, source="elsewhere")
-    check("test", packed, ASKING, the={"seed": 3})
-
-
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ({"source": "elsewhere"}, "source is not a known group of parameters"),
-        ({"thee": {"seed": 3}}, "thee is not a known group of parameters; did you mean the"),
-        ({"the": {"sed": 3}}, "the.sed is nothing that the configuration asks for; did you mean the.seed?"),
-        ({"the": {"seed": 3, "fraction": 0.2}}, "the.fraction is nothing that the configuration asks for"),
-        ({"splitt": {"seed": 3}}, "splitt is not a known group of parameters; did you mean split?"),
-    ],
-)
-def test_what_nothing_asks_for_is_refused_packed_or_not(check, packed, given, told):
-    with pytest.raises(ParameterValidationError, match=told):
-        check("test", packed, ASKING, **given)
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_misspelt_place_is_refused_packed_or_not(check, packed):
-    with pytest.raises(ParameterValidationError, match="dta in globals.yml is not a known name; .* raw, data"):
-        check("test", packed, {"test/globals.yml": "dta: elsewhere"})

@@ -4,7 +4,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from penstroke.guards.receipts import hash_of, read_receipt
+from ..receipts import hash_of, read_receipt
 
 
 class ReceiptDataset(AbstractDataset[None, dict[str, Any]]):

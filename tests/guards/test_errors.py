@@ -6,9 +6,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from penstroke.errors import Command
+from kedro_guards.errors import Command
 
-from .conftest import ROOT
+from ..conftest import ROOT
 
 EMBEDDED = """
     import signal
@@ -35,7 +35,7 @@ EMBEDDED = """
         session.load_context().catalog.load("raw_digits")
     assert len(pipelines) > 5
     assert state() == before
-    import penstroke.commands
+    import kedro_guards.commands
 
     assert state() == before
 """

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from penstroke.datasets.optional import OptionalParquetDataset
+from kedro_guards.datasets.optional import OptionalParquetDataset
 
 
 def test_a_table_that_is_not_there_yet_has_no_rows(tmp_path):

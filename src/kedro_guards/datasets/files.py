@@ -8,8 +8,8 @@ from typing import Any
 import fsspec
 from kedro.io import AbstractDataset, DatasetError
 
-from penstroke.guards.files import located
-from penstroke.guards.receipts import hash_of
+from ..files import located
+from ..receipts import hash_of
 
 
 class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):

@@ -8,11 +8,11 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
-from penstroke import model_files
-from penstroke.datasets import model
-from penstroke.datasets.model import FORMER, FormerModelDataset, ModelDataset, ProductionDataset
-from penstroke.guards.files import sweep
-from penstroke.guards.receipts import Receipt, pending, read_receipt, withdraw, write_receipt
+from kedro_guards import model_files
+from kedro_guards.datasets import model
+from kedro_guards.datasets.model import FORMER, FormerModelDataset, ModelDataset, ProductionDataset
+from kedro_guards.files import sweep
+from kedro_guards.receipts import Receipt, pending, read_receipt, withdraw, write_receipt
 
 RECEIPT = Receipt(
     dataset="production_model",
@@ -121,16 +121,16 @@ def bygone(monkeypatch, production):
     """Have a model in production whose class the project has lost, and say how to have the class back."""
     model = CalibratedClassifierCV(_fitted(1), cv=2, ensemble=False).fit(ROWS, LABELS)
     production.save(model)
-    known = model_files.TRUSTED_TYPES
-    monkeypatch.setattr(model_files, "TRUSTED_TYPES", ())
-    return lambda: monkeypatch.setattr(model_files, "TRUSTED_TYPES", known)
+    known = model_files.trusted_types
+    monkeypatch.setattr(model_files, "trusted_types", list)
+    return lambda: monkeypatch.setattr(model_files, "trusted_types", known)
 
 
 def test_a_model_in_production_that_can_no_longer_be_loaded_stands_for_itself(place, receipt, bygone):
     found = FormerModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).load()
 
     assert found.sha256 == sha256(place.read_bytes()).hexdigest()
-    assert "does not trust" in found.reason
+    assert "is not trusted" in found.reason
     assert "`kedro run --pipelines=__default__,promotion`" in found.reason
 
 

@@ -1,10 +1,10 @@
 import pytest
 from kedro.io import DatasetError
 
-from penstroke.datasets.receipt import ReceiptDataset
-from penstroke.guards.receipts import write_receipt
+from kedro_guards.datasets.receipt import ReceiptDataset
+from kedro_guards.receipts import write_receipt
 
-from ..guards.test_receipts import RECEIPT
+from ..test_receipts import RECEIPT
 
 
 @pytest.fixture

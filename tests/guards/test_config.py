@@ -13,9 +13,9 @@ from kedro.framework.project import LOGGING
 from kedro.io import DatasetError
 from kedro.logging import RichHandler
 
-from penstroke.config import CheckedConfigLoader, refuse_foreign_classes
+from kedro_guards.config import CheckedConfigLoader, refuse_foreign_classes
 
-from .conftest import Kedro
+from ..conftest import Kedro
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from .conftest import Kedro
         "{type: kedro_datasets.pandas.csv_dataset.CSVDataset, filepath: a}",
         "{type: MemoryDataset}",
         "{type: kedro.io.CachedDataset, dataset: {type: json.JSONDataset, filepath: a}}",
-        "{type: penstroke.datasets.model.ModelDataset, filepath: a}",
+        "{type: kedro_guards.datasets.model.ModelDataset, filepath: a}",
         "{type: partitions.PartitionedDataset, path: a, dataset: pillow.ImageDataset}",
         "{type: partitions.IncrementalDataset, path: a, dataset: text.TextDataset, checkpoint: {force_checkpoint: 7}}",
         "{type: pandas.GBQTableDataset, dataset: numbers, table_name: digits}",

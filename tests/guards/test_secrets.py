@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from penstroke.secrets import SecretError, refuse_packing_secrets
+from kedro_guards.secrets import SecretError, refuse_packing_secrets
 
-from .conftest import ROOT, Kedro, copy_project, run_kedro
+from ..conftest import ROOT, Kedro, copy_project, run_kedro
 
 CANARIES = ("canaryfile", "canaryenvironment", "canaryparameter")
 CREDENTIALS = "store: {key: canaryfile}\nother: {key: '${oc.env:STORE_KEY}'}\n"
@@ -179,7 +179,7 @@ MADE = {
 }
 NEEDED = {
     *(".telemetry", "conf/local/.gitignore", "conf/production/catalog.yml", "conf/production/globals.yml"),
-    *("data/README.md", "data/01_raw/digits.parquet", "src/penstroke/secrets.py", "tests/test_secrets.py"),
+    *("data/README.md", "data/01_raw/digits.parquet", "src/kedro_guards/secrets.py", "tests/test_secrets.py"),
     *("docs/how-to/secrets.md", "requirements.txt", "requirements-dev.txt", ".github/workflows/ci.yml"),
 }
 

@@ -4,7 +4,7 @@ import shutil
 import pytest
 from kedro.io import DatasetError
 
-from penstroke.datasets.files import FilesDataset
+from kedro_guards.datasets.files import FilesDataset
 
 
 @pytest.fixture

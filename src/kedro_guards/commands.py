@@ -1,4 +1,4 @@
-"""The commands that a project adds to Kedro's, and those of Kedro that do more here: ``run`` and ``package``."""
+"""The command ``receipt``, and the commands of Kedro that do more here: ``run`` and ``package``."""
 
 import json
 import os
@@ -17,22 +17,22 @@ import click
 from kedro.framework.cli.project import CONF_SOURCE_HELP
 from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import env_option, validate_conf_source
+from kedro.framework.cli.utils import validate_conf_source
 from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
 from kedro.utils import find_kedro_project
 from rich.text import Text
 from rich.tree import Tree
 
-from penstroke.errors import Command, as_called
-from penstroke.guards.files import names_in
-from penstroke.guards.ledger import ALLOW_STALE, go_on
-from penstroke.guards.printing import forgiving_output, say
-from penstroke.guards.receipts import Receipt, hash_of, read_receipt, receipt_folder
-from penstroke.guards.runs import ONLY_CHANGED
-from penstroke.guards.unchanged import is_unchanged, stamp_place
-from penstroke.options import refuse_unknown_names, with_readers
-from penstroke.secrets import refuse_packing_secrets
+from .errors import Command, as_called
+from .files import names_in
+from .ledger import ALLOW_STALE, go_on
+from .options import refuse_unknown_names, with_readers
+from .printing import forgiving_output, say
+from .receipts import Receipt, hash_of, read_receipt, receipt_folder
+from .runs import ONLY_CHANGED
+from .secrets import refuse_packing_secrets
+from .unchanged import is_unchanged, stamp_place
 
 _running = list[bool]()  # as long as the command line runs pipelines; not set in a process that is only imported into
 
@@ -115,21 +115,6 @@ def receipt(name: str, env: str | None, conf_source: str | None) -> None:
     say(ancestry(name, folder), wide=True)
 
 
-@click.command(cls=Command)
-@click.option("--env", "-e", help="Environment whose production model is served.")
-@conf_source_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 finds a free one."
-)
-@click.option("--verbose", is_flag=True, help="Show the whole traceback of an error.")
-def serve(env: str | None, conf_source: str | None, host: str, port: int, verbose: bool) -> None:  # noqa: ARG001
-    """Answer digits over HTTP, and show a page to draw them."""
-    from penstroke.serving.command import serve as serve_model  # noqa: PLC0415 # no other command pays for it
-
-    serve_model(env, host, port, conf_source)
-
-
 def having_receipts(folder: str) -> list[str]:
     """Name the datasets that have a receipt in a folder."""
     names = {name.removesuffix(".json") for name in names_in(folder)}
@@ -175,17 +160,6 @@ def ancestry(name: str, folder: str) -> Tree:
         return tree
 
     return tell(name, "")
-
-
-@click.command(cls=Command)
-@env_option
-@conf_source_option
-def rollback(env: str | None, conf_source: str | None) -> None:
-    """Bring back the production model that the last promotion replaced."""
-    session = settings.SESSION_CLASS.create(env=env, conf_source=conf_source)
-    with session, session.holding({"production_model"}):
-        place = session.load_context().catalog.get("production_model").bring_back()
-    say(f"production_model is the former one again: {os.path.relpath(place)}")
 
 
 run = Command(

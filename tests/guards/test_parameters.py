@@ -1,7 +1,7 @@
 import pytest
 from pydantic import Field, ValidationError
 
-from penstroke.parameters import Parameters
+from kedro_guards.parameters import Parameters
 
 
 class Oven(Parameters):

@@ -2,7 +2,7 @@ import click
 import pytest
 from kedro.framework.project import pipelines
 
-from penstroke.options import read_parameters, read_runner, refuse_unknown_names
+from kedro_guards.options import read_parameters, read_runner, refuse_unknown_names
 
 FILTERS = ("node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "tags", "namespaces")
 NOTHING = dict.fromkeys(("pipelines", "pipeline", "runner", *FILTERS)) | {"runner_params": {}}
