@@ -1,89 +1,55 @@
-"""What a model answers, as a table."""
+"""What a model answers, as a table. Every stage and the service ask a model by these functions."""
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from sklearn.base import ClassifierMixin
 
-from penstroke.form import Form
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pipelines.feature_engineering.parameters import Features
+from kedro_guards.parameters import Parameters
+from penstroke.domain import Features, Form, accept, extract_features
 
 NEARLY = 1e-3
 
 
-def ask(model: ClassifierMixin, rows: pd.DataFrame, chunk_rows: int) -> pd.DataFrame:
-    """Ask a model about rows, some of them at once.
+class Answers(Parameters):
+    """How the model is asked (``params:answers``)."""
 
-    Args:
-        model: a fitted classifier with ``predict_proba``.
-        rows: float32 features.
-        chunk_rows: how many rows are asked about at once; bounds the memory.
-
-    Returns:
-        The same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
-        ``probability_<class>`` for each class.
-    """
-    return table_of(probabilities_of(model, rows, chunk_rows), model.classes_, rows.index)
+    sure_from: float = Field(ge=0, le=1, description="confidence from which an answer is not unsure")
+    chunk_rows: int = Field(ge=1, description="rows that the model is asked about at once; bounds the memory")
 
 
-def table_of(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) -> pd.DataFrame:
-    """Lay probabilities, (n, classes), out as the table that :func:`ask` returns."""
-    answers = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in classes])
-    answers.insert(0, "confidence", probabilities.max(axis=1))
-    answers.insert(0, "prediction", classes[probabilities.argmax(axis=1)])
-    return answers
+class View(NamedTuple):
+    """How a model sees rows: the form in which it takes them, and the features that it sees of them."""
+
+    form: Form
+    features: Features
 
 
-def probabilities_of(model: ClassifierMixin, rows: pd.DataFrame | np.ndarray, chunk_rows: int) -> np.ndarray:
-    """Give the probability of each class, (n, classes); of a model that takes arrays the rows may be one.
+def view_of(model: ClassifierMixin) -> View:
+    """Return how a model sees rows, as its file says, whatever today's parameters are.
 
     Raises:
-        ValueError: what the model gives are no probabilities: not finite, negative, or of another sum than 1.
+        ValueError: its file does not say so.
     """
-    chunks = [rows[start : start + chunk_rows] for start in range(0, len(rows), chunk_rows)]
-    of_none = np.empty((0, len(model.classes_)))
-    probabilities = np.concatenate([of_none, *map(model.predict_proba, chunks)])
-    sums = probabilities.sum(axis=1, keepdims=True)
-    wrong = ~(np.abs(sums[:, 0] - 1) < NEARLY) | (probabilities < 0).any(axis=1)  # so that NaN is wrong
-    if wrong.any():
+    form, features = getattr(model, "form_", None), getattr(model, "features_", None)
+    if form is None or features is None:
+        missing = "in what form it takes rows" if form is None else "which features it sees"
         raise ValueError(
-            f"the model gives no probabilities for {wrong.sum()} of {len(rows)} rows: they are not finite, below 0, "
-            "or do not sum to 1; train another one"
+            f"the model does not say {missing}: an earlier version of the project made it; "
+            "train it by `kedro run`, and promote that one by `kedro run --pipelines=promotion`"
         )
-    return probabilities / sums  # of float32 features they sum to 1 only nearly
+    return View(Form.model_validate(form), Features.model_validate(features))
 
 
-def version_of(sha256: str) -> str:
-    """Return how a model is called for short: the first twelve digits of the sha256 of its file."""
-    return sha256[:12]
-
-
-def features_of(model: ClassifierMixin) -> Features:
-    """Return the choices by which a model sees a digit, as its file says, whatever ``params:features`` are today.
-
-    Raises:
-        ValueError: it does not say so.
-    """
-    return Features.model_validate(_said_by(model, "features_", "which features it sees"))
-
-
-def form_of(model: ClassifierMixin) -> Form:
-    """Return the form in which a model takes rows, as its file says.
-
-    Raises:
-        ValueError: it does not say so.
-    """
-    return Form.model_validate(_said_by(model, "form_", "in what form it takes rows"))
-
-
-def look_at(digits: pd.DataFrame, model: ClassifierMixin) -> pd.DataFrame:
+def look_at(rows: pd.DataFrame, model: ClassifierMixin, view: View | None = None) -> pd.DataFrame:
     """Give the features by which a model sees accepted rows. Whoever hands rows to a model does it by this.
 
     Args:
-        digits: rows are digits, pixels uint8 from 0 (paper) to 255 (ink); raw rows become such by :meth:`Form.scale`.
-        model: whose file says which features these are, and in what form it takes rows.
+        rows: accepted rows, as :func:`penstroke.domain.accept` makes them.
+        model: a fitted classifier.
+        view: :func:`view_of` the model, where it is known.
 
     Returns:
         The same rows: float32 features.
@@ -91,14 +57,72 @@ def look_at(digits: pd.DataFrame, model: ClassifierMixin) -> pd.DataFrame:
     Raises:
         ValueError: the model takes rows of another form, or does not say of which.
     """
-    form_of(model).refuse_other_columns(digits)
-    return extract_features(digits, features_of(model))
+    form, features = view or view_of(model)
+    form.refuse_other_columns(rows)
+    return extract_features(rows, features)
 
 
-def _said_by(model: ClassifierMixin, name: str, what: str) -> Any:
-    if not hasattr(model, name):
+def answer_rows(rows: pd.DataFrame, model: ClassifierMixin, answers: Answers, view: View | None = None) -> pd.DataFrame:
+    """Answer raw rows.
+
+    Args:
+        rows: in the form that the model takes; other columns are left out.
+        model: a fitted classifier with calibrated ``predict_proba``.
+        answers: how many rows are asked about at once, and from which confidence an answer is sure.
+        view: :func:`view_of` the model, where it is known.
+
+    Returns:
+        The same rows: ``prediction``, ``confidence`` (0 to 1), ``unsure``, ``probability_<class>`` of each class. A row
+        that :func:`penstroke.domain.accept` has a reason against is unsure, whatever the confidence.
+
+    Raises:
+        ValueError: the rows have another form than the model takes.
+    """
+    view = view or view_of(model)
+    accepted, reasons = accept(rows, view.form)
+    answered = ask(model, look_at(accepted, model, view), answers.chunk_rows)
+    unsure = (answered["confidence"] < answers.sure_from) | reasons.ne("").to_numpy()
+    answered.insert(2, "unsure", unsure)
+    return answered
+
+
+def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int) -> pd.DataFrame:
+    """Ask a model about rows, some of them at once.
+
+    Args:
+        model: a fitted classifier with ``predict_proba``.
+        features: float32 features.
+        chunk_rows: how many rows are asked about at once; bounds the memory.
+
+    Returns:
+        The same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
+        ``probability_<class>`` for each class.
+
+    Raises:
+        ValueError: what the model gives are no probabilities: not finite, negative, or of another sum than 1.
+    """
+    chunks = [features[start : start + chunk_rows] for start in range(0, len(features), chunk_rows)]
+    of_none = np.empty((0, len(model.classes_)))
+    probabilities = np.concatenate([of_none, *map(model.predict_proba, chunks)])
+    sums = probabilities.sum(axis=1, keepdims=True)
+    wrong = ~(np.abs(sums[:, 0] - 1) < NEARLY) | (probabilities < 0).any(axis=1)  # so that NaN is wrong
+    if wrong.any():
         raise ValueError(
-            f"the model does not say {what}: an earlier version of the project made it; "
-            "train it by `kedro run`, and promote that one by `kedro run --pipelines=promotion`"
+            f"the model gives no probabilities for {wrong.sum()} of {len(features)} rows: they are not finite, "
+            "below 0, or do not sum to 1; train another one"
         )
-    return getattr(model, name)
+    probabilities /= sums  # of float32 features they sum to 1 only nearly
+    answered = pd.DataFrame(probabilities, features.index, [f"probability_{name}" for name in model.classes_])
+    answered.insert(0, "confidence", probabilities.max(axis=1))
+    answered.insert(0, "prediction", model.classes_[probabilities.argmax(axis=1)])
+    return answered
+
+
+def version_of(sha256: str) -> str:
+    """Return how a model is called for short: the first twelve digits of the sha256 of its file."""
+    return sha256[:12]
+
+
+def trained_on(model: ClassifierMixin) -> np.ndarray | None:
+    """Return the identifiers of the rows that a model was trained on; None where its file does not say."""
+    return getattr(model, "row_ids_", getattr(model, "digit_ids_", None))  # the latter in files of former versions

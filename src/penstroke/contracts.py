@@ -1,28 +1,21 @@
 """What each table must look like: pandera schemas that the catalog attaches by ``validator:``.
 
-Pixels and features are checked as one matrix, not column by column: the same verdict in a fraction of the time.
+What rows of the domain must look like, the domain says. Features are checked as one matrix, not column by column: the
+same verdict in a fraction of the time.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from kedro.validation import DataValidationError, PanderaValidator
-from pandera.errors import SchemaError
-from pandera.pandas import Check, Column, DataFrameSchema, Index, Parser
+from pandas.api.types import is_string_dtype
+from pandera.pandas import Check, Column, DataFrameSchema, Index
 
-from penstroke.pixels import is_pixel, pixel_columns, to_images
-from penstroke.tables import (
-    refuse_missing_columns,
-    refuse_repeated_columns,
-    with_text,
-    with_text_index,
-    with_whole_numbers,
-)
+from penstroke import domain
+from penstroke.rows import LABEL, SPLIT, row_schema
 
-CLASSES = tuple(range(10))
-SPLITS = ("train", "test")
 SOURCES = ("reference", "incoming", "other model", "unanswered")
 
 
@@ -77,43 +70,6 @@ class InChunks:
             raise
 
 
-def _handed_in(table: pd.DataFrame, labels: Sequence[str] = ()) -> pd.DataFrame:
-    """Bring digits that people hand in to standard types, with the same rows and values.
-
-    Raises:
-        SchemaError: they cannot be brought to them.
-    """
-    try:
-        refuse_repeated_columns(table, ["digit_id", "split", *labels, *filter(is_pixel, table.columns)])
-        refuse_missing_columns(table, [*(["digit_id"] if table.index.name != "digit_id" else []), *labels])
-        table = with_text_index(table, "digit_id")
-        table = with_text(with_whole_numbers(table, list(labels)), "split") if labels else table
-        return with_whole_numbers(table, pixel_columns(table), flags=True)
-    except ValueError as error:
-        raise SchemaError(None, table, str(error)) from error  # type: ignore[no-untyped-call]
-
-
-def _pixels_are_whole_numbers(table: pd.DataFrame) -> bool:
-    names = pixel_columns(table)
-    pixels = table[names].to_numpy()
-    if pixels.dtype.kind not in "iu":
-        raise ValueError(f"pixels must be whole numbers without gaps; found {pixels.dtype}")
-    if len(pixels) and pixels.min() < 0:
-        row, column = divmod(int(pixels.argmin()), len(names))
-        raise ValueError(
-            f"pixels must be 0 (paper) or more; the lowest is {pixels[row, column]}, {names[column]} of "
-            f"{table.index[row]}; bring them to 0 and above"
-        )
-    return True
-
-
-def _pixels_are_bytes(table: pd.DataFrame) -> bool:
-    pixels = to_images(table)
-    if pixels.dtype != np.uint8:
-        raise ValueError(f"pixels must be uint8, 0 (paper) to 255 (ink); found {pixels.dtype}")
-    return True
-
-
 def _is_finite_float32(table: pd.DataFrame) -> bool:
     wrong = [str(name) for name, kind in table.dtypes.items() if kind != np.float32]
     if wrong:
@@ -149,8 +105,12 @@ def _has_rows(table: pd.DataFrame) -> bool:
     return len(table) > 0
 
 
-def _digit_rows(columns: dict[str, Column], *checks: Check, parser: Parser | None = None) -> DataFrameSchema:
-    return DataFrameSchema(columns, list(checks), parser, index=Index(str, unique=True, name="digit_id"))
+def _is_some_label(values: pd.Series) -> bool:
+    return values.dtype.kind in "iu" or is_string_dtype(values)
+
+
+def _rows(columns: dict[str, Column], *checks: Check) -> DataFrameSchema:
+    return row_schema(domain.ROW_ID, columns, *checks)
 
 
 def _share() -> Column:
@@ -161,35 +121,28 @@ def _seconds() -> Column:
     return Column(float, Check.ge(0))
 
 
-_is_class = Check.isin(CLASSES, error="must be a class, 0 to 9")
-_is_split = Check.isin(SPLITS, error="must be train or test")
-_label, _class, _split = Column(np.int8, _is_class), Column(np.int8), Column(str, _is_split)
+_reason = {"reason": Column(str, Check.str_length(min_value=1))}
 _combination = {"contender": Column(str), "parameters": Column(str)}
 
-RAW_DIGITS = _digit_rows(
-    {"label": Column(checks=_is_class), "split": Column(str, _is_split, required=False)},
-    Check(_has_rows, error="the table has no rows"),
-    Check(_pixels_are_whole_numbers),
-    parser=Parser(_handed_in, labels=("label",)),
+RAW_DIGITS = domain.RAW
+LABELLED_DRAWINGS = domain.RAW
+ACCEPTED_DIGITS = _rows({"label": LABEL}, domain.ACCEPTED)
+REJECTED_DIGITS = _rows({"label": LABEL} | _reason)
+DIGITS = _rows({"label": LABEL, "split": SPLIT}, domain.ACCEPTED)
+LABELS = _rows({"label": LABEL, "split": SPLIT})
+FEATURES = _rows({}, Check(_is_finite_float32))
+TRAINING_ROWS = _rows({"label": LABEL}, Check(_features_beside_label_are_finite_float32))
+TEST_PREDICTIONS = _rows(
+    {"label": LABEL, "prediction": LABEL, "confidence": _share()}, Check(_probabilities_sum_to_one)
 )
-LABELLED_DRAWINGS = _digit_rows({"label": _label}, Check(_pixels_are_whole_numbers))
-ACCEPTED_DIGITS = _digit_rows({"label": _label}, Check(_pixels_are_bytes))
-REJECTED_DIGITS = _digit_rows({"label": _label, "reason": Column(str, Check.str_length(min_value=1))})
-DIGITS = _digit_rows({"label": _label, "split": _split}, Check(_pixels_are_bytes))
-LABELS = _digit_rows({"label": _class, "split": _split})
-FEATURES = _digit_rows({}, Check(_is_finite_float32))
-TRAINING_ROWS = _digit_rows({"label": _class}, Check(_features_beside_label_are_finite_float32))
-TEST_PREDICTIONS = _digit_rows(
-    {"label": _class, "prediction": _class, "confidence": _share()}, Check(_probabilities_sum_to_one)
-)
-_incoming = _digit_rows({}, Check(_pixels_are_whole_numbers), parser=Parser(_handed_in))
-INCOMING_DIGITS = InChunks("incoming_digits", _incoming)
-DRAWING_DIGITS = InChunks("drawing_digits", _incoming)
+INCOMING_DIGITS = InChunks("incoming_digits", domain.INCOMING)
+DRAWING_DIGITS = InChunks("drawing_digits", domain.INCOMING)
+SERVED_DIGITS = InChunks("served_digits", domain.INCOMING)
 PREDICTIONS = InChunks(
     "predictions",
-    _digit_rows(
+    _rows(
         {
-            "prediction": _class,
+            "prediction": LABEL,
             "confidence": _share(),
             "unsure": Column(bool),
             "model_version": Column(str, Check.str_matches("^[0-9a-f]{12}$")),
@@ -199,21 +152,23 @@ PREDICTIONS = InChunks(
     ),
 )
 _answered = {
-    "prediction": Column("Int8", nullable=True),
+    "prediction": Column(checks=Check(_is_some_label), nullable=True),
     "confidence": Column(float, Check.in_range(0, 1), nullable=True),
     "right": Column("boolean", nullable=True),
 }
 REFERENCE_PROFILES = InPartitions(
-    "reference_profiles", _digit_rows(_answered, Check(_has_rows), Check(_what_is_seen_is_finite_float32))
+    "reference_profiles", _rows(_answered, Check(_has_rows), Check(_what_is_seen_is_finite_float32))
 )
 COMPARED_DIGITS = DataFrameSchema(
     _answered | {"source": Column(str, Check.isin(SOURCES)), "model_version": Column(str, nullable=True)},
     Check(_what_is_seen_is_finite_float32),
-    index=Index(str, name="digit_id"),  # what came in may be called as a reference digit is
+    index=Index(str, name=domain.ROW_ID),  # what came in may be called as a row of the reference is
 )
-REJECTED_DRAWINGS = DataFrameSchema(
-    {"reason": Column(str, Check.str_length(min_value=1))}, index=Index(str, name="digit_id")
+ODDEST_DIGITS = DataFrameSchema(
+    {"prediction": LABEL, "confidence": _share(), "column": Column(str), "value": Column(np.float32)},
+    index=Index(str, name=domain.ROW_ID),
 )
+REJECTED_DRAWINGS = DataFrameSchema(_reason, index=Index(str, name=domain.ROW_ID))
 SEARCH_RESULTS = DataFrameSchema(_combination | {"fold": Column(int, Check.ge(0)), "accuracy": _share()})
 TIMINGS = DataFrameSchema(_combination | {"fit_s": _seconds(), "score_s": _seconds()})
 LEADERBOARD = DataFrameSchema(

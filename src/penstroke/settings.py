@@ -29,5 +29,6 @@ CONFIG_LOADER_ARGS = {
 TRUSTED_TYPES = (  # of this project, which model files may hold
     "penstroke.pipelines.data_science.estimators.AugmentedClassifier",
     "penstroke.pipelines.data_science.kernel_machines.NystroemRidgeClassifier",
-    "penstroke.pipelines.feature_engineering.patches.PatchDictionary",
+    "penstroke.domain.patches.PatchDictionary",
 )
+MOVED_MODULES = {"pipelines.feature_engineering.patches": "domain.patches"}  # as model files of before call them

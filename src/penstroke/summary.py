@@ -44,8 +44,8 @@ def _summary(made: set[str], catalog: DataCatalog) -> Iterator[RenderableType]:
     if "verdict" in made:
         yield _verdict_line(catalog.load("verdict"))
     if made >= {"predictions", "rejected_drawings"}:
-        yield _drawings_line(catalog.load("predictions"), catalog.load("rejected_drawings"))
-    for name in sorted(made & {"drift_scores", "service_drift_scores"}):
+        yield _files_line(catalog.load("predictions"), catalog.load("rejected_drawings"))
+    for name in sorted(name for name in made if name.endswith("drift_scores") and "silent" not in name):
         yield _drift_line(catalog.load(name))
     cards = {name for name in made if name.endswith("_card")}
     for name in sorted(cards | made & {"test_scores", "predictions", "table_predictions"}):
@@ -84,7 +84,7 @@ def _drift_line(scores: dict[str, Any]) -> str:
     return f"{'No drift' if scores['judged'] else 'Too few to judge'}: {compared}{rejected}"
 
 
-def _drawings_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:
+def _files_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:
     line = f"{len(predictions)} drawings answered, {predictions['unsure'].sum()} of them not sure"
     return f"{line}; {len(rejected)} rejected, see rejected_drawings" if len(rejected) else line
 

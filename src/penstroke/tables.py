@@ -101,6 +101,52 @@ def with_text(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table if table[name].dtype == "str" else table.assign(**{name: table[name].astype(object).astype("str")})
 
 
+def with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Make a column of labels whole numbers (int64) where all of them are such, in whatever form, and text otherwise.
+
+    Texts that are written as whole numbers count as such, unless one begins with a nought.
+
+    Raises:
+        ValueError: a row has none, or it is neither; with column, value, type and remedy.
+    """
+    column = table[name]
+    _refuse_gaps(column, "text or whole numbers")
+    kinds = infer_dtype(column.astype(object))
+    texts = column.astype("str") if kinds in {"string", "mixed-integer", "empty"} else None
+    if texts is None or texts.str.fullmatch(r"-?(0|[1-9]\d*)(\.0*)?").all():
+        numbers = pd.Series(_whole_numbers(column, flags=False, asked="text or whole numbers"), table.index)
+        return table if column.dtype == numbers.dtype == np.int64 else table.assign(**{name: numbers.astype(np.int64)})
+    return table if column.dtype == "str" else table.assign(**{name: texts})
+
+
+def with_gaps(column: pd.Series) -> pd.Series:
+    """Give labels a type that can be missing: nullable whole numbers, or text."""
+    return column.astype("Int64") if column.dtype.kind in "iu" else column.astype("str")
+
+
+def with_numbers(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Give columns of numbers, in whatever form, the type float64; a missing value becomes NaN.
+
+    Args:
+        table: any, but no column twice.
+        names: the columns.
+
+    Raises:
+        ValueError: a value is no number; with column, value, row and remedy.
+    """
+    found = {}
+    for name in names:
+        column = table[name]
+        found[name] = np.full(len(column), np.nan)
+        known = column.notna().to_numpy()
+        found[name][known] = values = _numbers(column[known], flags=True)
+        if np.isnan(values).any():
+            row = int(np.isnan(values).argmax())
+            value, place = column[known].iloc[row], column[known].index[row]
+            raise ValueError(f"{name} must be numbers, found {str(value)[:40]!r} in row {place}; correct it")
+    return table.assign(**found)
+
+
 def with_whole_numbers(table: pd.DataFrame, names: list[str], *, flags: bool = False) -> pd.DataFrame:
     """Give columns that hold whole numbers, in whatever form, a numpy type of whole numbers.
 
@@ -124,8 +170,8 @@ def _is_whole(kind: Any) -> bool:
     return isinstance(kind, np.dtype) and kind.kind in "iu"
 
 
-def _whole_numbers(column: pd.Series, *, flags: bool) -> np.ndarray:
-    _refuse_gaps(column, "whole numbers")
+def _whole_numbers(column: pd.Series, *, flags: bool, asked: str = "whole numbers") -> np.ndarray:
+    _refuse_gaps(column, asked)
     exact = getattr(column.dtype, "numpy_dtype", None)  # of a nullable type, or one of Arrow's
     if exact is not None and _is_whole(exact):
         return column.to_numpy(exact)
@@ -137,7 +183,7 @@ def _whole_numbers(column: pd.Series, *, flags: bool) -> np.ndarray:
         shown = repr(value[:40]) if isinstance(value, str) else str(value)[:40]
         limit = " below 2**53" if np.abs(values[row]) >= EXACT else ""
         raise ValueError(
-            f"{column.name} must be whole numbers{limit}, found {column.dtype} {shown} in row {column.index[row]}, "
+            f"{column.name} must be {asked}{limit}, found {column.dtype} {shown} in row {column.index[row]}, "
             f"such in {wrong.sum()} of {len(column)} rows; correct them, or bring them to whole numbers"
         )
     return pd.to_numeric(values.astype(np.int64), downcast="integer" if values.min(initial=0) < 0 else "unsigned")

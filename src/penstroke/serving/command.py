@@ -14,10 +14,10 @@ from starlette.routing import Route
 from threadpoolctl import threadpool_limits
 
 from .app import Service, build_app
-from .gate import Gate, ImpatientProtocol
 from .hosts import host_name, link_to
+from .middleware import AccessMiddleware, HeadTimeoutProtocol
+from .model_store import ModelStore
 from .parameters import Serving
-from .production import Shelf
 
 TOKEN = "PENSTROKE_TOKEN"  # noqa: S105  # nosec B105 # the name of the variable, not its value
 
@@ -36,20 +36,20 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
     listening = _listen(host, port)
     with settings.SESSION_CLASS.create(env=env, conf_source=conf_source) as session:
         context = session.load_context()
-    shelf = Shelf(context)
-    if shelf.is_empty():
+    store = ModelStore(context)
+    if store.is_empty():
         raise click.ClickException(
-            f"there is no production model at {os.path.relpath(shelf.place)}; make it by "
+            f"there is no production model at {os.path.relpath(store.place)}; make it by "
             f"`kedro run --pipelines=__default__,promotion{f' --env={env}' if env else ''}`"
         )
     choices = Serving.model_validate(context.params["serving"]).at(host)
     with threadpool_limits(choices.threads):
-        service = Service(shelf, shelf.take(), choices)
+        service = Service(store, store.load(), choices)
         app = build_app(service)
         routes = {route.path for route in app.routes if isinstance(route, Route)}
-        gate = Gate(app, choices, token, service.figures, routes)
+        guarded = AccessMiddleware(app, choices, token, service.metrics, routes)
         config = uvicorn.Config(
-            gate, http=ImpatientProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
+            guarded, http=HeadTimeoutProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
             server_header=False, timeout_keep_alive=choices.head_timeout_s,  # type: ignore[arg-type]
             timeout_graceful_shutdown=10,
         )  # fmt: skip

@@ -13,13 +13,13 @@ from .hosts import UNSPECIFIED, host_name
 def _host(text: str) -> str:
     if name := host_name(text):
         return name
-    raise ValueError(f"{text!r} is no name of a host; write one such as digits.example.org, without https://")
+    raise ValueError(f"{text!r} is no name of a host; write one such as answers.example.org, without https://")
 
 
 def _root_path(text: str) -> str:
     if re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path := f"/{text.strip('/')}".rstrip("/")):
         return path
-    raise ValueError(f"{text!r} is no path; write one such as /digits")
+    raise ValueError(f"{text!r} is no path; write one such as /answers")
 
 
 class Serving(Parameters):
@@ -29,15 +29,14 @@ class Serving(Parameters):
         description="names by which a browser or program may call it, beside that of --host"
     )
     root_path: Annotated[str, AfterValidator(_root_path)] = Field(
-        description="path below which a proxy offers it, such as /digits, whether the proxy strips it or not; or empty"
+        description="path below which a proxy offers it, such as /answers, whether the proxy strips it or not; or empty"
     )
     requests: int = Field(ge=1, description="requests that are dealt with at once; further ones are told to come again")
     body_bytes: int = Field(ge=1000, description="what a request may hold")
-    most_pixels: int = Field(ge=1, description="pixels that a picture may have; drawings.most_pixels holds, too")
-    batch_images: int = Field(ge=1, description="images in one request")
-    queue_images: int = Field(ge=1, description="images that may wait; further ones are told to come again")
-    picture_counts: int = Field(ge=1, description="images as which a picture counts there, for it must be framed first")
-    chunk_images: int = Field(ge=1, description="images that the model is asked about at once, of whatever requests")
+    batch_images: int = Field(ge=1, description="rows or files in one request")
+    queue_images: int = Field(ge=1, description="rows that may wait; further ones are told to come again")
+    picture_counts: int = Field(ge=1, description="queue slots that one file takes")
+    chunk_images: int = Field(ge=1, description="rows that the model is asked about at once, of whatever requests")
     head_timeout_s: float = Field(gt=0, description="for the head of a request, and between two of them")
     body_timeout_s: float = Field(gt=0, description="for the whole of a body")
     answer_timeout_s: float = Field(gt=0, description="for an answer")
@@ -48,7 +47,7 @@ class Serving(Parameters):
     flush_every_s: float = Field(gt=0, description="how often that is written")
     kept_rows: int = Field(ge=1, description="rows that wait to be written, and so of a file; the oldest go")
     kept_files: int = Field(ge=1, description="files that are kept of it; the oldest go")
-    inbox_files: int = Field(ge=1, description="labelled drawings that wait to be learned; further ones are refused")
+    inbox_files: int = Field(ge=1, description="labelled files that wait to be learned; further ones are refused")
 
     def at(self, host: str) -> Self:
         """Allow the host at which the service listens, too, unless it stands for every address of the machine."""

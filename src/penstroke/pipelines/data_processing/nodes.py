@@ -1,108 +1,101 @@
-"""Describe the form of the raw digits, screen them, bring them to one scale, divide them into train and test."""
+"""State the form of the raw rows, accept those that may be used, divide them into train and test."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from penstroke.form import form_of_rows
-from penstroke.pixels import pixel_columns, scale_ink
+from penstroke.domain import Cleaning, Form, accept, measure_form
 
-from .parameters import Cleaning, Split
+from .parameters import Split
+
+GENERIC = ("conflict", "duplicate")  # reasons against a row beside those of the domain
 
 
-def describe_form(raw_digits: pd.DataFrame, cleaning: Cleaning) -> dict[str, Any]:
-    """Say in what form the rows are, so that a model's file can say which it takes, and a drawing can become one.
+def state_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> dict[str, Any]:
+    """State in what form the raw rows are, so that a model's file can say which rows it takes.
 
     Args:
-        raw_digits: rows are digits; ``label``, whole-number pixels from 0 to ``cleaning.full_ink``.
-        cleaning: the value of full ink.
+        raw_rows: as their contract has them.
+        cleaning: how they become accepted ones.
 
     Returns:
-        The fields of :class:`Form`.
+        The fields of :class:`penstroke.domain.Form`.
     """
-    return form_of_rows(raw_digits, cleaning.full_ink).model_dump()
+    return measure_form(raw_rows, cleaning).model_dump()
 
 
-def screen_digits(
-    raw_digits: pd.DataFrame, cleaning: Cleaning, feedback_digits: pd.DataFrame | None = None
+def screen_rows(
+    raw_rows: pd.DataFrame, row_form: dict[str, Any], feedback_rows: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
-    """Part the rows that may be used from those that may not, and bring the former to 0 (paper) to 255 (ink).
+    """Part the rows that may be used from those that may not.
 
-    A row is rejected, with its reason, when on that scale it is blank (all its pixels are equal), when the same image
-    stands elsewhere with another label (both rows go, since nothing tells which is right), or when it repeats an
-    earlier row.
+    A row is rejected, with its reason, when the domain has one against it (:func:`penstroke.domain.accept`), when a row
+    of the same values stands elsewhere with another label (both go, since nothing tells which is right), or when it
+    repeats an earlier row.
 
     Args:
-        raw_digits: rows are digits; ``label``, whole-number pixels from 0 to ``cleaning.full_ink``, maybe ``split``.
-        cleaning: the value of full ink.
-        feedback_digits: more such rows, which people have labelled; they come last, and are marked as ``train``:
+        raw_rows: ``label``, the values in the form of ``row_form``, maybe ``split``.
+        row_form: in what form the rows are.
+        feedback_rows: more such rows, which people have labelled; they come last, and are marked as ``train``:
             people label what was answered wrongly, so test rows among them would make every model look bad.
 
     Returns:
-        The accepted rows (pixels uint8, in reading order), the rejected rows (pixels as they came, ``reason``),
-        and the number of rows by fate.
+        The accepted rows; the rejected rows as they came, with their ``reason``; and the number of rows by fate.
 
     Raises:
-        ValueError: the darkest pixel is above ``full_ink``, or so far below that the table has another scale; or the
-            feedback has images of another size.
+        ValueError: rows have another form.
     """
-    if feedback_digits is not None and len(feedback_digits):
-        raw_digits = _add_feedback(raw_digits, feedback_digits)
-    names = pixel_columns(raw_digits)
-    pixels = raw_digits[names].to_numpy()
-    _refuse_another_scale(pixels, cleaning.full_ink)
-    scaled = scale_ink(pixels, cleaning.full_ink)
-    reasons = _reasons_to_reject(raw_digits.index, raw_digits["label"], scaled)
+    form = Form.model_validate(row_form)
+    if feedback_rows is not None and len(feedback_rows):
+        raw_rows = _add_feedback(raw_rows, feedback_rows, form)
+    values, reasons = accept(raw_rows, form)
+    reasons = _reasons_to_reject(raw_rows["label"], values, reasons)
     rejected = reasons.ne("")
-
-    others = raw_digits[[name for name in ("label", "split") if name in raw_digits]].astype({"label": np.int8})
-    bytes_ = pd.DataFrame(scaled, raw_digits.index, names)
-    accepted_digits = pd.concat([others, bytes_], axis=1)[~rejected]
-    rejected_digits = pd.concat([others[["label"]].assign(reason=reasons), raw_digits[names]], axis=1)[rejected]
-    fates = reasons.str.split(":").str[0].value_counts()
-    cleaning_scores = {
-        "rows_read": len(raw_digits),
-        "rows_accepted": len(accepted_digits),
-        **{f"rows_rejected_{fate}": int(fates.get(fate, 0)) for fate in ("blank", "conflict", "duplicate")},
-    }
-    return accepted_digits, rejected_digits, cleaning_scores
+    others = raw_rows[[name for name in ("label", "split") if name in raw_rows]]
+    accepted = pd.concat([others, values], axis=1)[~rejected]
+    raw_values = raw_rows.drop(columns=[*others, *(["reason"] if "reason" in raw_rows else [])])
+    rejected_rows = pd.concat([others[["label"]].assign(reason=reasons), raw_values], axis=1)[rejected]
+    fates = reasons[rejected].str.split(":").str[0].value_counts()
+    counts = {f"rows_rejected_{fate}": int(fates.get(fate, 0)) for fate in sorted({*fates.index, *GENERIC})}
+    return accepted, rejected_rows, {"rows_read": len(raw_rows), "rows_accepted": len(accepted), **counts}
 
 
-def split_digits(accepted_digits: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Mark each digit as ``train`` or ``test``; what stands in a ``split`` column already is kept as it is.
+def split_rows(accepted_rows: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Mark each row as ``train`` or ``test``; what stands in a ``split`` column already is kept as it is.
 
     Within each class the other rows, in their order, form groups of ``1 / test_fraction``; of each whole group the row
     whose identifier hashes lowest under the seed is a test row. So the classes have equal shares, and a test row
     stays one when rows are added below; only rows of a group that was not whole may then become one.
 
     Args:
-        accepted_digits: rows are digits; ``label`` and pixels, maybe ``split``.
+        accepted_rows: ``label`` and the values, maybe ``split``.
         split: the share of test rows and the seed.
 
     Returns:
-        ``digits``, the same rows with ``split``; and ``labels``, only their ``label`` and ``split``.
+        The same rows with ``split``; and only their ``label`` and ``split``.
 
     Raises:
         ValueError: a class has no training row, or there is no test row at all.
     """
-    label = accepted_digits["label"]
-    chosen = accepted_digits.get("split", pd.Series(None, label.index, dtype="str"))
+    label = accepted_rows["label"]
+    chosen = accepted_rows.get("split", pd.Series(None, label.index, dtype="str"))
     chosen = chosen.fillna(_draw_test_rows(label[chosen.isna()], split))
     _refuse_an_empty_side(label, chosen)
-    digits = accepted_digits.drop(columns="split", errors="ignore")
-    digits.insert(1, "split", chosen)
-    return digits, digits[["label", "split"]]
+    rows = accepted_rows.drop(columns="split", errors="ignore")
+    rows.insert(1, "split", chosen)
+    return rows, rows[["label", "split"]]
 
 
-def _add_feedback(raw_digits: pd.DataFrame, feedback_digits: pd.DataFrame) -> pd.DataFrame:
-    theirs, ours = pixel_columns(feedback_digits), pixel_columns(raw_digits)
-    if theirs != ours:
+def _add_feedback(raw_rows: pd.DataFrame, feedback_rows: pd.DataFrame, form: Form) -> pd.DataFrame:
+    try:
+        form.refuse_other_columns(feedback_rows)
+    except ValueError as error:
         raise ValueError(
-            f"feedback_digits has images of {len(theirs)} pixels that end in {theirs[-1]}, raw_digits of {len(ours)} "
-            f"that end in {ours[-1]}; frame it anew by `kedro run --pipelines=feedback`, then go on"
-        )
-    return pd.concat([raw_digits, feedback_digits.assign(split="train")])
+            f"the rows of feedback are of another form than the raw rows: {error}; "
+            "read them anew by `kedro run --pipelines=feedback`, then go on"
+        ) from None
+    return pd.concat([raw_rows, feedback_rows.assign(split="train")])
 
 
 def _draw_test_rows(label: pd.Series, split: Split) -> pd.Series:
@@ -117,26 +110,15 @@ def _draw_test_rows(label: pd.Series, split: Split) -> pd.Series:
     return pd.Series(np.where(whole & (draw == lowest), "test", "train"), label.index, dtype="str")
 
 
-def _refuse_another_scale(pixels: np.ndarray, full_ink: int) -> None:
-    darkest = int(pixels.max(initial=0))
-    if not full_ink / 2 < darkest <= full_ink:
-        raise ValueError(
-            f"the darkest pixel of raw_digits is {darkest}, but cleaning.full_ink says that full ink is {full_ink}; "
-            "set cleaning.full_ink to the scale of your source"
-        )
-
-
-def _reasons_to_reject(digit_id: pd.Index, label: pd.Series, pixels: np.ndarray) -> pd.Series:
-    """Give each row its reason, or an empty text where it is accepted."""
-    image = pd.Series(list(map(bytes, np.ascontiguousarray(pixels))), digit_id)
-    blank = pd.Series(np.ptp(pixels, axis=1) == 0, digit_id)
-    conflict = label.groupby(image).transform("nunique") > 1
-    first = pd.Series(digit_id, digit_id).groupby(image).transform("first")
-    repeats = first != digit_id
-    reasons = pd.Series("", digit_id, dtype="str")
-    reasons = reasons.mask(repeats, "duplicate: the same image as " + first)
-    reasons = reasons.mask(conflict, "conflict: the same image has another label elsewhere")
-    return reasons.mask(blank, "blank: all pixels are equal")
+def _reasons_to_reject(label: pd.Series, values: pd.DataFrame, reasons: pd.Series) -> pd.Series:
+    """Add the reasons that hold for any rows to those of the domain, which come first."""
+    content = pd.Series(pd.util.hash_pandas_object(values, index=False).to_numpy(), label.index)
+    conflict = label.groupby(content).transform("nunique") > 1
+    first = pd.Series(label.index, label.index).groupby(content).transform("first")
+    found = pd.Series("", label.index, dtype="str")
+    found = found.mask(first != label.index, "duplicate: the same values as " + first)
+    found = found.mask(conflict, "conflict: the same values have another label elsewhere")
+    return found.mask(reasons.ne(""), reasons)
 
 
 def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:

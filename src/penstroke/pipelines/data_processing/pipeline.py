@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import describe_form, screen_digits, split_digits
+from .nodes import screen_rows, split_rows, state_form
 
 
 def create_pipeline() -> Pipeline:
@@ -10,22 +10,22 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                describe_form,
+                state_form,
                 inputs=["raw_digits", "params:cleaning"],
                 outputs="digit_form",
-                name="describe_form",
+                name="state_form",
             ),
             Node(
-                screen_digits,
-                inputs=["raw_digits", "params:cleaning", "feedback_digits"],
+                screen_rows,
+                inputs=["raw_digits", "digit_form", "feedback_digits"],
                 outputs=["accepted_digits", "rejected_digits", "cleaning_scores"],
-                name="screen_digits",
+                name="screen_rows",
             ),
             Node(
-                split_digits,
+                split_rows,
                 inputs=["accepted_digits", "params:split"],
                 outputs=["digits", "labels"],
-                name="split_digits",
+                name="split_rows",
             ),
         ],
         tags="data_engineering",

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from kedro_guards import model_files
-from penstroke.pipelines.feature_engineering.parameters import Features
+from penstroke.domain import Features
 
 from .calibration import calibrate, scores_by
 from .estimators import AugmentedClassifier
@@ -29,24 +29,24 @@ ROWS_OF_A_REHEARSAL = 25  # of each class: half of ten classes are more rows tha
 
 
 def assemble_training_rows(
-    digit_features: pd.DataFrame, copy_features: pd.DataFrame, labels: pd.DataFrame
+    row_features: pd.DataFrame, labels: pd.DataFrame, copy_features: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Put label, features and features of copies side by side, for the training rows alone.
 
     Nothing behind this table can see a test row.
 
     Args:
-        digit_features: float32 features of all rows.
-        copy_features: float32 features of the copies of the training rows, ``copy_<number>_<feature>``.
+        row_features: float32 features of all rows.
         labels: ``label`` and ``split`` of all rows.
+        copy_features: float32 features of the copies of the training rows, ``copy_<number>_<feature>``, if there are
+            copies.
 
     Returns:
-        The training rows: ``label`` (int8), then the float32 features, then those of the copies.
+        The training rows: ``label``, then the float32 features, then those of the copies.
     """
     training = labels.index[labels["split"] == "train"]
-    return pd.concat(
-        [labels.loc[training, ["label"]], digit_features.loc[training], copy_features.loc[training]], axis=1
-    )
+    parts = [labels[["label"]], row_features, *([] if copy_features is None else [copy_features])]
+    return pd.concat([part.loc[training] for part in parts], axis=1)
 
 
 def search_contenders(
@@ -145,7 +145,7 @@ def fit_champion(
     champion_settings: dict[str, Any],
     final_fit: FinalFit,
     features: Features,
-    digit_form: dict[str, Any],
+    row_form: dict[str, Any],
 ) -> CalibratedClassifierCV:
     """Fit the champion on the training rows and their copies, and calibrate its probabilities.
 
@@ -156,8 +156,8 @@ def fit_champion(
 
     Returns:
         The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``. Its
-        file says what it is long after the tables have changed: ``digit_ids_`` names the rows that it was trained
-        on, the calibration included, ``features_`` holds the choices by which it sees a digit, ``form_`` says in what
+        file says what it is long after the tables have changed: ``row_ids_`` names the rows that it was trained
+        on, the calibration included, ``features_`` holds the choices by which it sees a row, ``form_`` says in what
         form it takes rows, and ``calibrated_on_`` how many ``rows`` the calibration learned from, and how many
         ``errors`` it saw there.
 
@@ -176,8 +176,8 @@ def fit_champion(
             champion = AugmentedClassifier(pipeline).fit(rows.loc[taught.index], taught)
             scores = getattr(champion, scores_by(champion))(rows.loc[held_back.index])
             model = calibrate(FrozenEstimator(champion), scores, held_back.to_numpy(), final_fit.calibration)
-    model.digit_ids_ = rows.index.to_numpy(str)
-    model.features_, model.form_ = features.model_dump(), digit_form
+    model.row_ids_ = rows.index.to_numpy(str)
+    model.features_, model.form_ = features.model_dump(), row_form
     return model
 
 

@@ -2,16 +2,19 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from penstroke import domain
+
 from .nodes import assemble_training_rows, choose_champion, fit_champion, rank_contenders, search_contenders
 
 
 def create_pipeline() -> Pipeline:
     """Assemble the stage."""
+    copies = ["copy_features"] if hasattr(domain, "extract_copy_features") else []
     return Pipeline(
         [
             Node(
                 assemble_training_rows,
-                inputs=["digit_features", "copy_features", "labels"],
+                inputs=["digit_features", "labels", *copies],
                 outputs="training_rows",
                 name="assemble_training_rows",
             ),

@@ -2,25 +2,26 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import extract_copy_features, extract_features
+from penstroke import domain
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage."""
-    return Pipeline(
-        [
+    """Assemble the stage; where the domain makes no copies of rows, there is no node for them."""
+    nodes = [
+        Node(
+            domain.extract_features,
+            inputs=["digits", "params:features"],
+            outputs="digit_features",
+            name="extract_features",
+        )
+    ]
+    if hasattr(domain, "extract_copy_features"):
+        nodes.append(
             Node(
-                extract_features,
-                inputs=["digits", "params:features"],
-                outputs="digit_features",
-                name="extract_features",
-            ),
-            Node(
-                extract_copy_features,
+                domain.extract_copy_features,
                 inputs=["digits", "params:features", "params:augmentation"],
                 outputs="copy_features",
                 name="extract_copy_features",
-            ),
-        ],
-        tags="data_engineering",
-    )
+            )
+        )
+    return Pipeline(nodes, tags="data_engineering")

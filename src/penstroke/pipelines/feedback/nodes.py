@@ -1,52 +1,42 @@
-"""Take in the drawings whose right label people have given."""
+"""Take in the files whose right label people have given."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from penstroke.form import Form
-from penstroke.pipelines.inference.nodes import frame_files
-from penstroke.pipelines.inference.parameters import Drawings, frame_of
+from penstroke.domain import Form, Reading
+from penstroke.files import label_and_id, read_files
 
 
 def take_in_feedback(
-    inbox: Mapping[str, Callable[[], bytes]], digit_form: dict[str, Any], chosen: Drawings
+    inbox: Mapping[str, Callable[[], bytes]], row_form: dict[str, Any], labels: pd.DataFrame, reading: Reading
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bring each labelled drawing to a row like the raw digits, as inference does, or say why it cannot be one.
+    """Bring each labelled file to a row like the raw ones, as inference does, or say why it cannot be one.
 
     Args:
-        inbox: what gives the bytes of each file, by name: ``<right label>_<digit_id>``.
-        digit_form: size, scale and classes of the raw digits.
-        chosen: how pictures become images.
+        inbox: what gives the bytes of each file, by name: ``<right label>_<identifier>``.
+        row_form: in what form the raw rows are.
+        labels: whose ``label`` says which classes there are.
+        reading: how a file becomes a row.
 
     Returns:
-        ``labelled_drawings``, rows by ``digit_id`` (the file's name) with ``label`` (int8) and pixels from 0 to
-        ``full_ink``; and ``rejected_feedback``, the other files by the same, with the ``reason``.
+        Rows by the name of their file, with ``label``, in the form of the raw ones; and the other files by the same,
+        with the ``reason``.
 
     Raises:
-        ValueError: ``chosen`` does not fit the size of the raw digits.
+        ValueError: ``reading`` does not fit the form of the raw rows.
     """
-    form = Form.model_validate(digit_form)
-    labels = {name: label_of(name, form.classes) for name in inbox}
-    known = {name: read for name, read in inbox.items() if labels[name] is not None}
-    digits, rejected = frame_files(known, frame_of(form, chosen))
-    digits.insert(0, "label", np.array([labels[name] for name in digits.index], np.int8))
-    classes = ", ".join(map(str, form.classes))
+    classes = {str(label): label for label in sorted(labels["label"].unique())}
+    found = {name: label_and_id(name, classes) for name in inbox}
+    known = {name: read for name, read in inbox.items() if found[name]}
+    rows, rejected = read_files(known, Form.model_validate(row_form), reading)
+    given = [classes[parts[0]] for name in rows.index if (parts := found[name])]
+    rows.insert(0, "label", pd.Series(given, rows.index, dtype=labels["label"].dtype))
     reason = (
-        f"its name begins with no label of the raw digits ({classes}); call it <right label>_<name>, or give rows of a "
-        "new class to raw_digits first"
+        f"its name begins with no label of the raw rows ({', '.join(classes)}); call it <right label>_<name>, or give "
+        "rows of a new class to the raw table first"
     )
-    unnamed = pd.DataFrame(
-        {"reason": reason},
-        rejected.index[:0].append(pd.Index([name for name in inbox if labels[name] is None], dtype="str")),
-    )
-    return digits, pd.concat([rejected, unnamed.rename_axis("digit_id")]).sort_index()
-
-
-def label_of(name: str, classes: Iterable[int]) -> int | None:
-    """Return the label that a file of the inbox begins with, if it is one of the classes, or None."""
-    label, underscore, digit_id = name.partition("_")
-    known = {str(class_): class_ for class_ in classes}
-    return known.get(label) if underscore and digit_id else None
+    unnamed = [name for name in inbox if not found[name]]
+    index = rejected.index[:0].append(pd.Index(unnamed, dtype="str")).rename(rejected.index.name)
+    return rows, pd.concat([rejected, pd.DataFrame({"reason": reason}, index)]).sort_index()

@@ -1,17 +1,17 @@
-"""inbox, digit_form -> labelled_drawings, rejected_feedback."""
+"""inbox, digit_form, labels -> labelled_drawings, rejected_feedback."""
 
 from kedro.pipeline import Node, Pipeline
-
-from .nodes import take_in_feedback
 
 
 def create_pipeline() -> Pipeline:
     """Assemble the stage."""
+    from .nodes import take_in_feedback  # noqa: PLC0415 # not every domain can read files
+
     return Pipeline(
         [
             Node(
                 take_in_feedback,
-                inputs=["inbox", "digit_form", "params:drawings"],
+                inputs=["inbox", "digit_form", "labels", "params:drawings"],
                 outputs=["labelled_drawings", "rejected_feedback"],
                 name="take_in_feedback",
             ),

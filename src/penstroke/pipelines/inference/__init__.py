@@ -1,5 +1,5 @@
-"""What are these digits: drawings -> predictions, rejected_drawings, predictions_plot."""
+"""What are these? drawings -> predictions, predictions_plot; incoming_digits -> table_predictions."""
 
-from .pipeline import create_pipeline
+from .pipeline import create_pipeline, create_table_pipeline
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_pipeline", "create_table_pipeline"]

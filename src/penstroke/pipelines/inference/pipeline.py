@@ -1,45 +1,36 @@
-"""drawings -> drawing_digits, rejected_drawings -> predictions -> predictions_plot."""
+"""drawings -> drawing_digits -> predictions -> predictions_plot; incoming_digits -> table_predictions."""
 
 from kedro.pipeline import Node, Pipeline
 
-from .figures import draw_predictions
-from .nodes import classify_digits, frame_drawings
+from penstroke import domain
+
+from .nodes import classify_rows
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage."""
-    return Pipeline(
-        [
-            Node(
-                frame_drawings,
-                inputs=["drawings", "production_model", "params:drawings"],
-                outputs=["drawing_digits", "rejected_drawings"],
-                name="frame_drawings",
-            ),
-            Node(
-                classify_digits,
-                inputs=[
-                    "drawing_digits",
-                    "production_model",
-                    "production_receipt",
-                    "params:answers",
-                ],
-                outputs="predictions",
-                name="classify_digits",
-            ),
-            Node(
-                draw_predictions,
-                inputs={
-                    "drawings": "drawings",
-                    "drawing_digits": "drawing_digits",
-                    "predictions": "predictions",
-                    "frame": "params:drawings",
-                    "production_model": "production_model",
-                    "answers": "params:answers",
-                },
-                outputs="predictions_plot",
-                name="draw_predictions",
-            ),
-        ],
-        tags="inference",
+    """Assemble the stage for files: read them into rows, and answer these."""
+    from .reading import read_rows  # noqa: PLC0415 # not every domain can read files
+
+    pictures = domain.picture_nodes("inference") if hasattr(domain, "picture_nodes") else []
+    read = Node(
+        read_rows,
+        inputs=["drawings", "production_model", "params:drawings"],
+        outputs=["drawing_digits", "rejected_drawings"],
+        name="read_rows",
+    )
+    return Pipeline([read, _classify("drawing_digits", "predictions"), *pictures], tags="inference")
+
+
+def create_table_pipeline() -> Pipeline:
+    """Assemble the stage for a table, of any size: answer its rows."""
+    return Pipeline([_classify("incoming_digits", "table_predictions", "table")], tags="inference")
+
+
+def _classify(rows: str, predictions: str, namespace: str | None = None) -> Node:
+    return Node(
+        classify_rows,
+        inputs=[rows, "production_model", "production_receipt", "params:answers"],
+        outputs=predictions,
+        name="classify_rows",
+        namespace=namespace,
     )

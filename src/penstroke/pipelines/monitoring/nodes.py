@@ -1,4 +1,4 @@
-"""Compare what came in with the digits that the answering model came from, and fail when they differ."""
+"""Compare what came in with the rows that the answering model came from, and fail when they differ."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -7,44 +7,46 @@ import numpy as np
 import pandas as pd
 from scipy.special import rel_entr
 from scipy.stats import binomtest, chi2_contingency, ks_2samp, norm
+from sklearn.base import ClassifierMixin
 
+from penstroke.answers import view_of
 from penstroke.contracts import SOURCES
-from penstroke.pipelines.data_processing.parameters import Cleaning
-from penstroke.pipelines.reporting.profiles import describe_digits
-from penstroke.pixels import image_size, pixel_columns
+from penstroke.domain import ROW_ID, Form, accept, describe
+from penstroke.files import label_and_id
+from penstroke.tables import with_gaps
 
 from .parameters import Drift
 
 REFERENCE, INCOMING, OTHER_MODEL, UNANSWERED = SOURCES
 NOT_COMPARED = ("source", "model_version", "right")
 NAMED = 3  # columns in an error
+ON_CARD = 5  # of the oddest rows
 REJECTED = "rejected_share"
 
 
-def gather_digits(
-    drawing_digits: Iterable[pd.DataFrame],
+def gather_rows(
+    rows: Iterable[pd.DataFrame],
     predictions: pd.DataFrame | Iterable[pd.DataFrame],
     reference_profiles: Mapping[str, Callable[[], pd.DataFrame]],
     inbox: Mapping[str, Any],
-    cleaning: Cleaning,
+    production_model: ClassifierMixin,
 ) -> pd.DataFrame:
     """Describe what came in, and put it below the profile of the model that gave most of the answers.
 
     Args:
-        drawing_digits: tables of digits, pixels from 0 to ``cleaning.full_ink``.
+        rows: tables of rows.
         predictions: their answers, with ``model_version``; in one table, or in several.
         reference_profiles: what reads the profile of a model, by the model's version.
-        inbox: files called ``<right label>_<digit_id>``; nothing but their names is looked at.
-        cleaning: the value of full ink.
+        inbox: files called ``<right label>_<identifier>``; nothing but their names is looked at.
+        production_model: whose file says in what form rows are.
 
     Returns:
         The columns of the profile, with ``model_version`` and ``source``: ``reference``; ``incoming``; ``other model``
         for rows that another one answered, ``unanswered`` for those without an answer, both of which may have any form
-        and are not described. ``right`` is known of incoming
-        rows that have a label.
+        and are not described. ``right`` is known of incoming rows that have a label.
 
     Raises:
-        ValueError: no profile of that model is kept, or rows that it answered have images of different sizes.
+        ValueError: no profile of that model is kept, or rows that it answered have another form.
     """
     answers = predictions if isinstance(predictions, pd.DataFrame) else pd.concat(predictions)
     answers = answers.loc[~answers.index.duplicated(keep="last"), ["prediction", "confidence", "model_version"]]
@@ -53,47 +55,40 @@ def gather_digits(
     if version not in reference_profiles:
         raise ValueError(
             f"no reference profile of model {version} is kept, which gave these answers; `kedro run "
-            "--pipelines=reporting` makes that of the champion: promote it, and have the digits answered anew"
+            "--pipelines=reporting` makes that of the champion: promote it, and have the rows answered anew"
         )
+    reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
     of_version = answers.index[answers["model_version"] == version]
-    incoming = _describe_rows(drawing_digits, of_version, cleaning).join(
-        answers.astype({"prediction": "Int8", "model_version": "str"})
-    )
-    labels = {digit_id: label for label, _, digit_id in (name.partition("_") for name in inbox)}
+    answers["prediction"] = with_gaps(answers["prediction"])
+    form, classes = view_of(production_model).form, production_model.classes_
+    incoming = _describe_rows(rows, of_version, form).join(answers.astype({"model_version": "str"}))
+    labels = dict(parts[::-1] for name in inbox if (parts := label_and_id(name, classes)))
     label = pd.Series(labels, dtype="str").reindex(incoming.index)
     right = incoming["prediction"].astype("str") == label
     other = incoming["model_version"] != version
     source = np.select([incoming["prediction"].isna(), other], [UNANSWERED, OTHER_MODEL], INCOMING)
     incoming = incoming.assign(right=right.astype("boolean").where(label.notna()), source=source)
-    reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
     return pd.concat([reference, incoming])
 
 
-def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, cleaning: Cleaning) -> pd.DataFrame:
+def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, form: Form) -> pd.DataFrame:
     """Describe those rows that are compared; of the others, which may have any form, nothing is said but that they are.
 
     Raises:
-        ValueError: rows that are compared have images of different sizes.
+        ValueError: rows that are compared have another form.
     """
-    described, sizes = [], set()
+    parts, others = [], []
     for table in tables:
         is_compared = table.index.isin(compared)
         if is_compared.any():
-            sizes.add("{} x {}".format(*image_size(pixel_columns(table))))
-        found = describe_digits(table[is_compared], cleaning.full_ink)
-        values = np.full((len(table), found.shape[1]), np.nan, np.float32)
-        values[is_compared] = found
-        described.append(pd.DataFrame(values, table.index, found.columns))
-    if len(sizes) > 1:
-        raise ValueError(
-            f"one model gave these answers, but the digits are images of {' and of '.join(sorted(sizes))}; "
-            "remove those that it did not answer, or have them answered anew"
-        )
-    return pd.concat(described)
+            parts.append(describe(accept(table[is_compared], form)[0]))
+        others.append(table.index[~is_compared])
+    nobody = [pd.DataFrame(index=index) for index in others]
+    return pd.concat([*parts, *nobody]).astype(np.float32)
 
 
 def measure_drift(
-    compared_digits: pd.DataFrame, drift: Drift, rejected_drawings: pd.DataFrame | None = None
+    compared_rows: pd.DataFrame, drift: Drift, rejected_rows: pd.DataFrame | None = None
 ) -> dict[str, Any]:
     """Measure, column by column, how far what came in differs from the reference.
 
@@ -105,9 +100,9 @@ def measure_drift(
     ``drift.rejected_share``.
 
     Args:
-        compared_digits: the reference, and what came in.
+        compared_rows: the reference, and what came in.
         drift: the thresholds.
-        rejected_drawings: a row for each drawing that was rejected; None where nobody knows which were.
+        rejected_rows: what was rejected, a row each; None where nobody knows what was.
 
     Returns:
         ``model_version``; the numbers of ``rows``, ``rows_of_other_models``, ``rows_unanswered``, ``rows_labelled``
@@ -122,14 +117,14 @@ def measure_drift(
         any value, 0 to 1) and its ``p_``; of ``prediction``, whose classes have no order, ``p_`` is that of the
         chi-squared test, and ``ks_`` is left out.
     """
-    rows = compared_digits["source"].value_counts().reindex(SOURCES, fill_value=0)
-    reference, incoming = split_sources(compared_digits)
+    rows = compared_rows["source"].value_counts().reindex(SOURCES, fill_value=0)
+    reference, incoming = split_sources(compared_rows)
     judged = bool(rows[INCOMING] >= drift.least_rows)
-    columns = [str(name) for name in compared_digits if judged and name not in NOT_COMPARED]
+    columns = [str(name) for name in compared_rows if judged and name not in NOT_COMPARED]
     found = {name: _compare(name, reference[name].dropna(), incoming[name].dropna(), drift.bins) for name in columns}
     accuracy = _accuracy(reference["right"], incoming["right"], drift) | _promise(reference, incoming, drift)
     came_in = int(rows[[INCOMING, OTHER_MODEL, UNANSWERED]].sum())
-    rejected = {} if rejected_drawings is None else _rejected(len(rejected_drawings), came_in, drift)
+    rejected = {} if rejected_rows is None else _rejected(len(rejected_rows), came_in, drift)
     alarms = [
         name
         for name, figures in sorted(found.items(), key=lambda item: -item[1]["psi"])
@@ -154,6 +149,58 @@ def measure_drift(
     }
 
 
+def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift: Drift) -> pd.DataFrame:
+    """Find the rows that are least like the reference.
+
+    Args:
+        compared_rows: the reference, and what came in.
+        drift_scores: with ``alarms``; where there are some, their columns alone count.
+        drift: how many rows.
+
+    Returns:
+        The oddest first, by the mean over columns of :func:`measure_oddness`: ``prediction``, ``confidence``, the
+        ``column`` that is oddest and its ``value``.
+    """
+    oddness = measure_oddness(compared_rows, drift_scores["alarms"])
+    order = oddness.mean(axis=1).sort_values(ascending=False, kind="stable")
+    order = order[~order.index.duplicated()].head(drift.shown)
+    _, incoming = split_sources(compared_rows)
+    shown = incoming[~incoming.index.duplicated()].loc[order.index]
+    oddness = oddness[~oddness.index.duplicated()].loc[order.index]
+    column = oddness.idxmax(axis=1).astype("str") if len(order) else pd.Series([], order.index, dtype="str")
+    values, places = shown[oddness.columns].to_numpy(np.float32), oddness.columns.get_indexer(pd.Index(column))
+    prediction = shown["prediction"].astype(np.int64 if shown["prediction"].dtype.kind in "iu" else "str")
+    return pd.DataFrame(
+        {
+            "prediction": prediction,
+            "confidence": shown["confidence"],
+            "column": column,
+            "value": values[np.arange(len(order)), places],
+        }
+    )
+
+
+def measure_oddness(compared_rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Say of each row that came in how odd its values are among the reference.
+
+    Args:
+        compared_rows: the reference, and what came in.
+        columns: which count; where none is of what was compared, all do.
+
+    Returns:
+        A row for each row that came in: minus the decimal logarithm of the share of rows of the reference that lie as
+        far out or further, on either side; 0 in the middle, at most the logarithm of their number.
+    """
+    names = [name for name in compared_rows if name not in (*NOT_COMPARED, "prediction")]
+    reference, incoming = split_sources(compared_rows)
+    odd = {}
+    for name in [name for name in names if name in columns] or names:
+        known, values = np.sort(reference[name].dropna()), incoming[name].to_numpy()
+        below, above = np.searchsorted(known, values, "right"), len(known) - np.searchsorted(known, values, "left")
+        odd[name] = -np.log10(np.clip(2 * np.minimum(below, above) / len(known), 1 / len(known), 1))
+    return pd.DataFrame(odd, incoming.index)
+
+
 def stability_index(counts: np.ndarray) -> float:
     """Measure how far two histograms differ, less what chance alone would give.
 
@@ -175,16 +222,18 @@ def stability_index(counts: np.ndarray) -> float:
     return float((rel_entr(then, now) + rel_entr(now, then)).sum() - expected)
 
 
-def split_sources(compared_digits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def split_sources(compared_rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give the reference and what came in, without the rows of other models."""
-    source = compared_digits["source"]
-    return compared_digits[source == REFERENCE], compared_digits[source == INCOMING]
+    source = compared_rows["source"]
+    return compared_rows[source == REFERENCE], compared_rows[source == INCOMING]
 
 
-def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any], drift: Drift) -> str:
+def write_drift_card(
+    compared_rows: pd.DataFrame, drift_scores: dict[str, Any], oddest_rows: pd.DataFrame, drift: Drift
+) -> str:
     """Write what was compared with what, what came of it and what to do, as Markdown."""
     scores, alarms = drift_scores, drift_scores["alarms"]
-    then, now = (part.median(numeric_only=True) for part in split_sources(compared_digits))
+    then, now = (part.median(numeric_only=True) for part in split_sources(compared_rows))
     names = sorted((key[4:] for key in scores if key.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"])
     cells = [
         (
@@ -198,11 +247,15 @@ def write_drift_card(compared_digits: pd.DataFrame, drift_scores: dict[str, Any]
         for name in names
     ]
     table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    oddest = "\n".join(
+        f"| {row.Index} | {row.prediction} | {row.confidence:.0%} | {row.column} | {row.value:.3f} |"
+        for row in oddest_rows.head(ON_CARD).itertuples()
+    )
     verdict = "alarm" if alarms else "none" if scores["judged"] else "too few rows to judge"
     few = f"At least {drift.least_rows} rows are needed to compare them: nothing is said of these."
     return f"""# Drift: {verdict}
 
-{scores["rows"]} rows that model `{scores["model_version"]}` answered, and {scores["reference_rows"]} digits that it \
+{scores["rows"]} rows that model `{scores["model_version"]}` answered, and {scores["reference_rows"]} rows that it \
 came from.
 Left out: {scores["rows_of_other_models"]} rows that other models answered, {scores["rows_unanswered"]} without an \
 answer.
@@ -220,9 +273,14 @@ value. A column raises an alarm above a PSI of {drift.psi:g}, if rows of the sam
 column in fewer than {drift.significance:g} of all runs.
 
 ## What to do about an alarm
-Look at the pictures of the most drifted digits, and at the reasons in `rejected_drawings`. Files that are made
-otherwise (inverted, noisy, thick, turned) are best mended where they come from. If they are as they should be and the
-source is a new one, label a part of them, train with them, and promote.
+Look at the oddest rows, and at the reasons why others were rejected. Rows that are made otherwise are best mended where
+they come from. If they are as they should be and the source is a new one, label a part of them, train with them, and
+promote.
+
+## The oddest rows
+| {ROW_ID} | answer | confidence | oddest column | its value |
+| --- | --- | --- | --- | --- |
+{oddest}
 """
 
 
@@ -241,9 +299,9 @@ def raise_alarm(drift_scores: dict[str, Any], *report: Any) -> dict[str, Any]:  
         found = []
         if set(alarms) - {REJECTED}:
             version = drift_scores["model_version"]
-            found = [f"the {drift_scores['rows']} rows are not like the digits that model {version} came from"]
+            found = [f"the {drift_scores['rows']} rows are not like those that model {version} came from"]
         if REJECTED in alarms:
-            found += [f"{drift_scores['rows_rejected']} of {_came_in(drift_scores)} drawings were rejected"]
+            found += [f"{drift_scores['rows_rejected']} of {_came_in(drift_scores)} rows were rejected"]
         raise ValueError(
             f"drift alarm ({named}): {', and '.join(found)}; read the drift card before you trust the answers"
         )
@@ -334,7 +392,7 @@ def _rejected_line(scores: dict[str, Any]) -> str:
         return "Nothing came in."
     share, low, high = (f"{scores[f'{REJECTED}{end}']:.2%}" for end in ("", "_low", "_high"))
     alarm = ": **alarm**" if REJECTED in scores["alarms"] else ""
-    of_all = f"{scores['rows_rejected']} of {_came_in(scores)} drawings that came in"
+    of_all = f"{scores['rows_rejected']} of {_came_in(scores)} rows that came in"
     return f"Rejected before a model saw them: {of_all}, {share}, interval {low} to {high}{alarm}."
 
 
@@ -357,6 +415,6 @@ def _accuracy_line(scores: dict[str, Any]) -> str:
     return (
         f"Of {scores['rows_labelled']} rows with a label **{scores['accuracy']:.2%}** are right, interval "
         f"{scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}, and of all rows at most "
-        f"{scores['accuracy_at_most']:.2%}; of the test rows it were {scores['accuracy_of_reference']:.2%}. Labels "
+        f"{scores['accuracy_at_most']:.2%}; on the test rows it was {scores['accuracy_of_reference']:.2%}. Labels "
         "that correct wrong answers make the accuracy look worse than it is."
     )

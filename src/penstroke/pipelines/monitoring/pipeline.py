@@ -1,47 +1,82 @@
-"""drawing_digits, rejected_drawings, predictions, reference_profiles -> drift_scores, drift_card, plots, an alarm."""
+"""What came in, what was rejected, predictions, reference_profiles -> drift_scores, drift_card, plots, an alarm."""
 
 from kedro.pipeline import Node, Pipeline
 
-from .figures import draw_drift, draw_drifted_digits
-from .nodes import gather_digits, measure_drift, raise_alarm, write_drift_card
+from penstroke import domain
+
+from .figures import draw_drift
+from .nodes import find_oddest, gather_rows, measure_drift, raise_alarm, write_drift_card
+
+SHARED = ("reference_profiles", "inbox", "production_model")
 
 
-def create_pipeline(rejected: str | None = "rejected_drawings") -> Pipeline:
-    """Assemble the stage.
+def create_pipeline() -> Pipeline:
+    """Assemble the stage for files and their answers."""
+    return _assemble("rejected_drawings")
 
-    Args:
-        rejected: the dataset of what was rejected before a model saw it; None where there is none.
+
+def create_table_pipeline() -> Pipeline:
+    """Assemble the stage for a table and its answers."""
+    return _of("table", "incoming_digits", "table_predictions")
+
+
+def create_service_pipeline() -> Pipeline:
+    """Assemble the stage for what the service was asked and answered.
+
+    What the service refuses it tells the caller and counts in its metrics; it keeps none of it.
     """
+    return _of("service", "served_digits", "served_predictions")
+
+
+def _of(namespace: str, rows: str, predictions: str) -> Pipeline:
+    nodes = _assemble()
+    return Pipeline(
+        nodes,
+        inputs={"drawing_digits": rows, "predictions": predictions} | {name: name for name in SHARED},
+        outputs={name: f"{namespace}_{name}" for name in nodes.all_outputs()},
+        parameters={"drift"},
+        namespace=namespace,
+    )
+
+
+def _assemble(*rejected: str) -> Pipeline:
+    pictures = domain.picture_nodes("monitoring") if hasattr(domain, "picture_nodes") else []
     return Pipeline(
         [
             Node(
-                gather_digits,
-                inputs=["drawing_digits", "predictions", "reference_profiles", "inbox", "params:cleaning"],
+                gather_rows,
+                inputs=["drawing_digits", "predictions", "reference_profiles", "inbox", "production_model"],
                 outputs="compared_digits",
-                name="gather_digits",
+                name="gather_rows",
             ),
             Node(
                 measure_drift,
-                inputs=["compared_digits", "params:drift", *([rejected] if rejected else [])],
+                inputs=["compared_digits", "params:drift", *rejected],
                 outputs="drift_scores",
                 name="measure_drift",
             ),
-            Node(draw_drift, inputs=["compared_digits", "drift_scores"], outputs="drift_plot", name="draw_drift"),
             Node(
-                draw_drifted_digits,
-                inputs=["compared_digits", "drawing_digits", "drift_scores", "params:cleaning", "params:drift"],
-                outputs="drifted_digits_plot",
-                name="draw_drifted_digits",
+                find_oddest,
+                inputs=["compared_digits", "drift_scores", "params:drift"],
+                outputs="oddest_digits",
+                name="find_oddest",
             ),
+            Node(draw_drift, inputs=["compared_digits", "drift_scores"], outputs="drift_plot", name="draw_drift"),
+            *pictures,
             Node(
                 write_drift_card,
-                inputs=["compared_digits", "drift_scores", "params:drift"],
+                inputs=["compared_digits", "drift_scores", "oddest_digits", "params:drift"],
                 outputs="drift_card",
                 name="write_drift_card",
             ),
             Node(
                 raise_alarm,
-                inputs=["drift_scores", "drift_card", "drift_plot", "drifted_digits_plot"],
+                inputs=[
+                    "drift_scores",
+                    "drift_card",
+                    "drift_plot",
+                    *(name for node in pictures for name in node.outputs),
+                ],
                 outputs="silent_drift_scores",
                 name="raise_alarm",
             ),

@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 from penstroke.answers import version_of
 
 from .measures import fingerprint
-from .parameters import Gate
+from .parameters import Thresholds
 
 AT_LEAST, AT_MOST = "at least", "at most"
 RESULTS = {True: "passed", False: "**refused**", None: "left out"}
@@ -20,7 +20,7 @@ def judge_champion(
     stress_scores: dict[str, Any],
     champion_costs: dict[str, Any],
     comparison_scores: dict[str, Any],
-    gate: Gate,
+    gate: Thresholds,
 ) -> tuple[dict[str, Any], str]:
     """Hold every figure against its threshold.
 
@@ -80,7 +80,7 @@ def judge_champion(
 
 
 def promote_champion(
-    champion_model: ClassifierMixin, verdict: dict[str, Any], former_model: ClassifierMixin | None
+    champion_model: ClassifierMixin, verdict: dict[str, Any], current_model: ClassifierMixin | None
 ) -> ClassifierMixin:
     """Hand the champion on to production, if the verdict is about this very model and lets it pass.
 
@@ -98,7 +98,7 @@ def promote_champion(
             f"champion_model is refused, and production_model stays as it was: {'; '.join(map(_in_words, failed))}; "
             "read verdict_card, then train another champion, or change gate in conf where it asks too much"
         )
-    if former_model is not None and fingerprint(former_model) not in (verdict["production"], verdict["champion"]):
+    if current_model is not None and fingerprint(current_model) not in (verdict["production"], verdict["champion"]):
         raise ValueError(
             "verdict compares with another model than that in production; judge anew: kedro run --pipelines=promotion"
         )
@@ -111,12 +111,12 @@ def _check(name: str, figure: float | None, asked: str, threshold: float, note: 
     return {"check": name, "figure": figure, "asked": asked, "threshold": threshold, "passed": passed, "note": note}
 
 
-def _check_recall(name: str, recall: float | None, gate: Gate) -> dict[str, Any]:
+def _check_recall(name: str, recall: float | None, gate: Thresholds) -> dict[str, Any]:
     note = "cannot be passed: no test row is of this class" if recall is None else ""
     return _check(name, recall, AT_LEAST, gate.recall, note)
 
 
-def _say_what_is_reachable(scores: dict[str, Any], gate: Gate) -> str:
+def _say_what_is_reachable(scores: dict[str, Any], gate: Thresholds) -> str:
     """Say how many test rows the threshold of the accuracy needs where no answer is wrong."""
     if not {"rows", "interval"} <= set(scores):  # stored before they were
         return ""
@@ -132,7 +132,7 @@ def _say_what_is_reachable(scores: dict[str, Any], gate: Gate) -> str:
     return f"without an error {needed} test rows would do, there are {scores['rows']}"
 
 
-def _check_against_production(comparison: dict[str, Any], test_rows: int | None, gate: Gate) -> dict[str, Any]:
+def _check_against_production(comparison: dict[str, Any], test_rows: int | None, gate: Thresholds) -> dict[str, Any]:
     name, rows = "loss_against_production", comparison["rows"]
     if comparison.get("champion_fault"):
         return _check(name, None, AT_LEAST, gate.significance, comparison["champion_fault"])

@@ -1,4 +1,4 @@
-"""champion_model, digits, former_model -> scores and costs -> verdict -> production_model."""
+"""champion_model, digits, current_model -> scores and costs -> verdict -> production_model."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -30,7 +30,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 compare_models,
-                inputs=["champion_model", "former_model", "digits", "params:scoring"],
+                inputs=["champion_model", "current_model", "digits", "params:scoring"],
                 outputs="comparison_scores",
                 name="compare_models",
             ),
@@ -42,7 +42,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 promote_champion,
-                inputs=["champion_model", "verdict", "former_model"],
+                inputs=["champion_model", "verdict", "current_model"],
                 outputs="production_model",
                 name="promote_champion",
             ),

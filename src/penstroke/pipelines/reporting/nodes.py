@@ -7,130 +7,89 @@ from hashlib import sha256
 from typing import Any
 
 import pandas as pd
-from scipy.stats import binomtest
+from pydantic_core import to_jsonable_python
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import classification_report, log_loss
 
-from penstroke.answers import ask
-from penstroke.pipelines.data_science.parameters import FinalFit
-from penstroke.pipelines.feature_engineering.parameters import Augmentation
+from penstroke.answers import version_of
+from penstroke.domain import INTENDED_USE, ROWS, describe
+from penstroke.scoring import Scoring, answer_test_rows, score_answers
+from penstroke.tables import with_gaps
 
-from .parameters import Elsewhere, Scoring
+from .parameters import Elsewhere, Profile
 
 
-def predict_test_rows(
-    champion_model: ClassifierMixin, digit_features: pd.DataFrame, labels: pd.DataFrame, scoring: Scoring
-) -> pd.DataFrame:
-    """Ask the champion about the test rows, some of them at once.
-
-    Args:
-        champion_model: a fitted classifier with ``predict_proba``.
-        digit_features: float32 features of all rows.
-        labels: ``label`` and ``split`` of all rows.
-        scoring: how many rows are asked about at once.
-
-    Returns:
-        The test rows: ``label``, ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
-        ``probability_<class>`` for each class.
-    """
-    label = labels.loc[labels["split"] == "test", "label"]
-    rows = digit_features.loc[label.index]
-    predictions = ask(champion_model, rows, scoring.chunk_rows)
-    predictions.insert(0, "label", label)
-    return predictions
+def predict_test_rows(champion_model: ClassifierMixin, rows: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:
+    """Ask the champion about the test rows; see :func:`penstroke.scoring.answer_test_rows`."""
+    return answer_test_rows(champion_model, rows, scoring)
 
 
 def score_test_rows(
     test_predictions: pd.DataFrame, champion_receipt: dict[str, Any], scoring: Scoring
 ) -> dict[str, Any]:
-    """Score the answers of the test rows; all figures but counts and ``log_loss`` lie between 0 and 1.
+    """Score the answers of the test rows; see :func:`penstroke.scoring.score_answers`.
 
     Args:
         test_predictions: ``label``, ``prediction``, ``confidence`` and the probabilities of the test rows.
         champion_receipt: ``sha256`` of the model that gave the answers.
         scoring: the level of the interval, the bins of the calibration.
+    """
+    return score_answers(test_predictions, champion_receipt["sha256"], scoring)
+
+
+def profile_rows(
+    rows: pd.DataFrame, test_predictions: pd.DataFrame, champion_receipt: dict[str, Any], profile: Profile
+) -> dict[str, pd.DataFrame]:
+    """Describe the rows that a champion came from, so that what comes in later can be compared with them.
+
+    The test rows come first, then training rows, either in an order that the seed draws: all of them say how rows
+    look, but only of the test rows it is known how sure the champion is of rows that it has not learned.
+
+    Args:
+        rows: all accepted rows, with ``split``.
+        test_predictions: the champion's answers to the test rows.
+        champion_receipt: ``sha256`` of the champion's file.
+        profile: how many rows, and the seed.
 
     Returns:
-        ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval, of level ``interval``),
-        ``macro_f1``, ``rows``, ``errors``, ``confidence_mean``, ``calibration_error`` (see :func:`bin_by_confidence`),
-        ``log_loss``, and ``precision_<class>``, ``recall_<class>`` and ``f1_<class>`` of the classes that occur among
-        the test rows (their plain mean is ``macro_f1``); and ``model_sha256``, of which model they are.
-
-    Source: the interval, Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22(158), 1927.
+        Under the champion's version one table: the columns of :func:`penstroke.domain.describe`, and of the test rows
+        ``prediction``, ``confidence`` and whether they were ``right``; these are missing in the other rows.
     """
-    label, prediction = test_predictions["label"], test_predictions["prediction"]
-    rows, right = len(label), int((label == prediction).sum())
-    interval = binomtest(right, rows).proportion_ci(scoring.interval, method="wilson")
-    probabilities = test_predictions.filter(regex="^probability_")
-    occurring = sorted(set(label))
-    classes = sorted({int(str(name).rpartition("_")[2]) for name in probabilities} | set(occurring))
-    # a class that the model does not know gets no probability
-    probabilities = probabilities.reindex(columns=[f"probability_{name}" for name in classes], fill_value=0.0)
-    bins = bin_by_confidence(test_predictions, scoring.calibration_bins)
-    report = classification_report(label, prediction, labels=occurring, output_dict=True, zero_division=0.0)
-    return {
-        "accuracy": right / rows,
-        "accuracy_low": float(interval.low),
-        "accuracy_high": float(interval.high),
-        "interval": scoring.interval,
-        "macro_f1": float(report["macro avg"]["f1-score"]),
-        "rows": rows,
-        "errors": rows - right,
-        "confidence_mean": float(test_predictions["confidence"].mean()),
-        "calibration_error": float((bins["rows"] * (bins["accuracy"] - bins["confidence"]).abs()).sum() / rows),
-        "model_sha256": champion_receipt["sha256"],
-        "log_loss": float(log_loss(label, probabilities.to_numpy(), labels=classes)),
-        **{
-            f"{name}_{class_}": float(report[str(class_)][key])
-            for class_ in occurring
-            for name, key in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score"))
-        },
-    }
-
-
-def bin_by_confidence(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
-    """Compare confidence with accuracy in bins of equal width; the weighted mean gap is the calibration error.
-
-    Returns:
-        A row for each bin that is not empty: mean ``confidence``, ``accuracy`` (both 0 to 1) and number of ``rows``.
-
-    Source: the expected calibration error, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
-    networks", ICML 2017, section 2.
-    """
-    right = predictions["label"] == predictions["prediction"]
-    place = (predictions["confidence"] * bins).astype(int).clip(upper=bins - 1)
-    answers = pd.DataFrame({"confidence": predictions["confidence"], "accuracy": right.astype(float)})
-    grouped = answers.groupby(place.rename("bin"))
-    return grouped.mean().assign(rows=grouped.size())
+    parts = [rows[rows["split"] == split] for split in ("test", "train")]
+    chosen = pd.concat([part.sample(frac=1, random_state=profile.seed) for part in parts]).head(profile.rows)
+    answers = test_predictions[["prediction", "confidence"]].assign(
+        right=test_predictions["prediction"] == test_predictions["label"]
+    )
+    answers["prediction"] = with_gaps(answers["prediction"])
+    answers = answers.astype({"right": "boolean"}).reindex(chosen.index)
+    return {version_of(champion_receipt["sha256"]): pd.concat([describe(chosen), answers], axis=1)}
 
 
 def state_origin(
     champion_model: ClassifierMixin,
     champion_settings: dict[str, Any],
-    digits: pd.DataFrame,
-    augmentation: Augmentation,
-    final_fit: FinalFit,
+    rows: pd.DataFrame,
+    final_fit: Any,
+    augmentation: Any = None,
 ) -> dict[str, Any]:
     """State what a champion came from, and what its calibration saw.
 
     Args:
         champion_model: a fitted classifier; ``features_`` and ``calibrated_on_``, if its file says so.
         champion_settings: its steps, the values that won, the seed.
-        digits: all accepted rows, with ``split``.
-        augmentation: the copies that it learned from.
+        rows: all accepted rows, with ``split``.
         final_fit: how it was fitted.
+        augmentation: the copies that it learned from, if there are copies.
 
     Returns:
-        The settings, and ``origin``, 12 hexadecimal digits: equal for champions that learned the same training rows
+        The settings, and ``origin``, 12 hexadecimal characters: equal for champions that learned the same training rows
         with the same settings, on whatever machine, and for no others; ``calibration_rows`` and
         ``calibration_errors``, how many rows the calibration learned from and how many of their answers were wrong,
         None where the file does not say.
     """
-    training = digits[digits["split"] == "train"]
+    training = rows[rows["split"] == "train"]
     settings = {name: champion_settings[name] for name in ("steps", "parameters", "seed")}
     settings |= {"features": getattr(champion_model, "features_", None)}
-    settings |= {"augmentation": augmentation.model_dump(), "final_fit": final_fit.model_dump()}
+    settings |= {"augmentation": to_jsonable_python(augmentation), "final_fit": to_jsonable_python(final_fit)}
     content = sha256(pd.util.hash_pandas_object(training).to_numpy("<u8").tobytes())
     content.update(json.dumps(settings, sort_keys=True).encode())
     calibrated_on = getattr(champion_model, "calibrated_on_", {})
@@ -178,11 +137,11 @@ def write_model_card(
 - Input: the features of the pipeline `feature_engineering`; output: a class, and a probability for each class.
 
 ## Intended use
-Rows like those that it was trained on: from the same source, made and framed in the same way. It always answers with
-one of its {len(classes)} classes, also where a row shows something else.
+{INTENDED_USE} Rows like those that it was trained on: from the same source, made in the same way. It always
+answers with one of its {len(classes)} classes, also where a row is something else.
 
 ## Data
-{cleaning_scores["rows_read"]} rows were read and {rejected} rejected (see `rejected_digits`);
+{cleaning_scores["rows_read"]} rows were read and {rejected} rejected (see `rejected_{ROWS}`);
 {test_scores["rows"]} of the {cleaning_scores["rows_accepted"]} accepted rows were held back for the test.
 
 ## Selection, on training rows alone
@@ -220,7 +179,7 @@ def _calibration(origin: dict[str, Any]) -> str:
 
 
 def _elsewhere(origin: dict[str, Any], elsewhere: Elsewhere) -> str:
-    unknown = "Not measured: how well it reads digits from another source, nobody knows."
+    unknown = f"Not measured: how well it answers {ROWS} from another source, nobody knows."
     if not elsewhere.figures:
         return unknown
     if elsewhere.origin != origin["origin"]:
@@ -228,7 +187,7 @@ def _elsewhere(origin: dict[str, Any], elsewhere: Elsewhere) -> str:
             f"{unknown}\nThe figures in `elsewhere` are of the champion of origin `{elsewhere.origin}`; this one has "
             f"origin `{origin['origin']}`:\nit learned other rows, or with other settings."
         )
-    lines = [f"- {figure.digits}: **{figure.accuracy:.2%}** of {figure.rows} right." for figure in elsewhere.figures]
+    lines = [f"- {figure.of}: **{figure.accuracy:.2%}** of {figure.rows} right." for figure in elsewhere.figures]
     printed = f"`{elsewhere.command}` printed this of a champion of the same origin, `{elsewhere.origin}`: the same "
     return "\n".join([*lines, f"\n{printed}training rows and settings."])
 

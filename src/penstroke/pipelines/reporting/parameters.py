@@ -13,22 +13,22 @@ class Scoring(Parameters):
     calibration_bins: int = Field(ge=2, le=100, description="bins of equal width between 0 and 1")
 
 
-class Figure(Parameters):
-    """What the champion is worth on digits from elsewhere."""
+class Measurement(Parameters):
+    """What the champion is worth on rows from elsewhere."""
 
-    digits: str = Field(min_length=1, description="which digits, and how they were brought to the form of these")
+    of: str = Field(min_length=1, description="which rows, and how they were brought to the form of these")
     rows: int = Field(ge=1)
     accuracy: float = Field(ge=0, le=1)
 
 
 class Elsewhere(Parameters):
-    """What was measured on digits from elsewhere, which a run does not have (``params:elsewhere``)."""
+    """What was measured on rows from elsewhere, which a run does not have (``params:elsewhere``)."""
 
     command: str = Field(description="what prints the figures")
     origin: str = Field(
         description="of the champion that they are of, as champion_origin has it; no other's card has them"
     )
-    figures: list[Figure] = Field(description="empty where nothing was measured")
+    figures: list[Measurement] = Field(description="empty where nothing was measured")
 
 
 class Pictures(Parameters):
@@ -41,7 +41,7 @@ class Pictures(Parameters):
 
 
 class Profile(Parameters):
-    """Which digits are kept, described, to compare with what comes in later (``params:profile``)."""
+    """Which rows are kept, described, to compare with what comes in later (``params:profile``)."""
 
-    rows: int = Field(ge=100, description="digits, test rows before training rows; fewer where there are fewer")
+    rows: int = Field(ge=100, description="rows, test rows before training rows; fewer where there are fewer")
     seed: int = Field(ge=0, lt=2**32)

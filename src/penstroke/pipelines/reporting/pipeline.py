@@ -2,25 +2,21 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .figures import (
-    draw_calibration,
-    draw_confusion,
-    draw_evidence,
-    draw_features,
-    draw_leaderboard,
-    draw_mistakes,
-)
-from .nodes import predict_test_rows, score_test_rows, state_origin, write_model_card
-from .profiles import profile_digits
+from penstroke import domain
+
+from .figures import draw_calibration, draw_confusion, draw_leaderboard
+from .nodes import predict_test_rows, profile_rows, score_test_rows, state_origin, write_model_card
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage."""
+    """Assemble the stage, with the pictures that the domain has for it."""
+    pictures = domain.picture_nodes("reporting") if hasattr(domain, "picture_nodes") else []
+    augmentation = ["params:augmentation"] if hasattr(domain, "Augmentation") else []
     return Pipeline(
         [
             Node(
                 predict_test_rows,
-                inputs=["champion_model", "digit_features", "labels", "params:scoring"],
+                inputs=["champion_model", "digits", "params:scoring"],
                 outputs="test_predictions",
                 name="predict_test_rows",
             ),
@@ -44,26 +40,8 @@ def create_pipeline() -> Pipeline:
                 name="draw_leaderboard",
             ),
             Node(
-                draw_mistakes,
-                inputs=["test_predictions", "digits", "params:features", "params:pictures"],
-                outputs="mistakes_plot",
-                name="draw_mistakes",
-            ),
-            Node(
-                draw_evidence,
-                inputs=["champion_model", "digits", "params:features", "params:pictures"],
-                outputs="evidence_plot",
-                name="draw_evidence",
-            ),
-            Node(
-                draw_features,
-                inputs=["digits", "params:features"],
-                outputs="features_plot",
-                name="draw_features",
-            ),
-            Node(
                 state_origin,
-                inputs=["champion_model", "champion_settings", "digits", "params:augmentation", "params:final_fit"],
+                inputs=["champion_model", "champion_settings", "digits", "params:final_fit", *augmentation],
                 outputs="champion_origin",
                 name="state_origin",
             ),
@@ -74,11 +52,12 @@ def create_pipeline() -> Pipeline:
                 name="write_model_card",
             ),
             Node(
-                profile_digits,
+                profile_rows,
                 inputs=["digits", "test_predictions", "champion_receipt", "params:profile"],
                 outputs="reference_profiles",
-                name="profile_digits",
+                name="profile_rows",
             ),
+            *pictures,
         ],
         tags="report",
     )

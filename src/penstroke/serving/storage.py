@@ -1,4 +1,4 @@
-"""What the service keeps: what it answered, and the drawings that people say it answered wrong."""
+"""What the service keeps: what it answered, and the files that people say it answered wrong."""
 
 import os
 from collections import deque
@@ -9,41 +9,38 @@ from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 
-import numpy as np
 import pandas as pd
 
 from kedro_guards.files import located, names_in
-from penstroke.answers import table_of
-from penstroke.pixels import to_table
+from penstroke.files import labelled_name
 
-from .production import Production
+from .model_store import ServedModel
 
 
 class InboxFullError(RuntimeError):
-    """The inbox holds as many drawings as it may."""
+    """The inbox holds as many files as it may."""
 
 
 @dataclass(frozen=True)
-class Served:
-    """Images that were answered together."""
+class Answered:
+    """Rows that were answered together."""
 
-    digit_ids: list[str]
-    images: np.ndarray  # (n, height, width) from 0 to full ink
-    probabilities: np.ndarray  # (n, classes)
-    model: Production
+    rows: pd.DataFrame  # as they came, by their identifiers
+    answers: pd.DataFrame  # the same rows
+    model: ServedModel
 
     def predictions(self) -> pd.DataFrame:
         """Give the answers as inference does, with the model that gave them."""
-        table = table_of(self.probabilities, self.model.model.classes_, pd.Index(self.digit_ids, name="digit_id"))
-        table.insert(2, "unsure", table["confidence"] < self.model.choices.answers.sure_from)
+        table = self.answers.copy()
+        table.insert(2, "unsure", table["confidence"] < self.model.answers.sure_from)
         return table.assign(model_version=self.model.version, model_receipt=self.model.sha256)
 
 
-class Keeper:
-    """Keep what was answered, in pairs of files of one name.
+class AnswerLog:
+    """Stores what was answered, in pairs of files of one name.
 
     Args:
-        digits: folder or address of the images.
+        rows: folder or address of the rows.
         predictions: that of the answers.
         most_rows: rows that wait to be written.
         most_files: pairs of files that are kept.
@@ -51,19 +48,19 @@ class Keeper:
     """
 
     def __init__(
-        self, digits: str, predictions: str, most_rows: int, most_files: int, lost: Callable[[float], None]
+        self, rows: str, predictions: str, most_rows: int, most_files: int, lost: Callable[[float], None]
     ) -> None:
-        self._digits, self._predictions = digits, predictions
+        self._folder, self._predictions = rows, predictions
         self._most_rows, self._most_files, self._lost = most_rows, most_files, lost
-        self._waiting: deque[Served] = deque()
+        self._waiting: deque[Answered] = deque()
         self._rows = 0
         self._lock, self._numbers = Lock(), count()
 
-    def add(self, served: Served) -> None:
+    def add(self, answered: Answered) -> None:
         """Have them written with the next ones; where too many wait, the oldest go."""
         with self._lock:
-            self._waiting.append(served)
-            self._rows += len(served.digit_ids)
+            self._waiting.append(answered)
+            self._rows += len(answered.rows)
             while self._rows > self._most_rows and len(self._waiting) > 1:
                 self._drop(self._waiting.popleft())
 
@@ -77,20 +74,18 @@ class Keeper:
             waiting, self._waiting, self._rows = self._waiting, deque(), 0
         if not waiting:
             return
-        for sha256 in {served.model.sha256 for served in waiting}:
-            self._store(_joined([served for served in waiting if served.model.sha256 == sha256]))
-        for folder in (self._predictions, self._digits):
+        for sha256 in {one.model.sha256 for one in waiting}:
+            self._store(_joined([one for one in waiting if one.model.sha256 == sha256]))
+        for folder in (self._predictions, self._folder):
             remove_oldest(folder, self._most_files)
 
-    def _store(self, served: Served) -> None:
+    def _store(self, answered: Answered) -> None:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}_{os.getpid()}_{next(self._numbers)}.parquet"
-        images = to_table(served.images)
-        images.index = pd.Index(served.digit_ids, name="digit_id")
         try:
-            self._write(images, f"{self._digits}/{name}")
-            self._write(served.predictions(), f"{self._predictions}/{name}")
+            self._write(answered.rows, f"{self._folder}/{name}")
+            self._write(answered.predictions(), f"{self._predictions}/{name}")
         except OSError:
-            self._lost(len(images))
+            self._lost(len(answered.rows))
             raise
 
     def _write(self, table: pd.DataFrame, place: str) -> None:
@@ -98,19 +93,15 @@ class Keeper:
         with files.open(path, "wb") as file:
             table.to_parquet(file)
 
-    def _drop(self, served: Served) -> None:
-        self._rows -= len(served.digit_ids)
-        self._lost(len(served.digit_ids))
+    def _drop(self, answered: Answered) -> None:
+        self._rows -= len(answered.rows)
+        self._lost(len(answered.rows))
 
 
-def _joined(parts: list[Served]) -> Served:
+def _joined(parts: list[Answered]) -> Answered:
     """Join what one model answered, so that thousands of requests cost one table."""
-    return Served(
-        [name for part in parts for name in part.digit_ids],
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-        parts[0].model,
-    )
+    rows, answers = (pd.concat([getattr(part, name) for part in parts]) for name in ("rows", "answers"))
+    return Answered(rows, answers, parts[0].model)
 
 
 def remove_oldest(folder: str, most: int) -> None:
@@ -121,14 +112,14 @@ def remove_oldest(folder: str, most: int) -> None:
             files.rm_file(f"{path}/{name}")
 
 
-def put_into_inbox(inbox: str, most_files: int, label: int, digit_id: str, content: bytes) -> str:
-    """Store a drawing under its right label; whoever says it again, or says another label, replaces what was said.
+def put_into_inbox(inbox: str, most_files: int, label: int | str, row_id: str, content: bytes) -> str:
+    """Store a file under its right label; whoever says it again, or says another label, replaces what was said.
 
     Args:
         inbox: folder or address of the inbox.
         most_files: files that the inbox may hold.
         label: the right one.
-        digit_id: what the service called the drawing.
+        row_id: what the service called it.
         content: its file.
 
     Returns:
@@ -140,10 +131,10 @@ def put_into_inbox(inbox: str, most_files: int, label: int, digit_id: str, conte
     """
     files, folder = located(inbox, auto_mkdir=True)
     there = names_in(inbox)
-    said_before = [name for name in there if name.partition("_")[2] == digit_id]
+    said_before = [name for name in there if name.endswith(f"_{row_id}")]
     if not said_before and len(there) >= most_files:
-        raise InboxFullError(f"the inbox holds {len(there)} drawings; have them learned, or remove some")
-    name = f"{label}_{digit_id}"
+        raise InboxFullError(f"the inbox holds {len(there)} files; have them learned, or remove some")
+    name = labelled_name(label, row_id)
     with files.open(f"{folder}/{name}", "wb") as file:
         file.write(content)
     for other in set(said_before) - {name}:

@@ -1,16 +1,11 @@
-"""Describe digits by what a person would say of them, and keep that of the digits that a champion came from."""
-
-from typing import Any
+"""Describe digits by what a person would say of them."""
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from penstroke.answers import version_of
-from penstroke.pipelines.feature_engineering.images import oriented_gradients
-from penstroke.pixels import INK, scale_ink, to_images
-
-from .parameters import Profile
+from .images import oriented_gradients
+from .pixels import INK, to_images
 
 DRAWN = 0.25  # share of full ink from which a pixel belongs to the digit
 PALE, DARK = 0.1, 0.9  # shares of full ink between which a pixel is grey
@@ -18,36 +13,9 @@ EDGES = ("upright", "rising", "level", "falling")  # as ink grows to the right, 
 WITHIN_AN_IMAGE = np.stack([np.zeros((3, 3), bool), np.ones((3, 3), bool), np.zeros((3, 3), bool)])
 
 
-def profile_digits(
-    digits: pd.DataFrame, test_predictions: pd.DataFrame, champion_receipt: dict[str, Any], profile: Profile
-) -> dict[str, pd.DataFrame]:
-    """Describe the digits that a champion came from, so that what comes in later can be compared with them.
-
-    The test rows come first, then training rows, either in an order that the seed draws: all of them say how images
-    look, but only of the test rows it is known how sure the champion is of digits that it has not learned.
-
-    Args:
-        digits: all accepted rows, with ``split``.
-        test_predictions: the champion's answers to the test rows.
-        champion_receipt: ``sha256`` of the champion's file.
-        profile: how many rows, and the seed.
-
-    Returns:
-        Under the champion's version one table: the columns of :func:`describe_digits`, and of the test rows
-        ``prediction``, ``confidence`` and whether they were ``right``; these are missing in the other rows.
-    """
-    parts = [digits[digits["split"] == split] for split in ("test", "train")]
-    chosen = pd.concat([part.sample(frac=1, random_state=profile.seed) for part in parts]).head(profile.rows)
-    answers = test_predictions[["prediction", "confidence"]].assign(
-        right=test_predictions["prediction"] == test_predictions["label"]
-    )
-    answers = answers.astype({"prediction": "Int8", "right": "boolean"}).reindex(chosen.index)
-    return {version_of(champion_receipt["sha256"]): pd.concat([describe_digits(chosen), answers], axis=1)}
-
-
-def describe_digits(digits: pd.DataFrame, full_ink: int = INK) -> pd.DataFrame:
-    """Describe each row, whose pixels are 0 (paper) to ``full_ink``, as :func:`describe_ink` does."""
-    return describe_ink(scale_ink(to_images(digits), full_ink)).set_axis(digits.index)
+def describe(rows: pd.DataFrame) -> pd.DataFrame:
+    """Describe each row, whose pixels are uint8 from 0 (paper) to 255 (ink), as :func:`describe_ink` does."""
+    return describe_ink(to_images(rows)).set_axis(rows.index)
 
 
 def describe_ink(images: np.ndarray) -> pd.DataFrame:

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from penstroke.pipelines.feature_engineering.images import enlarge
-
-from .parameters import Frame
+from .frame import Frame
+from .images import enlarge
 from .pieces import EIGHT, at_margin, mark_digit, mark_large
 from .reading import Window
 

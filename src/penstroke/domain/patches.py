@@ -14,9 +14,8 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from penstroke.pixels import to_images
-
 from .images import oriented_gradients, pooling_weights, straighten
+from .pixels import to_images
 
 IMAGES_OF_THE_DICTIONARY, PATCHES_OF_THE_DICTIONARY = 3000, 40_000
 FAINT = 0.05  # of a long patch; a shorter one is nearly paper, and its direction says nothing

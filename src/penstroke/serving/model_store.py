@@ -1,57 +1,31 @@
-"""The production model as the service holds it, and the watch for a new one."""
+"""The production model as the service holds it, and the place where a new one appears."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import sklearn
 from kedro.framework.context import KedroContext
 from sklearn.base import ClassifierMixin
 
 from kedro_guards.files import located
 from kedro_guards.receipts import Receipt, content_of, read_receipt, receipt_folder
-from penstroke.answers import features_of, form_of, look_at, version_of
-from penstroke.form import Form
-from penstroke.pipelines.feature_engineering.parameters import Features
-from penstroke.pipelines.inference.nodes import answer_digits, answer_images
-from penstroke.pipelines.inference.parameters import Answers, Drawings, Frame, frame_of
-from penstroke.pixels import to_table
-
-from .arrays import ModelFormError, for_arrays
+from penstroke import domain
+from penstroke.answers import Answers, View, ask, look_at, version_of, view_of
 
 LOG = logging.getLogger(__name__)
 NAME = "production_model"
-PROBES = 16  # images by which a model is tried before it serves
 
 
 @dataclass(frozen=True)
-class Choices:
-    """The groups of parameters by which drawings are framed and answered, those of the pipelines."""
-
-    drawings: Drawings
-    answers: Answers
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, Any]) -> "Choices":
-        """Take them from the parameters of an environment."""
-        return cls(
-            Drawings.model_validate(parameters["drawings"]),
-            Answers.model_validate(parameters["answers"]),
-        )
-
-
-@dataclass(frozen=True)
-class Production:
+class ServedModel:
     """A model that serves."""
 
     model: ClassifierMixin
-    form: Form  # in which it takes rows
-    frame: Frame  # by which drawings are brought to that form
-    features: Features
-    takes_arrays: bool
-    choices: Choices
+    view: View  # how it sees rows
+    answers: Answers
+    reading: Any  # how files become rows; None where the domain cannot read files
     sha256: str
     receipt: Receipt | None
     card: str | None
@@ -62,26 +36,18 @@ class Production:
         return version_of(self.sha256)
 
     @property
-    def classes(self) -> list[int]:
+    def classes(self) -> list[int | str]:
         """The labels that the model knows."""
         return list(self.model.classes_.tolist())
 
-    def answer(self, images: np.ndarray) -> np.ndarray:
-        """Answer images, (n, height, width) from 0 to full ink: the probability of each class, (n, classes).
-
-        Raises:
-            ValueError: they are of another form than the model takes.
-        """
-        answers = self.choices.answers
+    def answer(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Answer accepted rows, as :func:`penstroke.answers.ask` does."""
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            if self.takes_arrays:
-                return answer_images(images, self.model, self.form, self.features, answers)
-            answered = answer_digits(to_table(images), self.model, answers)
-        return answered.filter(regex="^probability_").to_numpy()
+            return ask(self.model, look_at(rows, self.model, self.view), self.answers.chunk_rows)
 
 
-class Shelf:
-    """Where the production model lies.
+class ModelStore:
+    """Where the production model lies, and what belongs to it.
 
     Args:
         context: of the project and the environment.
@@ -90,14 +56,16 @@ class Shelf:
     def __init__(self, context: KedroContext) -> None:
         catalog = context.catalog  # made anew whenever it is asked for
         self._dataset = catalog[NAME]
-        self.choices = Choices.of(context.params)
+        self._answers = Answers.model_validate(context.params["answers"])
+        reads = hasattr(domain, "read")
+        self._reading = domain.Reading.model_validate(context.params[domain.READING]) if reads else None
         data = str(context.config_loader["globals"]["data"])
         project = context.project_path
         self._receipt = f"{receipt_folder(project, data)}/{NAME}.json"
         self._card = f"{data if '://' in data else project / data}/08_reporting/model_card.md"
-        self.place, self.inbox, self.digits, self.predictions = (
+        self.place, self.inbox, self.rows, self.predictions = (
             str(catalog[name]._describe()["filepath"])
-            for name in (NAME, "inbox", "served_digits", "served_predictions")
+            for name in (NAME, "inbox", f"served_{domain.ROWS}", "served_predictions")
         )
 
     def is_empty(self) -> bool:
@@ -112,7 +80,7 @@ class Shelf:
         """Give what differs whenever the file of the model or of its receipt is another."""
         return tuple(_ukey(place) for place in (self.place, self._receipt))
 
-    def take(self) -> Production:
+    def load(self) -> ServedModel:
         """Load the model and try it.
 
         Raises:
@@ -124,25 +92,18 @@ class Shelf:
             model = self._dataset.load()
             if content_of(self._dataset)[0] == sha256:  # else a promotion came between
                 break
-        form = form_of(model)
-        random = np.random.default_rng(0).integers(0, form.full_ink, (PROBES, *form.size), endpoint=True)
-        probe = look_at(form.scale(to_table(random)), model)
-        try:
-            twin, takes_arrays = for_arrays(model, probe), True
-        except ModelFormError:  # it is slower then, and no less right
-            twin, takes_arrays = model, False
-        found = Production(
-            twin,
-            form,
-            frame_of(form, self.choices.drawings),
-            features_of(model),
-            takes_arrays,
-            self.choices,
+        found = ServedModel(
+            model,
+            view_of(model),
+            self._answers,
+            self._reading,
             sha256,
             read_receipt(self._receipt),
             read_card(self._card, sha256),
         )
-        found.answer(random)
+        columns = found.view.form.columns
+        probe, _ = domain.accept(pd.DataFrame(0, pd.Index(["probe"], name=domain.ROW_ID), columns), found.view.form)
+        found.answer(probe)
         return found
 
 

@@ -1,4 +1,4 @@
-"""What each request passes before it reaches the service: limits, who may call, and the log of what came of it."""
+"""The middleware round the service: limits, who may call, and the log."""
 
 import asyncio
 import hmac
@@ -13,19 +13,19 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .hosts import host_name
+from .metrics import Metrics
 from .parameters import Serving
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 PROBES = ("/health", "/ready")  # by whatever host: a probe asks by an address that nobody can list beforehand
-OPEN = (*PROBES, "/", "/docs", "/openapi.json", "/favicon.ico")  # without a token: nothing that was drawn is told
+OPEN = (*PROBES, "/", "/docs", "/openapi.json", "/favicon.ico")  # without a token: nothing that was asked is told
 LONGEST_PATH, LONGEST_FAULT = 100, 300  # of what the log repeats
 LONGEST_FOUND = 60  # of what a refusal repeats
 PLAIN = {b"content-encoding": ("", "identity"), b"transfer-encoding": ("", "chunked")}  # codings that are read
@@ -42,43 +42,19 @@ HEADERS = [
 ]  # fmt: skip
 
 
-class Figures:
-    """What ``/metrics`` tells."""
-
-    def __init__(self) -> None:
-        self.registry = own = CollectorRegistry()
-        ProcessCollector(registry=own)
-        name = "penstroke"
-        self.requests = Counter(f"{name}_requests", "Requests.", ["route", "status"], registry=own)
-        self.seconds = Histogram(
-            f"{name}_request_seconds", "Time of a request.", ["route"], registry=own,
-            buckets=(0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
-        )  # fmt: skip
-        self.answers = Counter(f"{name}_answers", "Answers.", ["prediction"], registry=own)
-        self.unsure = Counter(f"{name}_unsure_answers", "Answers that are not sure.", registry=own)
-        self.calls = Histogram(
-            f"{name}_call_images", "Images in one call of the model.", registry=own,
-            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
-        )  # fmt: skip
-        self.waiting = Gauge(f"{name}_images_inside", "Images that wait or are being answered.", registry=own)
-        self.model = Gauge(f"{name}_model", "1 for the model that answers.", ["version"], registry=own)
-        self.refused = Counter(f"{name}_models_refused", "New models that could not be loaded.", registry=own)
-        self.lost = Counter(f"{name}_rows_lost", "Answered rows that were not kept.", registry=own)
-
-
-class Gate:
-    """The application round the service's own.
+class AccessMiddleware:
+    """Refuses requests that are too many, too large, too slow or not allowed, and logs all of them.
 
     Args:
         app: the service.
         choices: the limits.
         token: what callers must name, if anything.
-        figures: what is counted.
+        metrics: what is counted.
         routes: the paths that exist; others are counted as one.
     """
 
-    def __init__(self, app: App, choices: Serving, token: str | None, figures: Figures, routes: set[str]) -> None:
-        self._app, self._choices, self._token, self._figures, self._routes = app, choices, token, figures, routes
+    def __init__(self, app: App, choices: Serving, token: str | None, metrics: Metrics, routes: set[str]) -> None:
+        self._app, self._choices, self._token, self._metrics, self._routes = app, choices, token, metrics, routes
         self._hosts = set(choices.allowed_hosts)
         self._active = 0
 
@@ -168,7 +144,7 @@ class Gate:
     def _unreadable(self, headers: dict[bytes, bytes]) -> Response | None:
         """Refuse a body that is too long, or coded."""
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:20]) > self._choices.body_bytes:
+        if not re.fullmatch(rb"[0-9]+", length) or int(length[:20]) > self._choices.body_bytes:
             return refuse(413, f"a request may hold {self._choices.body_bytes} bytes")
         for header, plain in PLAIN.items():
             coding = headers.get(header, b"").decode("latin-1").strip().lower()
@@ -193,8 +169,8 @@ class Gate:
 
     def _tell(self, scope: Message, path: str, *, status: int, seconds: float, taken: int, fault: str) -> None:
         route = path if path in self._routes else "other"
-        self._figures.requests.labels(route, str(status)).inc()
-        self._figures.seconds.labels(route).observe(seconds)
+        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
         entry = {
             "time": round(time.time(), 3),
             "client": (scope.get("client") or ("",))[0],
@@ -209,27 +185,27 @@ class Gate:
         sys.stdout.write(json.dumps(entry) + "\n")
 
 
-class ImpatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which leaves those who take too long for the head of a request."""
+class HeadTimeoutProtocol(HttpToolsProtocol):
+    """uvicorn's protocol; it closes connections that take too long for the head of a request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a head from now on."""
+        """Start the time limit of the first head."""
         super().connection_made(transport)
         self._late = self.loop.call_later(self.timeout_keep_alive, transport.close)
 
     def on_message_begin(self) -> None:
-        """Wait for the rest of a head, if it is a further one."""
+        """Start the time limit of a further head."""
         super().on_message_begin()
         self._late.cancel()
         self._late = self.loop.call_later(self.timeout_keep_alive, self.transport.close)
 
     def on_headers_complete(self) -> None:
-        """Go on, it is here."""
+        """Stop the time limit: the head has arrived."""
         self._late.cancel()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop the time limit."""
         self._late.cancel()
         super().connection_lost(exc)
 
@@ -237,9 +213,3 @@ class ImpatientProtocol(HttpToolsProtocol):
 def refuse(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """Say in one line why not."""
     return JSONResponse({"detail": detail}, status, headers)
-
-
-def _name(host: str) -> str:
-    """Take the port off a host."""
-    name, _, port = host.rpartition(":")
-    return name if name and port.isdigit() else host

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,7 +20,12 @@ def pixel_columns(table: pd.DataFrame) -> list[str]:
     Raises:
         ValueError: there are none, two are the same pixel, or they are no whole rectangle from ``pixel_0_0``.
     """
-    found = [(name, _PIXEL.fullmatch(str(name))) for name in table.columns]
+    return list(_pixel_columns(tuple(table.columns)))
+
+
+@lru_cache(16)
+def _pixel_columns(columns: tuple[str, ...]) -> list[str]:
+    found = [(name, _PIXEL.fullmatch(str(name))) for name in columns]
     places = [((int(match[1]), int(match[2])), name) for name, match in found if match]
     if not places:
         raise ValueError("no pixel columns; name them pixel_<row>_<column>, counted from pixel_0_0")
@@ -56,8 +61,13 @@ def to_images(table: pd.DataFrame) -> np.ndarray:
 
 def to_table(images: np.ndarray) -> pd.DataFrame:
     """Lay images, (n, height, width), out as rows of pixel columns, of the images' own dtype."""
-    names = pixel_names(*images.shape[1:])
+    names = _index(*images.shape[1:])
     return pd.DataFrame(_in_order(images.reshape(len(images), len(names)), "F"), columns=names, copy=False)
+
+
+@lru_cache(16)
+def _index(height: int, width: int) -> pd.Index:
+    return pd.Index(pixel_names(height, width), dtype="str")
 
 
 def pixel_names(height: int, width: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""A bounded queue of images before one thread, which answers whatever waits in one call of the model."""
+"""A bounded queue of rows before one thread, which answers whatever waits in one call of the model."""
 
 import asyncio
 import threading
@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import numpy as np
+import pandas as pd
 
-from .production import Production
+from .model_store import ServedModel
 
 
 class FullError(RuntimeError):
@@ -22,19 +22,19 @@ class NeverFitsError(ValueError):
 
 @dataclass(frozen=True)
 class _Job:
-    images: np.ndarray
-    model: Production  # for which they were framed
-    answer: asyncio.Future[np.ndarray]
+    rows: pd.DataFrame  # accepted
+    model: ServedModel  # for which they were accepted
+    answer: asyncio.Future[pd.DataFrame]
     loop: asyncio.AbstractEventLoop
 
 
-class Desk:
-    """Where images wait, and are answered.
+class RequestQueue:
+    """The queue: rows wait in it, and one thread answers them.
 
     Args:
-        room: images that may be here at once.
-        at_once: images that the model is asked about in one call.
-        observe: told how many images a call answered.
+        room: rows that may be here at once.
+        at_once: rows that the model is asked about in one call.
+        observe: told how many rows a call answered.
     """
 
     def __init__(self, room: int, at_once: int, observe: Callable[[float], None]) -> None:
@@ -42,45 +42,43 @@ class Desk:
         self.inside = 0
         self._waiting: deque[_Job | None] = deque()
         self._arrived = threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._work, name="desk", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="answers", daemon=True)
         self._thread.start()
 
     @asynccontextmanager
-    async def room(self, images: int, timeout_s: float) -> AsyncIterator[None]:
-        """Hold room for some images, for as long as their answer may take.
+    async def room(self, rows: int, timeout_s: float) -> AsyncIterator[None]:
+        """Hold room for some rows, for as long as their answer may take.
 
         Raises:
             NeverFitsError: there never is so much.
             FullError: there is none, or the time is over.
         """
-        if images > self._room:
-            raise NeverFitsError("it is more work than one request may make; send fewer images at once")
-        if self.inside + images > self._room:
+        if rows > self._room:
+            raise NeverFitsError("it is more work than one request may make; send fewer at once")
+        if self.inside + rows > self._room:
             raise FullError("the queue is full")
-        self.inside += images
+        self.inside += rows
         try:
             async with asyncio.timeout(timeout_s):
                 yield
         except TimeoutError:
             raise FullError("the answer took too long") from None
         finally:
-            self.inside -= images
+            self.inside -= rows
 
-    async def answer(self, images: np.ndarray, model: Production) -> np.ndarray:
-        """Wait for the answer of a model to images, (n, height, width) in the form that it takes: (n, classes).
+    async def answer(self, rows: pd.DataFrame, model: ServedModel) -> pd.DataFrame:
+        """Wait for the answers of a model to accepted rows, as :func:`penstroke.answers.ask` gives them.
 
         Each request keeps the model that it began with, also where another one takes over while it waits.
-
-        Raises:
-            ValueError: a pixel lies outside the scale.
         """
         loop = asyncio.get_running_loop()
-        parts = [images[start : start + self._at_once] for start in range(0, len(images), self._at_once)]
+        parts = [rows[start : start + self._at_once] for start in range(0, len(rows), self._at_once)]
         jobs = [_Job(part, model, loop.create_future(), loop) for part in parts]
         for job in jobs:
             self._waiting.append(job)
             self._arrived.release()
-        return np.concatenate([await job.answer for job in jobs])
+        answers = [await job.answer for job in jobs]
+        return answers[0] if len(answers) == 1 else pd.concat(answers)
 
     def close(self) -> None:
         """End the thread once what waits is answered."""
@@ -90,17 +88,17 @@ class Desk:
 
     def _work(self) -> None:
         while job := self._next():
-            jobs, count = [job], len(job.images)
+            jobs, count = [job], len(job.rows)
             while (
                 self._waiting
                 and (following := self._waiting[0])
                 and following.model is job.model
-                and count + len(following.images) <= self._at_once
+                and count + len(following.rows) <= self._at_once
             ):
                 self._arrived.acquire()
                 self._waiting.popleft()
                 jobs.append(following)
-                count += len(following.images)
+                count += len(following.rows)
             self._observe(count)
             self._answer(job.model, [job for job in jobs if not job.answer.cancelled()])
 
@@ -108,21 +106,24 @@ class Desk:
         self._arrived.acquire()
         return self._waiting.popleft()
 
-    def _answer(self, model: Production, jobs: list[_Job]) -> None:
+    def _answer(self, model: ServedModel, jobs: list[_Job]) -> None:
+        if not jobs:
+            return
         try:
-            probabilities = model.answer(np.concatenate([job.images for job in jobs])) if jobs else np.empty(0)
+            tables = [job.rows for job in jobs]
+            answers = model.answer(tables[0] if len(tables) == 1 else pd.concat(tables))
         except Exception as error:
             for job in jobs:
                 job.loop.call_soon_threadsafe(_settle, job.answer, error)
             return
         start = 0
         for job in jobs:
-            part = probabilities[start : start + len(job.images)]
+            part = answers[start : start + len(job.rows)]
             job.loop.call_soon_threadsafe(_settle, job.answer, part)
             start += len(part)
 
 
-def _settle(answer: asyncio.Future[np.ndarray], result: np.ndarray | Exception) -> None:
+def _settle(answer: asyncio.Future[pd.DataFrame], result: pd.DataFrame | Exception) -> None:
     if answer.done():  # who asked is gone
         return
     if isinstance(result, Exception):

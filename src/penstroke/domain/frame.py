@@ -1,14 +1,15 @@
-"""The choices of inference."""
+"""How a picture of a digit becomes an image like those that the model was trained on."""
 
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from kedro_guards.parameters import Parameters
-from penstroke.form import Form
+
+from .form import Form
 
 
-class Reading(Parameters):
+class Limits(Parameters):
     """How a file is read, and what in it is ink."""
 
     most_pixels: int = Field(ge=1, description="pixels that a picture may have; what is larger is refused")
@@ -18,10 +19,10 @@ class Reading(Parameters):
     narrowest: float = Field(gt=0, le=1, description="width, as a share of its own, that a digit may be pressed to")
 
 
-class Drawings(Reading):
+class Drawings(Limits):
     """How a drawing becomes an image like those that the model was trained on (``params:drawings``).
 
-    The size of the image, and what is null here, are those of the training digits: see :class:`penstroke.form.Form`.
+    The size of the image, and what is null here, are those of the training digits: see :class:`penstroke.domain.Form`.
     """
 
     tall: int | None = Field(ge=2, description="rows that the digit fills")
@@ -37,7 +38,7 @@ class Drawings(Reading):
         return self
 
 
-class Frame(Reading):
+class Frame(Limits):
     """The image that a drawing becomes: what ``drawings`` and the form of the training digits say together.
 
     ``rows`` and ``columns`` of the image, ``tall`` and ``wide`` in pixels of it, as are the strokes ``thinnest`` and
@@ -71,11 +72,3 @@ def frame_of(form: Form, drawings: Drawings) -> Frame:
         )
     strokes = {name: tall * chosen[name] for name in ("thinnest", "thickest")}
     return Frame(**chosen | strokes | {"rows": rows, "columns": columns})
-
-
-class Answers(Parameters):
-    """How the model is asked (``params:answers``)."""
-
-    sure_from: float = Field(ge=0, le=1, description="confidence from which an answer is not unsure")
-    chunk_rows: int = Field(ge=1, description="rows that the model is asked about at once; bounds the memory")
-    shown: int = Field(ge=1, le=200, description="drawings on the contact sheet")

@@ -1,28 +1,43 @@
 """Make digits a little harder to read, as life does: moved, turned, noisy, thick, pale."""
 
 import numpy as np
+import pandas as pd
+from pydantic import Field
 from scipy import ndimage
 
-from penstroke.pipelines.feature_engineering.images import deform
-from penstroke.pixels import INK
+from kedro_guards.parameters import Parameters
 
-from .parameters import Perturbations
+from .images import deform
+from .pixels import INK, to_images, to_table
 
 CROSS = ndimage.generate_binary_structure(2, 1)[None]
 NO_CHANGE = {"rotation_degrees": 0.0, "scaling": 0.0, "slant": 0.0, "shift": 0.0}
 ROTATION, DOWN, ACROSS = 0, 4, 5  # places in the draws of ``deform``
 
 
-def perturb(images: np.ndarray, perturbations: Perturbations) -> dict[str, np.ndarray]:
-    """Change images in each way by itself, all images as far, in directions that the seed draws.
+class Perturbations(Parameters):
+    """How far test rows are changed, each way by itself (``params:perturbations``)."""
+
+    rows: int = Field(ge=1, description="test rows that are changed, drawn by the seed; all where there are fewer")
+    shift: float = Field(ge=0, le=0.5, description="move in any direction, as a share of the side")
+    rotation_degrees: float = Field(ge=0, le=45, description="rotation, either way")
+    noise: float = Field(ge=0, le=1, description="standard deviation of what is added to each pixel, of full ink")
+    thickening: float = Field(ge=0, le=0.5, description="how far the ink spreads on each side, as a share of the side")
+    contrast: float = Field(ge=0, lt=1, description="share of the ink that fades")
+    seed: int = Field(ge=0)
+
+
+def perturb(rows: pd.DataFrame, perturbations: Perturbations) -> dict[str, pd.DataFrame]:
+    """Change digits in each way by itself, all as far, in directions that the seed draws.
 
     Args:
-        images: (n, height, width) uint8, paper 0, ink up to 255.
+        rows: rows are digits, pixels uint8 from 0 (paper) to 255 (ink); other columns are left out.
         perturbations: how far, relative to the image's side and to full ink, and the seed.
 
     Returns:
-        By name (``shift``, ``rotation``, ``noise``, ``thickening``, ``contrast``) the changed images, as uint8.
+        By name (``shift``, ``rotation``, ``noise``, ``thickening``, ``contrast``) the same rows, changed, as uint8.
     """
+    images = to_images(rows)
     random = np.random.default_rng(perturbations.seed)
     inked = images / np.float32(INK)
     angle = random.uniform(0, 2 * np.pi, len(images))
@@ -36,7 +51,8 @@ def perturb(images: np.ndarray, perturbations: Perturbations) -> dict[str, np.nd
         "thickening": _thicken(inked, perturbations.thickening * images.shape[1]),
         "contrast": inked * (1 - perturbations.contrast),
     }
-    return {name: np.rint(INK * np.clip(values, 0, 1)).astype(np.uint8) for name, values in changed.items()}
+    bytes_ = {name: np.rint(INK * np.clip(values, 0, 1)).astype(np.uint8) for name, values in changed.items()}
+    return {name: to_table(values).set_axis(rows.index) for name, values in bytes_.items()}
 
 
 def _thicken(images: np.ndarray, pixels: float) -> np.ndarray:

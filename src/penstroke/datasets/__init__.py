@@ -1,1 +1,0 @@
-"""Catalog datasets that kedro-datasets lacks."""

@@ -1,0 +1,173 @@
+"""The form in which a model takes rows: their columns and scale, and where in an image the digits lie."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ConfigDict, Field
+
+from kedro_guards.parameters import Parameters
+from penstroke.rows import RowForm
+
+from .pixels import INK, image_size, pixel_columns, scale_ink, to_images
+
+MEASURED_ROWS = 5000  # at the most, which are enough to say where digits lie
+PALEST = 0.25  # share of full ink that the darkest pixel exceeds; blank rows are on any scale
+DRAWN = 0.15  # share of full ink from which a pixel belongs to the digit
+INVERTED = 0.5  # share of full ink by which its paper lies beyond that of the training rows
+BLANK = "blank: all pixels are equal"
+USUAL = 0.9  # share of the digits that are no taller, or wider, than is said
+
+
+class Cleaning(Parameters):
+    """How raw pixels become accepted ones (``params:cleaning``)."""
+
+    full_ink: int = Field(ge=1, le=65535, description="the source's value of full ink; becomes 255")
+
+
+class Form(RowForm):
+    """The form of the rows that a model was trained on (``digit_form``); the model's file holds it as ``form_``.
+
+    ``columns`` are the pixel columns in reading order, ``full_ink`` is the value of full ink. A digit fills ``tall``
+    rows and ``wide`` columns; ``centre_of_mass`` says whether its centre of mass is in the middle of the image, or the
+    middle of its box. ``paper`` is the range of the median pixel at an image's edge, as a share of full ink.
+    """
+
+    model_config = ConfigDict(extra="ignore")  # what files of former versions say beside
+
+    full_ink: int
+    tall: int
+    wide: int
+    centre_of_mass: bool
+    paper: tuple[float, float] | None = Field(None, strict=False, description="files of former versions do not say it")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of an image."""
+        return image_size(self.columns)
+
+    def refuse_other_columns(self, rows: pd.DataFrame) -> None:
+        """Refuse rows that have other pixel columns.
+
+        Raises:
+            ValueError: what the model takes, and what was found.
+        """
+        if (found := pixel_columns(rows)) != self.columns:
+            raise ValueError(
+                f"the model takes rows of {_in_words(self.columns)}, found {_in_words(found)}; "
+                "bring them to that form, or train and promote a model of theirs"
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the service tells callers of it: size of an image and the value of full ink."""
+        rows, columns = self.size
+        return {"rows": rows, "columns": columns, "full_ink": self.full_ink}
+
+    def show(self, values: np.ndarray) -> list[list[int]]:
+        """Lay the pixels of one row, (n,), out as the rows of an image."""
+        return values.reshape(self.size).tolist()
+
+
+def measure_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> Form:
+    """Say in what form raw rows are, and measure where the digits lie in their images.
+
+    Args:
+        raw_rows: pixels are whole numbers from 0 (paper) to ``cleaning.full_ink``; other columns are left out.
+        cleaning: the value of full ink.
+
+    Returns:
+        The form. Of rows without ink, a digit fills the image.
+
+    Raises:
+        ValueError: the darkest pixel is above ``full_ink``, or so far below that the table has another scale.
+    """
+    darkest, full_ink = int(raw_rows[pixel_columns(raw_rows)].to_numpy().max(initial=0)), cleaning.full_ink
+    if not full_ink / 2 < darkest <= full_ink:
+        raise ValueError(
+            f"the darkest pixel of the raw rows is {darkest}, but cleaning.full_ink says that full ink is {full_ink}; "
+            "set cleaning.full_ink to the scale of your source"
+        )
+    evenly = raw_rows.iloc[:: -(-len(raw_rows) // MEASURED_ROWS) or 1]  # a source may be sorted by class
+    images = to_images(evenly) / np.float32(full_ink)
+    images = images[(images >= DRAWN).any(axis=(1, 2))]
+    (tall, wide), centre_of_mass = _measure_place(images)
+    paper = _paper(images)
+    return Form(
+        columns=pixel_columns(raw_rows),
+        full_ink=full_ink,
+        tall=tall,
+        wide=wide,
+        centre_of_mass=centre_of_mass,
+        paper=(float(paper.min(initial=1)), float(paper.max(initial=0))) if len(paper) else (0.0, 0.0),
+    )
+
+
+def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
+    """Bring raw rows of a form to the scale of accepted ones, and say which show no digit.
+
+    Args:
+        rows: pixels are whole numbers from 0 (paper) to ``form.full_ink``; other columns are left out.
+        form: in which they must be.
+
+    Returns:
+        The same rows, pixels uint8 from 0 (paper) to 255 (ink) in reading order; and against each row its reason, an
+        empty text where there is none: ``blank`` (all pixels are equal) or ``inverted`` (its paper is dark where that
+        of the training rows is light, or the other way round).
+
+    Raises:
+        ValueError: the rows have other columns or another scale, or most of them are inverted; the message says what is
+            taken, what was found and what to do.
+    """
+    form.refuse_other_columns(rows)
+    pixels = rows[form.columns].to_numpy()
+    lowest, darkest = int(pixels.min(initial=0)), int(pixels.max(initial=0))
+    if lowest < 0 or darkest > form.full_ink or 0 < darkest <= PALEST * form.full_ink:
+        row = rows.index[int((pixels.min(axis=1) if lowest < 0 else pixels.max(axis=1)).argmax())]
+        found = f"found {lowest}" if lowest < 0 else f"but the darkest found is {darkest} in {row}"
+        raise ValueError(
+            f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), {found}; bring them to that scale, "
+            "or train and promote a model of theirs"
+        )
+    scaled = scale_ink(pixels, form.full_ink)
+    blank = np.ptp(scaled, axis=1) == 0
+    inverted = np.zeros(len(rows), bool)
+    if form.paper is not None:
+        paper = _paper(scaled.reshape(-1, *form.size) / np.float32(INK))
+        inverted = ~blank & ((paper < form.paper[0] - INVERTED) | (paper > form.paper[1] + INVERTED))
+        if inverted.sum() > len(rows) / 2:
+            raise ValueError(
+                f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), but {inverted.sum()} of {len(rows)} "
+                f"rows have it the other way round; replace each pixel by {form.full_ink} minus it"
+            )
+    reasons = np.select([blank, inverted], [BLANK, "inverted: its paper is as dark as ink"], "")
+    return pd.DataFrame(scaled, rows.index, form.columns), pd.Series(reasons, rows.index, dtype="str")
+
+
+def _measure_place(images: np.ndarray) -> tuple[list[int], bool]:
+    """Measure height and width of digits, and whether it is their mass, not their box, that lies at one place in all.
+
+    Args:
+        images: (n, height, width) from 0 (paper) to 1 (ink), none blank.
+    """
+    if not len(images):
+        return list(images.shape[1:]), False
+    filled, spread_of_box, spread_of_mass = [], 0.0, 0.0
+    for across in (2, 1):
+        lines, ink = (images >= DRAWN).any(axis=across), images.sum(axis=across)
+        first, last = lines.argmax(axis=1), lines.shape[1] - 1 - np.flip(lines, axis=1).argmax(axis=1)
+        filled.append(int(np.quantile(last + 1 - first, USUAL, method="inverted_cdf")))
+        spread_of_box += float(np.var((first + last) / 2))
+        spread_of_mass += float(np.var(ink @ np.arange(lines.shape[1]) / ink.sum(axis=1)))
+    return filled, spread_of_mass < spread_of_box
+
+
+def _paper(images: np.ndarray) -> np.ndarray:
+    """Give the median pixel at the edge of each image, (n,)."""
+    sides = [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]]
+    return np.median(np.concatenate(sides, axis=1), axis=1)
+
+
+def _in_words(columns: Sequence[str]) -> str:
+    height, width = image_size(columns)
+    return f"{height} x {width} pixels ({columns[0]} to {columns[-1]})"

@@ -1,0 +1,110 @@
+"""Score a model on the test rows: the report and the gate do it by the same functions."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy.stats import binomtest
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import classification_report
+
+from kedro_guards.parameters import Parameters
+
+from .answers import ask, look_at
+
+
+class Scoring(Parameters):
+    """How the test rows are scored (``params:scoring``)."""
+
+    interval: float = Field(gt=0, lt=1, description="confidence level of the accuracy's interval")
+    chunk_rows: int = Field(ge=1, description="rows that the champion is asked about at once; bounds the memory")
+    calibration_bins: int = Field(ge=2, le=100, description="bins of equal width between 0 and 1")
+
+
+def answer_test_rows(model: ClassifierMixin, rows: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:
+    """Ask a model about the test rows, as it sees them itself.
+
+    Args:
+        model: a fitted classifier with ``predict_proba``.
+        rows: accepted rows, with ``label`` and ``split``.
+        scoring: how many rows are asked about at once.
+
+    Returns:
+        The test rows: ``label``, ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
+        ``probability_<class>`` for each class.
+
+    Raises:
+        ValueError: the model takes rows of another form.
+    """
+    test = rows[rows["split"] == "test"]
+    answers = ask(model, look_at(test, model), scoring.chunk_rows)
+    answers.insert(0, "label", test["label"])
+    return answers
+
+
+def score_answers(test_predictions: pd.DataFrame, model_sha256: str, scoring: Scoring) -> dict[str, Any]:
+    """Score answers to rows whose labels are known; all figures but counts and ``log_loss`` lie between 0 and 1.
+
+    Args:
+        test_predictions: ``label``, ``prediction``, ``confidence`` and the probabilities.
+        model_sha256: of the file of the model that gave the answers.
+        scoring: the level of the interval, the bins of the calibration.
+
+    Returns:
+        ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval, of level ``interval``),
+        ``macro_f1``, ``rows``, ``errors``, ``confidence_mean``, ``calibration_error`` (see :func:`bin_by_confidence`),
+        ``log_loss``, and ``precision_<class>``, ``recall_<class>`` and ``f1_<class>`` of the classes that occur among
+        the rows (their plain mean is ``macro_f1``); and ``model_sha256``.
+
+    Source: the interval, Wilson, "Probable inference, the law of succession, and statistical inference",
+    Journal of the American Statistical Association 22(158), 1927.
+    """
+    label, prediction = test_predictions["label"], test_predictions["prediction"]
+    rows, right = len(label), int((label == prediction).sum())
+    interval = binomtest(right, rows).proportion_ci(scoring.interval, method="wilson")
+    occurring = sorted(set(label))
+    bins = bin_by_confidence(test_predictions, scoring.calibration_bins)
+    report = classification_report(label, prediction, labels=occurring, output_dict=True, zero_division=0.0)
+    return {
+        "accuracy": right / rows,
+        "accuracy_low": float(interval.low),
+        "accuracy_high": float(interval.high),
+        "interval": scoring.interval,
+        "macro_f1": float(report["macro avg"]["f1-score"]),
+        "rows": rows,
+        "errors": rows - right,
+        "confidence_mean": float(test_predictions["confidence"].mean()),
+        "calibration_error": float((bins["rows"] * (bins["accuracy"] - bins["confidence"]).abs()).sum() / rows),
+        "model_sha256": model_sha256,
+        "log_loss": _log_loss(test_predictions),
+        **{
+            f"{name}_{class_}": float(report[str(class_)][key])
+            for class_ in occurring
+            for name, key in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score"))
+        },
+    }
+
+
+def _log_loss(answers: pd.DataFrame) -> float:
+    """Give the mean of minus the logarithm of the right class's probability; a class that the model lacks has none."""
+    names = pd.Index("probability_" + answers["label"].astype("str"))
+    place = answers.columns.get_indexer(names)
+    right = np.where(place < 0, 0.0, answers.to_numpy(object)[np.arange(len(answers)), place])
+    return float(-np.log(np.clip(right.astype(float), np.finfo(float).eps, 1)).mean())
+
+
+def bin_by_confidence(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
+    """Compare confidence with accuracy in bins of equal width; the weighted mean gap is the calibration error.
+
+    Returns:
+        A row for each bin that is not empty: mean ``confidence``, ``accuracy`` (both 0 to 1) and number of ``rows``.
+
+    Source: the expected calibration error, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
+    networks", ICML 2017, section 2.
+    """
+    right = predictions["label"] == predictions["prediction"]
+    place = (predictions["confidence"] * bins).astype(int).clip(upper=bins - 1)
+    answers = pd.DataFrame({"confidence": predictions["confidence"], "accuracy": right.astype(float)})
+    grouped = answers.groupby(place.rename("bin"))
+    return grouped.mean().assign(rows=grouped.size())

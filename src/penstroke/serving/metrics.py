@@ -1,0 +1,27 @@
+"""What the service counts, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+
+class Metrics:
+    """The metrics that ``/metrics`` shows."""
+
+    def __init__(self) -> None:
+        self.registry = own = CollectorRegistry()
+        ProcessCollector(registry=own)
+        name = "penstroke"
+        self.requests = Counter(f"{name}_requests", "Requests.", ["route", "status"], registry=own)
+        self.seconds = Histogram(
+            f"{name}_request_seconds", "Time of a request.", ["route"], registry=own,
+            buckets=(0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+        )  # fmt: skip
+        self.answers = Counter(f"{name}_answers", "Answers.", ["prediction"], registry=own)
+        self.unsure = Counter(f"{name}_unsure_answers", "Answers that are not sure.", registry=own)
+        self.calls = Histogram(
+            f"{name}_call_rows", "Rows in one call of the model.", registry=own,
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+        )  # fmt: skip
+        self.waiting = Gauge(f"{name}_rows_inside", "Rows that wait or are being answered.", registry=own)
+        self.model = Gauge(f"{name}_model", "1 for the model that answers.", ["version"], registry=own)
+        self.refused = Counter(f"{name}_models_refused", "New models that could not be loaded.", registry=own)
+        self.lost = Counter(f"{name}_rows_lost", "Answered rows that were not kept.", registry=own)
