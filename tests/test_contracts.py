@@ -100,7 +100,7 @@ def test_images_of_two_colours_are_ones_and_noughts(raw_digits):
         (lambda table: table.assign(label=[0.5, *[1] * 199]), "found float64 0.5 .*, such in 1 of 200 rows"),
         (
             lambda table: table.assign(label=["", *"1" * 199]),
-            "label must be text or whole numbers.* that are not empty",
+            "without gaps, found str with 1 of 200 rows empty",
         ),
         (
             lambda table: table.assign(label=[None, *[1] * 199]),
@@ -207,6 +207,14 @@ def test_answers_may_be_of_classes_of_text():
     contracts.TEST_PREDICTIONS.validate(answers)
     with pytest.raises(SchemaError, match="prediction|must be whole numbers, or texts"):
         contracts.TEST_PREDICTIONS.validate(answers.assign(prediction=0.5))
+
+
+def test_people_may_have_labelled_nothing_but_nothing_cannot_be_learned(raw_digits):
+    none = raw_digits.head(0)
+
+    assert len(contracts.LABELLED_DRAWINGS.validate(none)) == 0
+    with pytest.raises(SchemaError, match="the table has no rows"):
+        contracts.RAW_DIGITS.validate(none)
 
 
 def test_the_oddest_rows_have_an_answer_and_a_column_each():

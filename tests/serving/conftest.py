@@ -18,6 +18,9 @@ import pandas as pd
 import pytest
 import yaml
 from coverage import Coverage
+from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pipelines.feature_engineering.parameters import Features
+from penstroke.pixels import pixel_columns, scale_ink
 from PIL import Image, ImageDraw
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -26,9 +29,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from kedro_guards import model_files
 from kedro_guards.receipts import write_receipt
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pipelines.feature_engineering.parameters import Features
-from penstroke.pixels import pixel_columns, scale_ink
 
 from ..conftest import FORM, ROOT, copy_project
 from ..guards.test_receipts import RECEIPT

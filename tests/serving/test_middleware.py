@@ -7,10 +7,10 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
+from penstroke.serving.gate import Figures, Gate
 from starlette.routing import Route
 
 from penstroke.serving.app import build_app
-from penstroke.serving.gate import Figures, Gate
 from penstroke.serving.parameters import Serving
 
 from ..conftest import base_parameters

@@ -2,7 +2,6 @@ import errno
 import os
 
 import pytest
-
 from penstroke.serving.production import Shelf, read_card
 
 SHA256 = "0123456789ab" + "c" * 52

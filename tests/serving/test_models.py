@@ -6,15 +6,15 @@ from types import SimpleNamespace
 import httpx
 import numpy as np
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
-
-from penstroke.answers import look_at
 from penstroke.form import form_of_rows
 from penstroke.pipelines.inference.parameters import Answers, Drawings, frame_of
 from penstroke.pixels import to_images, to_table
+from penstroke.serving.production import Choices, Production
+from sklearn.neighbors import KNeighborsClassifier
+
+from penstroke.answers import look_at
 from penstroke.serving.app import Service, build_app
 from penstroke.serving.parameters import Serving
-from penstroke.serving.production import Choices, Production
 
 from ..conftest import base_parameters
 from .conftest import drawn

@@ -14,13 +14,13 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from penstroke.pipelines.inference.parameters import Answers
+from penstroke.pixels import to_table
 from sklearn.datasets import load_digits
 
 from kedro_guards import model_files
 from penstroke.contracts import DRAWING_DIGITS, PREDICTIONS
 from penstroke.pipelines.inference.nodes import answer_digits, frame_drawing
-from penstroke.pipelines.inference.parameters import Answers
-from penstroke.pixels import to_table
 
 from ..conftest import ROOT, base_parameters, copy_project, frame_of_base, run_kedro
 from .conftest import choose, drawn, numbers, promote, running

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-
 from penstroke.serving.store import InboxFullError, Keeper, Served, put_into_inbox
 
 SHA256 = "0123456789ab" + 52 * "c"
