@@ -3,9 +3,9 @@ import pytest
 from benchmarks.hand import trace, write
 from scipy import ndimage
 
-from penstroke.pipelines.inference.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digits
+from penstroke.domain.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digits
 
-from ...conftest import frame_of_base
+from ..conftest import frame_of_base
 
 SIDE = 300
 

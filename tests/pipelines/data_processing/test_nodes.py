@@ -4,7 +4,7 @@ import pytest
 
 from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split
-from penstroke.pixels import to_images
+from penstroke.domain.pixels import to_images
 
 from ...conftest import table_of
 

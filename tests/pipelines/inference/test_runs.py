@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from penstroke.pixels import to_images
+from penstroke.domain.pixels import to_images
 
 from ...conftest import DATA, copy_project, run_kedro, run_well
 from .hostile import PNG, READ, REFUSED, saved

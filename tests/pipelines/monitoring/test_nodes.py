@@ -9,7 +9,7 @@ from scipy.stats import binomtest, ks_2samp
 
 from penstroke import contracts
 from penstroke.contracts import COMPARED_DIGITS
-from penstroke.datasets.idx import IdxDataset
+from penstroke.domain.idx import IdxDataset
 from penstroke.pipelines.inference.nodes import frame_files
 from penstroke.pipelines.monitoring.figures import draw_drifted_digits
 from penstroke.pipelines.monitoring.nodes import (
@@ -22,7 +22,7 @@ from penstroke.pipelines.monitoring.nodes import (
 )
 from penstroke.pipelines.promotion.parameters import Perturbations
 from penstroke.pipelines.promotion.perturbations import perturb
-from penstroke.pixels import to_images, to_table
+from penstroke.domain.pixels import to_images, to_table
 
 from ...conftest import base_parameters, frame_of_base
 from ...datasets.test_idx import FILES

@@ -29,7 +29,7 @@ from penstroke.pipelines.promotion.measures import (
 from penstroke.pipelines.promotion.parameters import Perturbations
 from penstroke.pipelines.reporting.nodes import predict_test_rows, score_test_rows
 from penstroke.pipelines.reporting.parameters import Scoring
-from penstroke.pixels import pixel_names, to_images, to_table
+from penstroke.domain.pixels import pixel_names, to_images, to_table
 
 from ...conftest import FORM, base_parameters
 

@@ -17,7 +17,7 @@ from penstroke.pipelines.reporting.figures import (
 )
 from penstroke.pipelines.reporting.nodes import predict_test_rows
 from penstroke.pipelines.reporting.parameters import Pictures, Scoring
-from penstroke.pixels import to_images
+from penstroke.domain.pixels import to_images
 
 from ...conftest import FORM
 
