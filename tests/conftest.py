@@ -19,10 +19,9 @@ from filelock import FileLock
 from kedro.framework.project import configure_project, pipelines
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
-from penstroke.form import Form
-from penstroke.pipelines.feature_engineering.parameters import Features
-from penstroke.pipelines.inference.parameters import Drawings, Frame, frame_of
-from penstroke.pixels import pixel_names
+from penstroke.domain import Features, Form
+from penstroke.domain.frame import Drawings, Frame, frame_of
+from penstroke.domain.pixels import pixel_names
 
 from .fork_server import server
 
@@ -30,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 DATA = "build/test/data"  # of the environment test
 PRINTED = ("stdout", "stderr")  # files beside a run's data with what it printed
 FORM = Form(  # of the shipped digits
-    columns=pixel_names(8, 8), full_ink=16, classes=list(range(10)), tall=8, wide=6, centre_of_mass=False
+    columns=pixel_names(8, 8), full_ink=16, tall=8, wide=6, centre_of_mass=False
 )
 
 # What this process was started with must not reach the processes that tests start:
