@@ -72,9 +72,9 @@ def asked(found):
         said = {path: client.get(path) for path in ("/v1/model", "/openapi.json", "/", "/docs", "/page/docs.js")}
         said["rows"] = client.post("/v1/predictions", json={"rows": rows.to_dict("records")})
         said["less"] = client.post("/v1/predictions", json={"rows": rows.iloc[:, 1:].to_dict("records")})
-        said["text"] = client.post(
-            "/v1/predictions", json={"rows": rows.astype(object).replace(rows.iat[0, 0], "x").to_dict("records")}
-        )
+        wrong = rows.astype(object)
+        wrong.iloc[0, 0] = "x"
+        said["text"] = client.post("/v1/predictions", json={"rows": wrong.to_dict("records")})
     return said, run_kedro("run", "--pipelines=monitoring_service", cwd=project)
 
 
