@@ -18,7 +18,7 @@ OVERLAY = ROOT / "tests/table_domain"
 WORDS = {"digits": "samples", "digit_": "sample_", "DIGITS": "SAMPLES"}  # in the names of datasets
 FORBIDDEN = re.compile(r"digit(?!s_per)|pixel|drawing", re.IGNORECASE)
 PIPELINES = "__default__,promotion,inference_table,monitoring_table"
-HELD_BACK = 60  # rows that come in later, without their labels
+HELD_BACK = 40  # rows that come in later, without their labels
 
 
 def _lay_over(project: Path) -> None:

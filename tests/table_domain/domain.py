@@ -72,7 +72,8 @@ def extract_features(rows: pd.DataFrame, features: Features) -> pd.DataFrame:
 
 def perturb(rows: pd.DataFrame, perturbations: Perturbations) -> dict[str, pd.DataFrame]:
     values, random = rows[_values(rows)], np.random.default_rng(perturbations.seed)
-    return {"noise": values + perturbations.noise * values.std() * random.standard_normal(values.shape)}
+    spread = perturbations.noise * values.std().to_numpy()
+    return {"noise": values + spread * random.standard_normal(values.shape)}
 
 
 def describe(rows: pd.DataFrame) -> pd.DataFrame:
