@@ -3,9 +3,8 @@ import re
 
 import numpy as np
 import pandas as pd
-from sklearn.datasets import load_digits
-
 from penstroke.pixels import to_images
+from sklearn.datasets import load_digits
 
 from .conftest import ROOT
 

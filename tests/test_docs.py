@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pytest
 import yaml
+from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
 
@@ -13,7 +14,6 @@ from penstroke.pipelines.data_processing.nodes import screen_digits, split_digit
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split
 from penstroke.pipelines.data_science.nodes import search_contenders
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
-from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features
 from penstroke.pipelines.reporting.nodes import state_origin
 
 from .conftest import ROOT, base_parameters

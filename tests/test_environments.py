@@ -7,7 +7,6 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-
 from penstroke.datasets.idx import IdxDataset
 from penstroke.pixels import to_images
 

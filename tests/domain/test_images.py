@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from scipy import ndimage
-
 from penstroke.pipelines.feature_engineering.images import deform, enlarge, oriented_gradients, straighten
+from scipy import ndimage
 
 STILL = {"rotation_degrees": 0.0, "scaling": 0.0, "slant": 0.0, "shift": 0.0}
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from penstroke.pixels import pixel_columns, scale_ink, to_images, to_table
 
 from .conftest import table_of

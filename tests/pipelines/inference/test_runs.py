@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
-
 from penstroke.pixels import to_images
+from PIL import Image
 
 from ...conftest import DATA, copy_project, run_kedro, run_well
 from .hostile import PNG, READ, REFUSED, saved

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from penstroke.pipelines.promotion.perturbations import perturb
 from scipy import ndimage
 
 from penstroke.pipelines.promotion.parameters import Perturbations
-from penstroke.pipelines.promotion.perturbations import perturb
 
 from ...conftest import base_parameters
 
