@@ -194,7 +194,7 @@ def test_what_never_fits_the_queue_is_refused_at_once(client):
 
     for refused in (response, long):
         assert refused.status_code == 413
-        assert "send fewer images at once" in refused.json()["detail"]
+        assert "send fewer at once" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(
