@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import INK, to_images, to_table
+from penstroke.domain import extract_features
+from penstroke.domain.pixels import INK, to_images, to_table
 
 from .project import keep, load_project, mnist_folder, run_in_memory
 

@@ -19,8 +19,8 @@ from filelock import FileLock
 from kedro.framework.project import configure_project, pipelines
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
-from penstroke.domain import Features, Form
-from penstroke.domain.frame import Drawings, Frame, frame_of
+from penstroke.domain import Features, Form, Reading
+from penstroke.domain.frame import Frame, frame_of
 from penstroke.domain.pixels import pixel_names
 
 from .fork_server import server
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 DATA = "build/test/data"  # of the environment test
 PRINTED = ("stdout", "stderr")  # files beside a run's data with what it printed
 FORM = Form(  # of the shipped digits
-    columns=pixel_names(8, 8), full_ink=16, tall=8, wide=6, centre_of_mass=False
+    columns=pixel_names(8, 8), full_ink=16, tall=8, wide=6, centre_of_mass=False, paper=(0.0, 0.03125)
 )
 
 # What this process was started with must not reach the processes that tests start:
@@ -60,14 +60,19 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def base_parameters(pipeline: str) -> dict:
-    """Return the parameters of a pipeline as ``conf/base`` gives them."""
-    return yaml.safe_load((ROOT / f"conf/base/parameters_{pipeline}.yml").read_text())
+    """Return the parameters of a pipeline, and those of the domain, as ``conf/base`` gives them."""
+    files = [ROOT / f"conf/base/parameters_{name}.yml" for name in (pipeline, "domain")]
+    return {name: group for file in files if file.exists() for name, group in yaml.safe_load(file.read_text()).items()}
 
 
 def frame_of_base(**changes: Any) -> Frame:
     """Return the frame that ``conf/base`` gives drawings for the model of the shipped digits, or of another form."""
-    drawings = Drawings.model_validate(base_parameters("inference")["drawings"])
-    return frame_of(FORM.model_copy(update=changes), drawings)
+    return frame_of(FORM.model_copy(update=changes), reading_of_base())
+
+
+def reading_of_base() -> Reading:
+    """Return how ``conf/base`` has files read."""
+    return Reading.model_validate(base_parameters("inference")["drawings"])
 
 
 def run_kedro(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -205,11 +210,11 @@ def features_of_base() -> Features:
     return Features.model_validate(base_parameters("feature_engineering")["features"])
 
 
-def table_of(images: np.ndarray, labels: list[int] | None = None) -> pd.DataFrame:
+def table_of(images: np.ndarray, labels: list | None = None) -> pd.DataFrame:
     """Lay (n, height, width) images out as a table of digits named a, b, c, …"""
     count, height, width = images.shape
     names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
     index = pd.Index([chr(ord("a") + place) for place in range(count)], name="digit_id", dtype="str")
     table = pd.DataFrame(images.reshape(count, -1), index, names)
-    table.insert(0, "label", np.array(labels or [0] * count, dtype=np.int8))
+    table.insert(0, "label", np.array(labels or [0] * count))
     return table

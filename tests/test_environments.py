@@ -7,8 +7,9 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.datasets.idx import IdxDataset
-from penstroke.pixels import to_images
+
+from penstroke.domain.idx import IdxDataset
+from penstroke.domain.pixels import to_images
 
 from .conftest import ROOT, Kedro
 from .datasets.test_idx import FILES, idx_bytes

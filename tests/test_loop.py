@@ -7,11 +7,11 @@ from time import monotonic, sleep
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pixels import INK, scale_ink, to_images
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 
 from kedro_guards import model_files
+from penstroke.domain.pixels import INK, scale_ink, to_images
 
 from .browser import chromium
 from .conftest import DATA, copy_tree, run_kedro

@@ -101,7 +101,11 @@ def test_each_catalog_file_declares_what_its_pipeline_makes_and_nothing_else(reg
 
 def test_every_group_of_parameters_is_used_by_the_pipeline_whose_file_gives_it(registered):
     assert _entries(BASE / "parameters_serving.yml") == {"serving"}  # which no pipeline reads
-    for path in set(BASE.glob("parameters_*.yml")) - {BASE / "parameters_serving.yml"}:
+    assert _entries(BASE / "parameters_domain.yml") <= {
+        name.removeprefix("params:") for pipeline in registered.values() for name in pipeline.inputs()
+    }
+    others = {BASE / "parameters_serving.yml", BASE / "parameters_domain.yml"}
+    for path in set(BASE.glob("parameters_*.yml")) - others:
         inputs = registered[path.stem.removeprefix("parameters_")].inputs()
         used = {name.removeprefix("params:") for name in inputs if _is_parameter(name)}
         assert _entries(path) - used == set(), path.name

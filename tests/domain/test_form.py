@@ -2,15 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.transfer import to_frame
-from penstroke.form import form_of_rows
-from penstroke.pipelines.inference.parameters import Answers, Drawings, frame_of
-from penstroke.pixels import to_images, to_table
 from sklearn.neighbors import KNeighborsClassifier
 
 from penstroke.answers import look_at
+from penstroke.form import form_of_rows
 from penstroke.pipelines.inference.nodes import answer_digits, frame_drawings
+from penstroke.pipelines.inference.parameters import Answers, Drawings, frame_of
+from penstroke.domain.pixels import to_images, to_table
 
-from .conftest import FORM, ROOT, base_parameters, frame_of_base
+from ..conftest import FORM, ROOT, base_parameters, frame_of_base
 
 DRAWINGS = Drawings.model_validate(base_parameters("inference")["drawings"])
 

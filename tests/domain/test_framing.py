@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 from benchmarks.hand import trace, write
-from penstroke.pipelines.inference.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digits
 from scipy import ndimage
 
-from ...conftest import frame_of_base
+from penstroke.domain.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digits
+
+from ..conftest import frame_of_base
 
 SIDE = 300
 

@@ -11,10 +11,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 from kedro.io import DatasetError
-from penstroke.datasets.idx import IdxDataset
-from penstroke.pixels import to_images
 
 from penstroke.contracts import RAW_DIGITS
+from penstroke.domain.idx import IdxDataset
+from penstroke.domain.pixels import to_images
 
 FILES = {
     "train_images": "train-images-idx3-ubyte.gz",

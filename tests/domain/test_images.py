@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from penstroke.pipelines.feature_engineering.images import deform, enlarge, oriented_gradients, straighten
 from scipy import ndimage
+
+from penstroke.domain.images import deform, enlarge, oriented_gradients, straighten
 
 STILL = {"rotation_degrees": 0.0, "scaling": 0.0, "slant": 0.0, "shift": 0.0}
 

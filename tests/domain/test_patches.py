@@ -1,11 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pipelines.feature_engineering.images import enlarge
-from penstroke.pipelines.feature_engineering.patches import PatchDictionary
-from penstroke.pixels import to_images, to_table
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier
+
+from penstroke.domain.images import enlarge
+from penstroke.domain.patches import PatchDictionary
+from penstroke.domain.pixels import to_images, to_table
 
 SMALL = PatchDictionary(grid=8, atoms=20, pooled=3, components=30, random_state=0)
 

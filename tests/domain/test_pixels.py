@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pixels import pixel_columns, scale_ink, to_images, to_table
 
-from .conftest import table_of
+from penstroke.domain.pixels import pixel_columns, scale_ink, to_images, to_table
+
+from ..conftest import table_of
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from penstroke.pipelines.inference.reading import read_picture
+from penstroke.domain.reading import read_picture
 
 from .hostile import READ, REFUSED, drawn, saved
 

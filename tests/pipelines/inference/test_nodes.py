@@ -5,14 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.hand import trace, write
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pipelines.inference.parameters import Answers
-from penstroke.pixels import pixel_columns, scale_ink, to_images, to_table
 from PIL import Image
 from sklearn.neighbors import KNeighborsClassifier
 
 from penstroke.contracts import DRAWING_DIGITS, PREDICTIONS, REJECTED_DRAWINGS
+from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.inference.nodes import answer_digits, classify_digits, frame_drawing, frame_files
+from penstroke.pipelines.inference.parameters import Answers
+from penstroke.domain.pixels import pixel_columns, scale_ink, to_images, to_table
 
 from ...conftest import FORM, frame_of_base
 from .hostile import PNG, READ, saved

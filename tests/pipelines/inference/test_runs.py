@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pixels import to_images
 from PIL import Image
+
+from penstroke.domain.pixels import to_images
 
 from ...conftest import DATA, copy_project, run_kedro, run_well
 from .hostile import PNG, READ, REFUSED, saved

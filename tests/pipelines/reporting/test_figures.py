@@ -1,13 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.form import form_of_rows
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import to_images
 from sklearn.neighbors import KNeighborsClassifier
 
+from penstroke.form import form_of_rows
 from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split
+from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.reporting.figures import (
     draw_calibration,
     draw_confusion,
@@ -18,6 +17,7 @@ from penstroke.pipelines.reporting.figures import (
 )
 from penstroke.pipelines.reporting.nodes import predict_test_rows
 from penstroke.pipelines.reporting.parameters import Pictures, Scoring
+from penstroke.domain.pixels import to_images
 
 from ...conftest import FORM
 

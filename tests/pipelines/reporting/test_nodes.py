@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pipelines.feature_engineering.parameters import Augmentation
 from sklearn.dummy import DummyClassifier
 
 from penstroke.pipelines.data_science.parameters import FinalFit
+from penstroke.pipelines.feature_engineering.parameters import Augmentation
 from penstroke.pipelines.reporting.nodes import (
     bin_by_confidence,
     predict_test_rows,

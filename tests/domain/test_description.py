@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pipelines.reporting.profiles import describe_digits, describe_ink, profile_digits
 
 from penstroke.pipelines.reporting.parameters import Profile
+from penstroke.pipelines.reporting.profiles import describe_digits, describe_ink, profile_digits
 
-from ...conftest import table_of
+from ..conftest import table_of
 
 RECEIPT = {"sha256": "0123456789abcdef"}
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from penstroke.pipelines.promotion.perturbations import perturb
 from scipy import ndimage
 
 from penstroke.pipelines.promotion.parameters import Perturbations
+from penstroke.pipelines.promotion.perturbations import perturb
 
-from ...conftest import base_parameters
+from ..conftest import base_parameters
 
 NOTHING = Perturbations(rows=1, shift=0, rotation_degrees=0, noise=0, thickening=0, contrast=0, seed=7)
 NAMES = ["shift", "rotation", "noise", "thickening", "contrast"]

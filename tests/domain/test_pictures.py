@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+
 from penstroke.pipelines.inference.figures import draw_predictions
+from penstroke.pipelines.inference.nodes import frame_files
 from penstroke.pipelines.inference.parameters import Answers, Drawings
 
-from penstroke.pipelines.inference.nodes import frame_files
-
-from ...conftest import FORM, base_parameters, frame_of_base
+from ..conftest import FORM, base_parameters, frame_of_base
 from .hostile import JPEG, PNG, READ
 
 NAMES = ["a.png", "<b>b</b>.jpg", f"{'c' * 200}.png", "d.jpg"]

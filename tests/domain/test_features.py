@@ -1,15 +1,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pipelines.feature_engineering.nodes import extract_copy_features, extract_features
-from penstroke.pipelines.feature_engineering.parameters import Augmentation
-from penstroke.pixels import to_images
 
 from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split
 from penstroke.pipelines.data_science.estimators import part_copies
+from penstroke.pipelines.feature_engineering.nodes import extract_copy_features, extract_features
+from penstroke.pipelines.feature_engineering.parameters import Augmentation
+from penstroke.domain.pixels import to_images
 
-from ...conftest import base_parameters
+from ..conftest import base_parameters
 
 
 @pytest.fixture(scope="module")
