@@ -30,12 +30,13 @@ def screen_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
     """Part the rows that may be used from those that may not.
 
-    A row is rejected, with its reason, when the domain has one against it (:func:`penstroke.domain.accept`), when a row
-    of the same values stands elsewhere with another label (both go, since nothing tells which is right), or when it
-    repeats an earlier row.
+    A row is rejected, with its reason, when its source could not read it, when the domain has a reason
+    (:func:`penstroke.domain.accept`), when a row of the same values stands elsewhere with another label (both go, since
+    nothing tells which is right), or when it repeats an earlier row.
 
     Args:
-        raw_rows: ``label``, the values in the form of ``row_form``, maybe ``split``.
+        raw_rows: ``label``, the values in the form of ``row_form``, maybe ``split``, and maybe the ``reason`` why the
+            source could not read a row.
         row_form: in what form the rows are.
         feedback_rows: more such rows, which people have labelled; they come last, and are marked as ``train``:
             people label what was answered wrongly, so test rows among them would make every model look bad.
@@ -50,6 +51,8 @@ def screen_rows(
     if feedback_rows is not None and len(feedback_rows):
         raw_rows = _add_feedback(raw_rows, feedback_rows, form)
     values, reasons = accept(raw_rows, form)
+    if "reason" in raw_rows:  # the source could not read it
+        reasons = reasons.mask(raw_rows["reason"].ne(""), "unreadable: " + raw_rows["reason"])
     reasons = _reasons_to_reject(raw_rows["label"], values, reasons)
     rejected = reasons.ne("")
     others = raw_rows[[name for name in ("label", "split") if name in raw_rows]]
