@@ -125,7 +125,7 @@ def _reasons_to_reject(label: pd.Series, values: pd.DataFrame, reasons: pd.Serie
 
 
 def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:
-    if label.nunique() == 1:
+    if len(set(label)) == 1:
         raise ValueError(f"all rows are of class {label.iloc[0]}; a model needs rows of 2 classes or more")
     untaught = sorted(set(label) - set(label[chosen == "train"]))
     if untaught:
