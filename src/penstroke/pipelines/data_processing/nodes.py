@@ -79,7 +79,7 @@ def split_rows(accepted_rows: pd.DataFrame, split: Split) -> tuple[pd.DataFrame,
         The same rows with ``split``; and only their ``label`` and ``split``.
 
     Raises:
-        ValueError: a class has no training row, or there is no test row at all.
+        ValueError: there is one class alone, a class has no training row, or there is no test row at all.
     """
     label = accepted_rows["label"]
     chosen = accepted_rows.get("split", pd.Series(None, label.index, dtype="str"))
@@ -125,6 +125,8 @@ def _reasons_to_reject(label: pd.Series, values: pd.DataFrame, reasons: pd.Serie
 
 
 def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:
+    if len(set(label)) == 1:
+        raise ValueError(f"all rows are of class {label.iloc[0]}; a model needs rows of 2 classes or more")
     untaught = sorted(set(label) - set(label[chosen == "train"]))
     if untaught:
         raise ValueError(f"class {untaught[0]} has no training row; give more rows of it or change the split")
