@@ -60,8 +60,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def base_parameters(pipeline: str) -> dict:
-    """Return the parameters of a pipeline as ``conf/base`` gives them."""
-    return yaml.safe_load((ROOT / f"conf/base/parameters_{pipeline}.yml").read_text())
+    """Return the parameters of a pipeline, and those of the domain, as ``conf/base`` gives them."""
+    files = [ROOT / f"conf/base/parameters_{name}.yml" for name in (pipeline, "domain")]
+    return {name: group for file in files if file.exists() for name, group in yaml.safe_load(file.read_text()).items()}
 
 
 def frame_of_base(**changes: Any) -> Frame:

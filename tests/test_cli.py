@@ -32,7 +32,7 @@ def _stored(project):
         (["--params=split.test_fraction=2"], "test_fraction should be less than 1, found 2"),
         (
             ["--params=cleaning.full_ink=255"],
-            "darkest pixel of raw_digits is 16, but cleaning.full_ink says .* 255",
+            "darkest pixel of the raw rows is 16, but cleaning.full_ink says .* 255",
         ),
         (
             ["--params=final_fit.calibration=platt"],
@@ -108,7 +108,11 @@ def test_a_spoilt_table_is_refused_in_three_lines_and_costs_nothing_that_is_stor
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda table: table.assign(label=12), "label must be a class, 0 to 9, found 12"),
+        (
+            lambda table: table.assign(label=table["label"] + 0.5),
+            "label must be text or whole numbers, found float64 0.5 in row optdigits-tes-0000, such in 1797 of 1797 "
+            "rows; correct them, or bring them to whole numbers",
+        ),
         (
             lambda table: table.drop(columns="label"),
             "column label is missing, found pixel_0_0, pixel_0_1, pixel_0_2, pixel_0_3, pixel_0_4 and 59 more; "
@@ -143,6 +147,11 @@ def _no_test_rows(project):
     pd.read_parquet(raw).assign(split="train").to_parquet(raw)
 
 
+def _one_class(project):
+    raw = project / "data/01_raw/digits.parquet"
+    pd.read_parquet(raw).assign(label=12).to_parquet(raw)
+
+
 def _no_place_for_local_settings(project):
     (project / "conf/local").rmdir()
 
@@ -157,6 +166,7 @@ def _misspelt_globals(project):
         (lambda _: None, ["--env=nowhere"], "nowhere"),
         (_no_place_for_local_settings, [], "conf/local"),
         (_no_test_rows, ["--env=test"], "no row is a test row among 1797"),
+        (_one_class, ["--env=test"], "all rows are of class 12; a model needs rows of 2 classes or more"),
         (_misspelt_globals, ["--env=test"], "dta in globals.yml is not a known name; the known ones are raw, data"),
         (lambda _: None, ["--env=test", "--params=cleaning.full_ink=255"], "cleaning.full_ink"),
     ],

@@ -3,8 +3,9 @@ import re
 
 import numpy as np
 import pandas as pd
-from penstroke.pixels import to_images
 from sklearn.datasets import load_digits
+
+from penstroke.domain.pixels import to_images
 
 from .conftest import ROOT
 

@@ -10,8 +10,9 @@ from penstroke.pipelines.feature_engineering.parameters import Augmentation, Fea
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
 
-from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
-from penstroke.pipelines.data_processing.parameters import Cleaning, Split
+from penstroke.domain import Augmentation, Cleaning, Features
+from penstroke.pipelines.data_processing.nodes import screen_rows, split_rows, state_form
+from penstroke.pipelines.data_processing.parameters import Split
 from penstroke.pipelines.data_science.nodes import search_contenders
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
 from penstroke.pipelines.reporting.nodes import state_origin
@@ -114,10 +115,9 @@ def test_the_figures_of_the_transfer_are_those_that_the_benchmark_kept():
 def test_the_figures_of_the_transfer_are_of_a_champion_of_the_settings_that_ship():
     values = {**base_parameters("data_processing"), **base_parameters("feature_engineering")}
     values |= base_parameters("data_science")
-    accepted, _, _ = screen_digits(
-        pd.read_parquet(ROOT / "data/01_raw/digits.parquet"), Cleaning.model_validate(values["cleaning"])
-    )
-    digits, _ = split_digits(accepted, Split.model_validate(values["split"]))
+    raw = pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
+    accepted, _, _ = screen_rows(raw, state_form(raw, Cleaning.model_validate(values["cleaning"])), None)
+    digits, _ = split_rows(accepted, Split.model_validate(values["split"]))
     augmentation = Augmentation.model_validate(values["augmentation"])
     champion = DummyClassifier()
     champion.features_ = Features.model_validate(values["features"]).model_dump()

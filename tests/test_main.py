@@ -33,14 +33,14 @@ def package(elsewhere):
 
 def test_a_package_runs_what_changed_and_tells_what_a_result_was_made_of(package, elsewhere, capsys):
     package("--pipelines=data_processing", "--changed")
-    assert "split_digits: labels is missing" in capsys.readouterr().out
+    assert "split_rows: labels is missing" in capsys.readouterr().out
     assert (elsewhere / DATA / "03_primary/labels.parquet").exists()
 
     package("run", "--pipelines=data_processing", "--changed")
     assert capsys.readouterr().out == "nothing has changed\n"
 
     package("receipt", "labels")
-    assert "split_digits" in capsys.readouterr().out
+    assert "split_rows" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import shutil
 import pandas as pd
 import pytest
 from benchmarks.transfer import to_frame
-from penstroke.pixels import to_images, to_table
+
+from penstroke.domain.pixels import to_images, to_table
 
 from .conftest import DATA, copy_tree, run_kedro, run_new_python
 

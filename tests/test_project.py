@@ -101,7 +101,11 @@ def test_each_catalog_file_declares_what_its_pipeline_makes_and_nothing_else(reg
 
 def test_every_group_of_parameters_is_used_by_the_pipeline_whose_file_gives_it(registered):
     assert _entries(BASE / "parameters_serving.yml") == {"serving"}  # which no pipeline reads
-    for path in set(BASE.glob("parameters_*.yml")) - {BASE / "parameters_serving.yml"}:
+    assert _entries(BASE / "parameters_domain.yml") <= {
+        name.removeprefix("params:") for pipeline in registered.values() for name in pipeline.inputs()
+    }
+    others = {BASE / "parameters_serving.yml", BASE / "parameters_domain.yml"}
+    for path in set(BASE.glob("parameters_*.yml")) - others:
         inputs = registered[path.stem.removeprefix("parameters_")].inputs()
         used = {name.removeprefix("params:") for name in inputs if _is_parameter(name)}
         assert _entries(path) - used == set(), path.name
@@ -185,8 +189,8 @@ def test_the_other_pipelines_start_from_raw_data_and_from_what_another_one_makes
 
 def test_promotion_starts_from_what_the_main_job_makes_and_from_what_is_in_production(registered):
     free = {name for name in registered["promotion"].inputs() if not _is_parameter(name)}
-    assert free - registered["__default__"].all_outputs() == {"former_model"}
-    assert _entry("former_model")["filepath"] == _entry("production_model")["filepath"]
+    assert free - registered["__default__"].all_outputs() == {"current_model"}
+    assert _entry("current_model")["filepath"] == _entry("production_model")["filepath"]
 
 
 def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):
@@ -200,6 +204,79 @@ def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):
     assert test["contenders"]["svm"]["steps"] == base["contenders"]["svm"]["steps"]
     assert test["split"] == base["split"]
     assert Search.model_validate(test["search"]).contenders == ["logistic", "svm"]
+
+
+SOURCE = ROOT / "src"
+DOMAIN_WORDS = re.compile("digit|pixel|drawing", re.IGNORECASE)
+
+
+def _imports(path):
+    """The absolute names of all that a module imports: of modules, and of what is taken from them."""
+    package = path.relative_to(SOURCE).parent.parts
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _imported(folder, *wanted):
+    """What the modules below a folder of ``src`` import whose name lies below a wanted one, by module."""
+    for path in sorted((SOURCE / folder).rglob("*.py")):
+        for name in _imports(path):
+            if any(f"{name}.".startswith(f"{package}.") for package in wanted):
+                yield str(path.relative_to(SOURCE)), name
+
+
+def test_no_pipeline_imports_another_one():
+    names = [path.parent.name for path in SOURCE.glob("penstroke/pipelines/*/__init__.py")]
+
+    assert len(names) == 8
+    for name in names:
+        others = [f"penstroke.pipelines.{other}" for other in names if other != name]
+        assert list(_imported(f"penstroke/pipelines/{name}", *others)) == []
+
+
+def test_the_guards_import_nothing_of_the_project():
+    assert list(_imported("kedro_guards", "penstroke")) == []
+    assert list(_imported("penstroke", "kedro_guards")) != []
+
+
+def test_the_service_imports_no_pipeline():
+    assert list(_imported("penstroke/serving", "penstroke.pipelines")) == []
+
+
+def test_all_but_the_domain_ask_the_domain_itself_and_nothing_within_it():
+    within = [f"penstroke.domain.{path.stem}" for path in SOURCE.glob("penstroke/domain/*.py")]
+    found = [(place, name) for place, name in _imported("", *within) if not place.startswith("penstroke/domain/")]
+    named = {
+        name
+        for path in (ROOT / "conf").rglob("*.yml")
+        for name in re.findall(r"penstroke\.domain\.(\w+)", path.read_text(encoding="utf-8"))
+    }
+
+    assert len(within) > 10
+    assert found == []
+    assert named <= {"idx", "patches"}
+
+
+def _without_names_of_datasets(path):
+    """The text of a module; of ``pipeline.py`` and ``__init__.py`` without docstrings and quoted names of datasets."""
+    text = path.read_text(encoding="utf-8")
+    if path.name not in {"pipeline.py", "__init__.py"} or "pipelines" not in path.parts:
+        return text
+    return re.sub(r'""".*?"""|"(params:)?\w+"', "", text, flags=re.DOTALL)
+
+
+def test_neither_guards_nor_pipelines_nor_service_know_what_a_row_is():
+    folders = [SOURCE / name for name in ("kedro_guards", "penstroke/pipelines", "penstroke/serving")]
+    files = [path for folder in folders for path in folder.rglob("*.py") if "page" not in path.parts]
+
+    assert len(files) > 60
+    found = {str(path.relative_to(SOURCE)) for path in files if DOMAIN_WORDS.search(_without_names_of_datasets(path))}
+    assert found == set()
 
 
 def test_the_readme_has_a_row_for_every_pipeline(registered):

@@ -61,7 +61,7 @@ def test_each_pipeline_runs_alone_on_what_the_one_before_has_stored(trained, pro
 @pytest.mark.parametrize(
     ("arguments", "made"),
     [
-        (["--nodes=split_digits"], {"digits", "labels"}),
+        (["--nodes=split_rows"], {"digits", "labels"}),
         (["--tags=report", "--to-nodes=score_test_rows"], {"test_predictions", "test_scores"}),
         (["--from-nodes=draw_confusion"], {"confusion_plot"}),
         (

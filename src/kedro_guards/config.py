@@ -35,7 +35,8 @@ class CheckedConfigLoader(OmegaConfigLoader):
     """Kedro's loader, whose catalog is refused where it names a class that is not allowed.
 
     Runs, notebooks and Kedro-Viz, which leaves out a project's hooks, all have their catalog from here. So does logging
-    its configuration, unless an application has set up its own.
+    its configuration, unless an application has set up its own. A catalog entry takes a group of parameters by
+    ``${params:NAME}``.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -53,6 +54,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
             DatasetError: the part is the catalog, and names a class that is not allowed; it was not imported.
             ValueError: a file is not as YAML must be, with the name of that file.
         """
+        OmegaConf.register_resolver("params", lambda name: self["parameters"][name], replace=True)
         try:
             with _without_notice():
                 found = super().__getitem__(key)

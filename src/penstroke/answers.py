@@ -119,7 +119,7 @@ def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int) -> pd.D
 
 
 def version_of(sha256: str) -> str:
-    """Return how a model is called for short: the first twelve digits of the sha256 of its file."""
+    """Return how a model is called for short: the first twelve characters of the sha256 of its file."""
     return sha256[:12]
 
 

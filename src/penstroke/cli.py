@@ -28,7 +28,7 @@ def cli() -> None:
 )
 @click.option("--verbose", is_flag=True, help="Show the whole traceback of an error.")
 def serve(env: str | None, conf_source: str | None, host: str, port: int, verbose: bool) -> None:  # noqa: ARG001
-    """Answer digits over HTTP, and show a page to draw them."""
+    """Answer over HTTP by the production model."""
     from penstroke.serving.command import serve as serve_model  # noqa: PLC0415 # no other command pays for it
 
     serve_model(env, host, port, conf_source)

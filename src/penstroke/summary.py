@@ -85,7 +85,7 @@ def _drift_line(scores: dict[str, Any]) -> str:
 
 
 def _files_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:
-    line = f"{len(predictions)} drawings answered, {predictions['unsure'].sum()} of them not sure"
+    line = f"{len(predictions)} files answered, {predictions['unsure'].sum()} of them not sure"
     return f"{line}; {len(rejected)} rejected, see rejected_drawings" if len(rejected) else line
 
 

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 import skops.io
 import yaml
-from penstroke.pipelines.feature_engineering.images import oriented_gradients
-from penstroke.pixels import to_images, to_table
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from kedro_guards import model_files
+from penstroke.domain.images import oriented_gradients
+from penstroke.domain.pixels import to_images, to_table
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.data_science.parameters import Contenders
 

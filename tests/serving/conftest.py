@@ -18,9 +18,6 @@ import pandas as pd
 import pytest
 import yaml
 from coverage import Coverage
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pipelines.feature_engineering.parameters import Features
-from penstroke.pixels import pixel_columns, scale_ink
 from PIL import Image, ImageDraw
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
@@ -28,6 +25,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from kedro_guards import model_files
 from kedro_guards.receipts import write_receipt
+from penstroke.answers import look_at
+from penstroke.domain import Features, accept
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 
 from ..conftest import FORM, ROOT, copy_project
@@ -80,18 +79,15 @@ def running(project: Path, *arguments: str, **environment: str) -> Iterator[Runn
 
 
 @pytest.fixture(scope="session")
-def fit_model(raw_digits: pd.DataFrame, features_of_base: Features) -> Callable[[int], ClassifierMixin]:
-    """Fit a small model of the form that champions have, by the number of its neighbours."""
-    names = pixel_columns(raw_digits)
-    scaled = pd.DataFrame(scale_ink(raw_digits[names].to_numpy(), 16), raw_digits.index, names)
-    rows = extract_features(scaled, features_of_base)
+def fit_model(raw_digits: pd.DataFrame, features_of_base: Features) -> Callable[..., ClassifierMixin]:
+    """Fit a small model of the form that champions have, by the number of its neighbours and the names of classes."""
+    accepted, _ = accept(raw_digits, FORM)
 
-    def fit(neighbours: int) -> ClassifierMixin:
+    def fit(neighbours: int, names: Callable[[int], int | str] = int) -> ClassifierMixin:
         classifier = AugmentedClassifier(KNeighborsClassifier(neighbours, algorithm="brute"))
         model = CalibratedClassifierCV(classifier, method="temperature", cv=3, ensemble=False)
-        model.fit(rows, raw_digits["label"].to_numpy())
         model.features_, model.form_ = features_of_base.model_dump(), FORM.model_dump()
-        return model
+        return model.fit(look_at(accepted, model), np.array([names(label) for label in raw_digits["label"]]))
 
     return fit
 
@@ -113,7 +109,7 @@ def promote(project: Path, model: ClassifierMixin) -> str:
 
 
 @pytest.fixture(scope="module")
-def served_project(tmp_path_factory: pytest.TempPathFactory, fit_model: Callable[[int], ClassifierMixin]) -> Path:
+def served_project(tmp_path_factory: pytest.TempPathFactory, fit_model: Callable[..., ClassifierMixin]) -> Path:
     """A copy of the project with a production model."""
     project = copy_project(tmp_path_factory.mktemp("service") / "project")
     promote(project, fit_model(5))

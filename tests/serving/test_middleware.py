@@ -1,4 +1,4 @@
-"""Whom the gate lets through, and below which path, without a process or a model."""
+"""Who may call, and below which path, without a process or a model."""
 
 import asyncio
 import re
@@ -7,10 +7,11 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from penstroke.serving.gate import Figures, Gate
 from starlette.routing import Route
 
 from penstroke.serving.app import build_app
+from penstroke.serving.metrics import Metrics
+from penstroke.serving.middleware import AccessMiddleware
 from penstroke.serving.parameters import Serving
 
 from ..conftest import base_parameters
@@ -20,16 +21,18 @@ FLAVOURS = {"stripped": {}, "stripped and told": {"root_path": PREFIX}, "told, n
 
 
 class Caller:
-    """A caller on this machine of the routes behind a gate, with some choices other than those of the base."""
+    """A caller on this machine of the routes behind the middleware, with some choices other than those of the base."""
 
     def __init__(
         self, *, scope_root: str = "", token: str | None = None, listening: str = "127.0.0.1", **choices: object
     ) -> None:
         own = Serving.model_validate(base_parameters("serving")["serving"] | choices).at(listening)
         model = SimpleNamespace(version="of the test", classes=[0, 1])
-        app = build_app(SimpleNamespace(choices=own, figures=Figures(), model=model, refused=None))
+        app = build_app(SimpleNamespace(choices=own, metrics=Metrics(), model=model, refused=None))
         routes = {route.path for route in app.routes if isinstance(route, Route)}
-        self._transport = httpx.ASGITransport(Gate(app, own, token, Figures(), routes), root_path=scope_root)
+        self._transport = httpx.ASGITransport(
+            AccessMiddleware(app, own, token, Metrics(), routes), root_path=scope_root
+        )
 
     def __call__(self, path: str, method: str = "GET", **more: object) -> httpx.Response:
         async def call() -> httpx.Response:
@@ -107,7 +110,7 @@ def test_the_path_below_which_a_proxy_offers_it_may_be_written_with_slashes_or_w
 
 @pytest.mark.parametrize("written", ["https://digits.example.org/digits", "/a b", "/a//b", "/a?b"])
 def test_a_choice_that_is_no_path_is_refused(written):
-    with pytest.raises(ValueError, match=r"root_path: .* is no path; write one such as /digits"):
+    with pytest.raises(ValueError, match=r"root_path: .* is no path; write one such as /answers"):
         Caller(root_path=written)
 
 

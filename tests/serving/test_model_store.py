@@ -2,7 +2,8 @@ import errno
 import os
 
 import pytest
-from penstroke.serving.production import Shelf, read_card
+
+from penstroke.serving.model_store import ModelStore, read_card
 
 SHA256 = "0123456789ab" + "c" * 52
 
@@ -37,14 +38,14 @@ def test_a_card_that_cannot_be_read_counts_as_none_and_is_named_in_a_warning(tmp
 
 
 def test_a_model_that_nobody_may_look_for_is_not_called_missing(tmp_path, monkeypatch):
-    shelf = object.__new__(Shelf)
-    shelf.place = str(tmp_path / "production_model.skops")
+    store = object.__new__(ModelStore)
+    store.place = str(tmp_path / "production_model.skops")
 
-    assert shelf.is_empty()
+    assert store.is_empty()
 
     def refuse(place, *_, **__):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
     monkeypatch.setattr("os.stat", refuse)
     with pytest.raises(PermissionError, match=r"production_model\.skops"):
-        shelf.is_empty()
+        store.is_empty()

@@ -5,16 +5,18 @@ from types import SimpleNamespace
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
-from penstroke.form import form_of_rows
-from penstroke.pipelines.inference.parameters import Answers, Drawings, frame_of
-from penstroke.pixels import to_images, to_table
-from penstroke.serving.production import Choices, Production
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.answers import look_at
+from penstroke.answers import Answers, answer_rows, look_at, view_of
+from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
+from penstroke.domain import Cleaning, Reading, accept, measure_form
+from penstroke.domain.pixels import to_images, to_table
 from penstroke.serving.app import Service, build_app
+from penstroke.serving.model_store import ServedModel
 from penstroke.serving.parameters import Serving
+from penstroke.serving.storage import Answered
 
 from ..conftest import base_parameters
 from .conftest import drawn
@@ -24,31 +26,31 @@ DIGIT_ID = f"{1:032x}.png"
 
 @pytest.fixture(scope="module")
 def make(raw_digits, features_of_base):
-    """Make a model of some classes, of images that are so many times larger."""
+    """Make a model of some classes, of images that are so many times larger; its labels may have other names."""
     parameters = base_parameters("inference")
-    choices = Choices(Drawings.model_validate(parameters["drawings"]), Answers.model_validate(parameters["answers"]))
+    answers = Answers.model_validate(parameters["answers"])
+    reading = Reading.model_validate(parameters["drawings"])
 
-    def make(classes, times=1):
+    def make(classes, times=1, name=int):
         known = raw_digits[raw_digits["label"].isin(classes)]
         rows = to_table(to_images(known).repeat(times, 1).repeat(times, 2)).set_axis(known.index)
         model = KNeighborsClassifier(3)
         model.features_ = features_of_base.model_copy(update={"enlarge": 3 // times}).model_dump()
-        form = form_of_rows(rows.assign(label=known["label"]), 16)
+        form = measure_form(rows, Cleaning(full_ink=16))
         model.form_ = form.model_dump()
-        model.fit(look_at(form.scale(rows), model), known["label"])
-        frame = frame_of(form, choices.drawings)
-        return Production(model, form, frame, None, False, choices, f"{times}" * 64, None, None)
+        model.fit(look_at(accept(rows, form)[0], model), known["label"].map(name))
+        return ServedModel(model, view_of(model), answers, reading, f"{times}" * 64, None, None)
 
     return make
 
 
 @pytest.fixture
 def service(make, tmp_path):
-    shelf = SimpleNamespace(inbox=str(tmp_path), digits=str(tmp_path / "d"), predictions=str(tmp_path / "p"))
+    store = SimpleNamespace(inbox=str(tmp_path), rows=str(tmp_path / "d"), predictions=str(tmp_path / "p"))
     choices = Serving.model_validate(base_parameters("serving")["serving"] | {"keep": False})
-    service = Service(shelf, make(range(8)), choices)
+    service = Service(store, make(range(8)), choices)
     yield service
-    service.desk.close()
+    service.queue.close()
 
 
 @pytest.fixture
@@ -108,22 +110,22 @@ def test_a_model_of_another_size_takes_over_with_its_own_frame(call, service, ma
     assert drawing["predictions"][0]["prediction"] == 1
 
 
-def test_a_request_keeps_the_model_that_it_was_framed_for(service, make, raw_digits):
+def test_a_request_keeps_the_model_that_it_began_with(service, make, raw_digits):
     """Requests before and after a promotion wait together; each is answered by its own model."""
     former, new = service.model, make(range(10), times=3)
-    small = to_images(raw_digits.head(4))
-    large = small.repeat(3, 1).repeat(3, 2)
+    images = to_images(raw_digits.head(4))
+    small, large = to_table(images), to_table(images.repeat(3, 1).repeat(3, 2))
 
     async def wait():
         return await asyncio.gather(
-            *(service.answer(["a"] * 4, images, model) for images, model in ((small, former), (large, new)) * 3)
+            *(service.answer(rows.copy(), model) for rows, model in ((small, former), (large, new)) * 3)
         )
 
-    answers = asyncio.run(wait())
+    found = asyncio.run(wait())
 
-    assert [answer.shape for answer in answers] == [(4, 8), (4, 10)] * 3
-    np.testing.assert_array_equal(answers[0], former.answer(small))
-    np.testing.assert_array_equal(answers[1], new.answer(large))
+    assert [answers.filter(regex="^probability_").shape for answers in found] == [(4, 8), (4, 10)] * 3
+    for answers, rows, model in zip(found, (small, large) * 3, (former, new) * 3, strict=True):
+        pd.testing.assert_frame_equal(answers, answer_rows(rows, model.model, model.answers).drop(columns="unsure"))
 
 
 @pytest.mark.parametrize("factor", [1 / 16, 255 / 16])
@@ -133,5 +135,68 @@ def test_numbers_of_another_scale_are_refused_and_not_answered(call, raw_digits,
     response = call("POST", "/v1/predictions", json={"images": image.tolist()})
 
     assert response.status_code == 422
-    assert response.json()["detail"].startswith("images.0: the model takes pixels from 0 (paper) to 16 (ink), ")
-    assert f"found is {image.max()};" in response.json()["detail"]
+    assert response.json()["detail"].startswith("the model takes pixels from 0 (paper) to 16 (ink), ")
+    assert f"found is {image.max()} in images.0;" in response.json()["detail"]
+
+
+def test_an_image_whose_ink_and_paper_are_exchanged_is_refused_alone_and_among_others(call, raw_digits):
+    images = to_images(raw_digits.head(5))
+    odd = images.copy()
+    odd[2] = 16 - odd[2]
+
+    among_others, alone, batch = (
+        call("POST", "/v1/predictions", json={"images": sent.tolist()}) for sent in (odd, odd[2:3], 16 - images)
+    )
+
+    assert [response.status_code for response in (among_others, alone, batch)] == [422] * 3
+    assert among_others.json() == {"detail": "images.2: inverted: its paper is as dark as ink"}
+    assert "1 of 1 rows have it the other way round; replace each pixel by 16 minus it" in alone.json()["detail"]
+    assert "5 of 5 rows have it the other way round" in batch.json()["detail"]
+
+
+@pytest.fixture
+def text_model(service, make):
+    """The model that serves has two classes that are called by words."""
+    service.model = make([0, 1], name={0: "benign", 1: "malignant"}.__getitem__)
+    return service.model
+
+
+def test_a_model_of_text_labels_is_served_as_one_of_numbers(call, text_model, raw_digits):
+    known = raw_digits[raw_digits["label"].isin([0, 1])].head(20)
+    rows = known.drop(columns="label")
+    expected = answer_rows(rows, text_model.model, text_model.answers)
+
+    found = call("POST", "/v1/predictions", json={"images": to_images(known).tolist()}).json()["predictions"]
+    described = call("GET", "/openapi.json").json()["paths"]["/v1/feedback"]["post"]["requestBody"]
+
+    assert [answer["prediction"] for answer in found] == expected["prediction"].tolist()
+    assert {answer["prediction"] for answer in found} == {"benign", "malignant"}
+    assert [answer["confidence"] for answer in found] == expected["confidence"].tolist()
+    assert found[0]["probabilities"] == {
+        name: expected[f"probability_{name}"].iloc[0] for name in ("benign", "malignant")
+    }
+    assert call("GET", "/v1/model").json()["classes"] == ["benign", "malignant"]
+    form = described["content"]["multipart/form-data"]["schema"]["properties"]
+    assert form["label"]["enum"] == ["benign", "malignant"]
+    assert 'penstroke_answers_total{prediction="malignant"}' in call("GET", "/metrics").text
+
+
+def test_feedback_names_a_text_label_as_it_is_called(call, text_model, tmp_path):
+    assert _feedback(call, "malignant").json() == {"stored": f"malignant_{DIGIT_ID}"}
+    for unknown in ("Malignant", "1", "malignant.0.0", ""):
+        refused = _feedback(call, unknown)
+        assert (refused.status_code, refused.json()["detail"].partition(", found")[0]) == (
+            422,
+            "label: must be one of benign, malignant",
+        )
+    assert [path.name for path in tmp_path.iterdir()] == [f"malignant_{DIGIT_ID}"]
+
+
+def test_what_a_model_of_text_labels_answered_is_kept_as_the_contracts_ask(service, text_model, raw_digits):
+    rows = raw_digits.drop(columns="label").head(6)
+
+    answers = asyncio.run(service.answer(rows.copy(), text_model))
+
+    kept = Answered(rows, answers, text_model)
+    SERVED_DIGITS.validate(kept.rows)
+    assert set(PREDICTIONS.validate(kept.predictions())["prediction"]) <= {"benign", "malignant"}

@@ -1,23 +1,31 @@
+from functools import cache
 from time import perf_counter
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.serving.store import InboxFullError, Keeper, Served, put_into_inbox
+
+from penstroke.answers import Answers
+from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
+from penstroke.domain.pixels import pixel_names
+from penstroke.serving.storage import Answered, AnswerLog, InboxFullError, put_into_inbox
 
 SHA256 = "0123456789ab" + 52 * "c"
 
 
-def served(number, sha256=SHA256):
-    answers = SimpleNamespace(sure_from=0.9)
-    model = SimpleNamespace(
-        model=SimpleNamespace(classes_=np.array([0, 1], np.int8)),
-        choices=SimpleNamespace(answers=answers),
-        version=sha256[:12],
-        sha256=sha256,
-    )
-    return Served([f"{number}.png"], np.full((1, 4, 4), 3, np.uint8), np.array([[0.25, 0.75]]), model)
+@cache
+def tables(classes):
+    """One row and its answer, the second class."""
+    probabilities = {f"probability_{name}": [share] for name, share in zip(classes, (0.25, 0.75), strict=True)}
+    answers = pd.DataFrame({"prediction": [classes[1]], "confidence": [0.75]} | probabilities)
+    return pd.DataFrame(3, [0], pixel_names(4, 4), np.uint8), answers
+
+
+def answered(number, sha256=SHA256, classes=(0, 1)):
+    index = pd.Index([f"{number}.png"], name="digit_id", dtype="str")
+    model = SimpleNamespace(answers=Answers(sure_from=0.9, chunk_rows=10), version=sha256[:12], sha256=sha256)
+    return Answered(*(table.set_axis(index) for table in tables(classes)), model)
 
 
 @pytest.fixture
@@ -26,16 +34,16 @@ def lost():
 
 
 @pytest.fixture
-def keeper(tmp_path, lost):
-    return Keeper(str(tmp_path / "digits"), str(tmp_path / "predictions"), 5000, 3, lost.append)
+def log(tmp_path, lost):
+    return AnswerLog(str(tmp_path / "digits"), str(tmp_path / "predictions"), 5000, 3, lost.append)
 
 
-def test_thousands_of_answers_cost_one_table(keeper, tmp_path, lost):
+def test_thousands_of_answers_cost_one_table(log, tmp_path, lost):
     for number in range(5000):
-        keeper.add(served(number))
+        log.add(answered(number))
 
     start = perf_counter()
-    keeper.flush()
+    log.flush()
 
     assert perf_counter() - start < 5
     (digits,), (predictions,) = ((tmp_path / name).iterdir() for name in ("digits", "predictions"))
@@ -44,30 +52,49 @@ def test_thousands_of_answers_cost_one_table(keeper, tmp_path, lost):
     assert lost == []
 
 
-def test_answers_of_two_models_go_to_files_of_their_own(keeper, tmp_path):
-    keeper.add(served(1))
-    keeper.add(served(2, 64 * "d"))
-    keeper.flush()
+def test_answers_of_two_models_go_to_files_of_their_own(log, tmp_path):
+    log.add(answered(1))
+    log.add(answered(2, 64 * "d"))
+    log.flush()
 
     found = [pd.read_parquet(path)["model_receipt"].unique().tolist() for path in (tmp_path / "predictions").iterdir()]
     assert sorted(found) == [[SHA256], [64 * "d"]]
 
 
-def test_what_finds_no_room_is_counted_and_the_newest_stay(keeper, tmp_path, lost):
+@pytest.mark.parametrize("classes", [(0, 1), ("benign", "malignant")])
+def test_what_is_stored_satisfies_the_contracts_whatever_the_labels_are(log, tmp_path, classes):
+    log.add(answered(1, classes=classes))
+    log.add(answered(2, classes=classes))
+    log.flush()
+
+    (rows,), (predictions,) = (list((tmp_path / name).iterdir()) for name in ("digits", "predictions"))
+    assert len(SERVED_DIGITS.validate(pd.read_parquet(rows))) == 2
+    found = PREDICTIONS.validate(pd.read_parquet(predictions))
+    assert found["prediction"].tolist() == [classes[1]] * 2
+    assert found["unsure"].all()
+
+
+def test_what_finds_no_room_is_counted_and_the_newest_stay(log, tmp_path, lost):
     for number in range(5010):
-        keeper.add(served(number))
-    keeper.flush()
+        log.add(answered(number))
+    log.flush()
 
     (digits,) = (tmp_path / "digits").iterdir()
     assert pd.read_parquet(digits).index[0] == "10.png"
     assert sum(lost) == 10
 
 
-def test_the_inbox_takes_a_second_word_on_a_drawing_when_it_is_full(tmp_path):
+def test_the_inbox_takes_a_second_label_of_a_file_when_it_is_full(tmp_path):
     inbox = str(tmp_path / "inbox")
     put_into_inbox(inbox, 1, 3, "a.png", b"drawing")
 
     assert put_into_inbox(inbox, 1, 4, "a.png", b"drawing") == "4_a.png"
-    with pytest.raises(InboxFullError, match="holds 1 drawings"):
+    with pytest.raises(InboxFullError, match="holds 1 files"):
         put_into_inbox(inbox, 1, 4, "b.png", b"drawing")
     assert [path.name for path in (tmp_path / "inbox").iterdir()] == ["4_a.png"]
+
+
+@pytest.mark.parametrize(("label", "name"), [("malignant", "malignant_a.png"), ("a/b", "a%2Fb_a.png"), (3, "3_a.png")])
+def test_a_file_lies_in_the_inbox_under_its_label_whatever_that_is(tmp_path, label, name):
+    assert put_into_inbox(str(tmp_path), 1, label, "a.png", b"drawing") == name
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -11,7 +11,7 @@ import pytest
 from kedro.io import DatasetError
 
 from ..conftest import copy_project
-from ..datasets.test_idx import FILES, SPOILT, IdxDataset, idx_bytes
+from ..domain.test_idx import FILES, SPOILT, IdxDataset, idx_bytes
 from ..guards.tiny import Project
 from ..test_tampered_models import ModelDataset, members_of_a_model, packed
 from .conftest import FIGURES, some
@@ -63,21 +63,29 @@ TABLES = {
     "no pixels": (_table(lambda t: t[["label"]]), "no pixel columns"),
     "no label": (_table(lambda t: t.drop(columns="label")), "column label is missing"),
     "another name of the label": (_table(lambda t: t.rename(columns={"label": "Label"})), "column label is missing"),
-    "label beyond nine": (_table(lambda t: _relabelled(t, {5: 10})), "label must be a class, 0 to 9, found 10"),
-    "label below zero": (_table(lambda t: _relabelled(t, {5: -1})), "label must be a class, 0 to 9, found -1"),
-    "label of text": (_table(lambda t: t.assign(label="seven")), "label must be"),
+    "label beyond nine": (_table(lambda t: _relabelled(t, {5: 10})), READ),
+    "label below zero": (_table(lambda t: _relabelled(t, {5: -1})), READ),
+    "label of text": (_table(lambda t: t.assign(label="class " + t["label"].astype("str"))), READ),
+    "label of dates": (_table(lambda t: t.assign(label=pd.Timestamp("2020"))), "label must be text or whole numbers"),
+    "label that is one for all": (_table(lambda t: t.assign(label="seven")), "all rows are of class seven"),
     "label of a half": (_table(lambda t: t.assign(label=t["label"] + 0.5)), "label must be"),
-    "label without a value": (_table(lambda t: _relabelled(t, {3: None})), "label must be whole numbers without gaps"),
-    "label that is true": (_table(lambda t: t.assign(label=True)), "label must be whole numbers, found bool True"),
+    "label without a value": (
+        _table(lambda t: _relabelled(t, {3: None})),
+        "label must be text or whole numbers without gaps",
+    ),
+    "label that is true": (
+        _table(lambda t: t.assign(label=True)),
+        "label must be text or whole numbers, found bool True",
+    ),
     "pixels of fractions": (_table(lambda t: _first(t, 0.5, "float64")), "found float64 0.5"),
     "pixels with a gap": (_table(lambda t: _first(t, np.nan, "float64")), "without gaps, found float64"),
     "pixels without end": (_table(lambda t: _first(t, np.inf, "float64")), "found float64 inf"),
     "pixels of text": (_table(lambda t: _first(t, "x", "object").astype({"pixel_0_0": "str"})), "whole numbers"),
     "pixels below zero": (_table(lambda t: _first(t, -1, "int16")), "the lowest is -1"),
-    "pixels above full ink": (_table(lambda t: _first(t, 17, "int16")), "the darkest pixel of raw_digits is 17"),
-    "pixels beyond all scales": (_table(lambda t: _first(t, 2**62, "int64")), "the darkest pixel of raw_digits"),
+    "pixels above full ink": (_table(lambda t: _first(t, 17, "int16")), "the darkest pixel of the raw rows is 17"),
+    "pixels beyond all scales": (_table(lambda t: _first(t, 2**62, "int64")), "the darkest pixel of the raw rows"),
     "pixels of no sign that are huge": (_table(lambda t: _first(t, 2**63, "uint64")), "the darkest pixel"),
-    "pixels that are all blank": (_table(lambda t: t * 0), "the darkest pixel of raw_digits is 0"),
+    "pixels that are all blank": (_table(lambda t: t * 0), "the darkest pixel of the raw rows is 0"),
     "pixels of dates": (_table(lambda t: t.assign(pixel_0_0=pd.Timestamp("2020"))), "whole numbers"),
     "no rows": (_table(lambda t: t.head(0)), "the table has no rows"),
     "one row": (_table(lambda t: t.head(1)), "no row is a test row"),
@@ -211,15 +219,15 @@ COMMANDS = {
     "run --pipelines=data_processing,nothing": "nothing",
     "run --pipeline=nothing --pipelines=nothing": "cannot be used together",
     "run --nodes=split": "split",
-    "run --nodes=split_digits,nothing": "nothing",
+    "run --nodes=split_rows,nothing": "nothing",
     "run --tags=nothing": "--tags: there is no nothing",
     "run --from-nodes=nothing": "nothing",
     "run --to-nodes=nothing": "nothing",
     "run --from-inputs=nothing": "nothing",
     "run --to-outputs=nothing": "nothing",
     "run --namespaces=nothing": "nothing",
-    "run --from-nodes=split_digits --to-nodes=screen_digits": "no nodes",
-    "run --nodes=split_digits --tags=report": "no nodes",
+    "run --from-nodes=split_rows --to-nodes=screen_rows": "no nodes",
+    "run --nodes=split_rows --tags=report": "no nodes",
     "run --runner=Nothing": "Nothing",
     "run --runner=os.system": "system",
     "run --runner=no.module.Runner": "no",
@@ -333,8 +341,8 @@ def test_a_receipt_that_somebody_spoilt_is_not_believed_and_mended(stored: Proje
     receipt.write_text(spoil(text))
     FIGURES["receipts spoilt"] += 1
 
-    assert "accepted_digits" in stored.refused("--env=test", "--nodes=split_digits")
-    assert stored.ran("--env=test", STAGE) == {"screen_digits"}
+    assert "accepted_digits" in stored.refused("--env=test", "--nodes=split_rows")
+    assert stored.ran("--env=test", STAGE) == {"screen_rows"}
     assert stored.contents() == before
 
 

@@ -184,7 +184,7 @@ def test_the_graph_shows_every_stage_and_layer(browser, viz, nodes):
     drawn, layers = _graph(browser, viz)
 
     assert drawn == _steps(nodes)
-    assert drawn >= {"screen_digits", "extract_features", "search_contenders", "write_model_card"}
+    assert drawn >= {"screen_rows", "extract_features", "search_contenders", "write_model_card"}
     assert layers == LAYERS
     assert hosts(browser) <= {"127.0.0.1", FONT}
 

@@ -14,7 +14,7 @@ def host_name(host: str) -> str:
     """Bring a host to the one form in which hosts compare: lower case, without port, brackets and final dot.
 
     Args:
-        host: such as ``Digits.Example.ORG.:8000``, ``127.0.0.1`` or ``[::1]:8000``; an IPv6 address may lack brackets.
+        host: such as ``Answers.Example.ORG.:8000``, ``127.0.0.1`` or ``[::1]:8000``; an IPv6 address may lack brackets.
 
     Returns:
         The name or address, an international name as it is sent; empty where ``host`` is none.

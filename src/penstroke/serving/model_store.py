@@ -32,7 +32,7 @@ class ServedModel:
 
     @property
     def version(self) -> str:
-        """The first digits of the file's sha256."""
+        """The first twelve characters of the file's sha256."""
         return version_of(self.sha256)
 
     @property

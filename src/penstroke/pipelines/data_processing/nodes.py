@@ -30,12 +30,13 @@ def screen_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
     """Part the rows that may be used from those that may not.
 
-    A row is rejected, with its reason, when the domain has one against it (:func:`penstroke.domain.accept`), when a row
-    of the same values stands elsewhere with another label (both go, since nothing tells which is right), or when it
-    repeats an earlier row.
+    A row is rejected, with its reason, when its source could not read it, when the domain has a reason
+    (:func:`penstroke.domain.accept`), when a row of the same values stands elsewhere with another label (both go, since
+    nothing tells which is right), or when it repeats an earlier row.
 
     Args:
-        raw_rows: ``label``, the values in the form of ``row_form``, maybe ``split``.
+        raw_rows: ``label``, the values in the form of ``row_form``, maybe ``split``, and maybe the ``reason`` why the
+            source could not read a row.
         row_form: in what form the rows are.
         feedback_rows: more such rows, which people have labelled; they come last, and are marked as ``train``:
             people label what was answered wrongly, so test rows among them would make every model look bad.
@@ -50,6 +51,8 @@ def screen_rows(
     if feedback_rows is not None and len(feedback_rows):
         raw_rows = _add_feedback(raw_rows, feedback_rows, form)
     values, reasons = accept(raw_rows, form)
+    if "reason" in raw_rows:  # the source could not read it
+        reasons = reasons.mask(raw_rows["reason"].ne(""), "unreadable: " + raw_rows["reason"])
     reasons = _reasons_to_reject(raw_rows["label"], values, reasons)
     rejected = reasons.ne("")
     others = raw_rows[[name for name in ("label", "split") if name in raw_rows]]
@@ -76,7 +79,7 @@ def split_rows(accepted_rows: pd.DataFrame, split: Split) -> tuple[pd.DataFrame,
         The same rows with ``split``; and only their ``label`` and ``split``.
 
     Raises:
-        ValueError: a class has no training row, or there is no test row at all.
+        ValueError: there is one class alone, a class has no training row, or there is no test row at all.
     """
     label = accepted_rows["label"]
     chosen = accepted_rows.get("split", pd.Series(None, label.index, dtype="str"))
@@ -122,6 +125,8 @@ def _reasons_to_reject(label: pd.Series, values: pd.DataFrame, reasons: pd.Serie
 
 
 def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:
+    if len(set(label)) == 1:
+        raise ValueError(f"all rows are of class {label.iloc[0]}; a model needs rows of 2 classes or more")
     untaught = sorted(set(label) - set(label[chosen == "train"]))
     if untaught:
         raise ValueError(f"class {untaught[0]} has no training row; give more rows of it or change the split")

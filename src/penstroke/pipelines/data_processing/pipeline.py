@@ -2,11 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from penstroke import domain
+
 from .nodes import screen_rows, split_rows, state_form
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage."""
+    """Assemble the stage; feedback comes in as files."""
+    feedback = ["feedback_digits"] if hasattr(domain, "read") else []
     return Pipeline(
         [
             Node(
@@ -17,7 +20,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 screen_rows,
-                inputs=["raw_digits", "digit_form", "feedback_digits"],
+                inputs=["raw_digits", "digit_form", *feedback],
                 outputs=["accepted_digits", "rejected_digits", "cleaning_scores"],
                 name="screen_rows",
             ),

@@ -1,0 +1,165 @@
+"""A folder of image files for each class, as people have them."""
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+from pydantic import Field
+
+from kedro_guards.files import located
+from kedro_guards.parameters import Parameters
+from kedro_guards.receipts import hash_of
+from penstroke.rows import SPLITS
+from penstroke.tables import with_labels
+
+from .contracts import ROW_ID
+from .files import read
+from .form import Form
+from .frame import Drawings
+from .pixels import pixel_names
+
+
+class Size(Parameters):
+    """The size of the images that files become, and the value of full ink there."""
+
+    rows: int = Field(ge=2, le=200)
+    columns: int = Field(ge=2, le=200)
+    full_ink: int = Field(ge=1, le=65535)
+
+
+class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
+    """Read PNG and JPEG files, in a folder for each class, as one table of raw digits.
+
+    The name of a folder is the label of its files. The folders lie in ``path``, or in ``train`` and ``test`` there,
+    which then say which rows are which. Each file is framed by the very function that frames a drawing for inference.
+    Hidden files are passed over.
+
+    Args:
+        path: folder or address of the folders; any protocol that fsspec knows.
+        size: of the images, and the value of full ink: ``{rows: 28, columns: 28, full_ink: 255}``.
+        reading: how a drawing becomes an image, ``${params:drawings}``; it must give ``tall``, ``wide`` and
+            ``centre_of_mass``, since there are no images yet to measure them.
+        most_bytes: what a file may hold.
+        credentials: handed to fsspec's file system.
+        metadata: ignored by Kedro; read by Kedro-Viz.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        size: dict[str, int],
+        reading: dict[str, Any],
+        most_bytes: int = 30_000_000,
+        credentials: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path = path.rstrip("/")
+        self._size = Size.model_validate(size)
+        self._reading = Drawings.model_validate(reading)
+        if missing := [name for name in ("tall", "wide", "centre_of_mass") if getattr(self._reading, name) is None]:
+            raise ValueError(f"drawings.{missing[0]} must be given where raw rows come from image files, found none")
+        self._most_bytes = most_bytes
+        self._credentials = credentials or {}
+        self.metadata = metadata
+        self._kept: tuple[str, pd.DataFrame] | None = None
+
+    def load(self) -> pd.DataFrame:
+        """Return rows by ``digit_id``, the path of the file below ``path``.
+
+        Returns:
+            ``label``, ``split`` where the folders say it, ``reason`` why a file cannot be used (an empty text where it
+            can; its pixels are 0 then), and ``pixel_<row>_<column>``.
+
+        Raises:
+            DatasetError: there is no folder with files in it, or folders lie beside ``train`` and ``test``.
+        """
+        key = self.content_hash() or ""
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._load()
+        return self._kept[1].copy()
+
+    def _load(self) -> pd.DataFrame:
+        files = self._files()
+        names = pixel_names(self._size.rows, self._size.columns)
+        reading = self._reading
+        form = Form(
+            columns=names,
+            full_ink=self._size.full_ink,
+            tall=reading.tall or 0,
+            wide=reading.wide or 0,
+            centre_of_mass=bool(reading.centre_of_mass),
+        )
+        pixels = np.zeros((len(files), len(names)), np.min_scalar_type(self._size.full_ink))
+        reasons = [""] * len(files)
+        for place, content in enumerate(files.values()):
+            try:
+                pixels[place] = read(content(), form, reading)
+            except ValueError as error:
+                reasons[place] = str(error)
+        parts = [name.split("/") for name in files]
+        index = pd.Index(list(files), name=ROW_ID, dtype="str")
+        table = pd.DataFrame({"label": [part[-2] for part in parts]}, index, dtype="str")
+        if len(parts[0]) == 3:
+            table["split"] = [part[0] for part in parts]
+        table["reason"] = reasons
+        return with_labels(pd.concat([table, pd.DataFrame(pixels, index, names)], axis=1), "label")
+
+    def save(self, data: None) -> None:  # noqa: ARG002
+        """Refuse: what comes in is never written."""
+        raise DatasetError("the files of a folder are read only")
+
+    def content_hash(self) -> str | None:
+        """Return a sha256 of the names of the files and of what they hold; None where there are none."""
+        if not self._exists():
+            return None
+        sums = {name: _sum(content) for name, content in self._files().items()}
+        return hash_of([sums, self._size.model_dump(), self._reading.model_dump()])
+
+    def _files(self) -> dict[str, Callable[[], bytes]]:
+        file_system, folder = located(self._path, **self._credentials)
+        found = file_system.find(folder) if file_system.isdir(folder) else []
+        whole = file_system._strip_protocol(folder)
+        places = {place.removeprefix(whole).lstrip("/"): place for place in sorted(found)}
+        shown = {
+            name: place for name, place in places.items() if not any(part.startswith(".") for part in name.split("/"))
+        }
+        tops = {name.partition("/")[0] for name in shown if "/" in name}
+        depth = 3 if tops == set(SPLITS) else 2
+        files = {name: place for name, place in shown.items() if name.count("/") == depth - 1}
+        if others := sorted(set(shown) - set(files)):
+            wanted = "train/<class>/<file> and test/<class>/<file>" if depth == 3 else "<class>/<file>"
+            raise DatasetError(f"{self._path}: files lie in {wanted}, found {others[0]}; move it, or remove it")
+        if not files:
+            raise DatasetError(
+                f"{self._path} holds no folders with files; put each class into a folder of its own there"
+            )
+        return {name: partial(self._read, file_system, place) for name, place in files.items()}
+
+    def _read(self, file_system: Any, place: str) -> bytes:
+        try:
+            with file_system.open(place, "rb") as file:
+                content = file.read(self._most_bytes + 1)
+        except OSError as error:
+            raise ValueError(f"it cannot be read: {error.strerror or type(error).__name__}") from error
+        if len(content) > self._most_bytes:
+            raise ValueError(f"it holds more than {self._most_bytes:,} bytes; make it smaller")
+        return bytes(content)
+
+    def _exists(self) -> bool:
+        file_system, folder = located(self._path, **self._credentials)
+        return bool(file_system.isdir(folder))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path, "size": self._size.model_dump()}
+
+
+def _sum(content: Callable[[], bytes]) -> str:
+    try:
+        return sha256(content()).hexdigest()
+    except ValueError as error:
+        return str(error)

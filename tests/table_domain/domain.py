@@ -1,0 +1,80 @@
+"""Samples: rows of numbers, whatever their columns are, with a label each."""
+
+import numpy as np
+import pandas as pd
+from pandera.pandas import Check
+from pydantic import Field
+
+from kedro_guards.parameters import Parameters
+from penstroke.rows import RowForm, incoming_schema
+from penstroke.tables import with_numbers
+
+ROW, ROWS = "sample", "samples"
+ROW_ID = f"{ROW}_id"
+INTENDED_USE = "Samples that were measured in the way of the training samples."
+OTHERS = ("label", "split", "reason")
+
+
+class Cleaning(Parameters):
+    """How raw samples become accepted ones (``params:cleaning``)."""
+
+    most_missing: float = Field(ge=0, lt=1, description="share of a sample's values that may be missing")
+
+
+class Features(Parameters):
+    """What a model sees of a sample (``params:features``)."""
+
+    missing: float = Field(description="stands for a value that is missing")
+
+
+class Perturbations(Parameters):
+    """How samples are made harder (``params:perturbations``)."""
+
+    rows: int = Field(ge=1, description="test rows that are changed")
+    noise: float = Field(ge=0, description="standard deviation of what is added, as a share of each column's own")
+    seed: int = Field(ge=0)
+
+
+class Form(RowForm):
+    """The form of samples: their columns, and how many values may be missing."""
+
+    most_missing: float
+
+
+def _values(table: pd.DataFrame) -> list[str]:
+    return [name for name in table.columns if name not in OTHERS]
+
+
+def _standard(table: pd.DataFrame) -> pd.DataFrame:
+    return with_numbers(table, _values(table))
+
+
+RAW, INCOMING = incoming_schema(ROW_ID, _standard, labelled=True), incoming_schema(ROW_ID, _standard)
+ACCEPTED = Check(
+    lambda table: all(kind == np.float64 for kind in table[_values(table)].dtypes), error="must be numbers"
+)
+
+
+def measure_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> Form:
+    return Form(columns=_values(raw_rows), most_missing=cleaning.most_missing)
+
+
+def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
+    form.refuse_other_columns(rows)
+    values = rows[form.columns].astype(float)
+    gaps = values.isna().mean(axis=1) > form.most_missing
+    return values, pd.Series(np.where(gaps, "gaps: too many values are missing", ""), rows.index, dtype="str")
+
+
+def extract_features(rows: pd.DataFrame, features: Features) -> pd.DataFrame:
+    return rows[_values(rows)].fillna(features.missing).astype(np.float32)
+
+
+def perturb(rows: pd.DataFrame, perturbations: Perturbations) -> dict[str, pd.DataFrame]:
+    values, random = rows[_values(rows)], np.random.default_rng(perturbations.seed)
+    spread = perturbations.noise * values.std().to_numpy()
+    return {"noise": values + spread * random.standard_normal(values.shape)}
+
+
+def describe(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[_values(rows)].fillna(0).astype(np.float32)
