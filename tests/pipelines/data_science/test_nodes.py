@@ -39,7 +39,7 @@ CONTENDERS = Contenders.model_validate(
 SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, rows=None, copies=0, backend="threading", jobs=1, seed=7)
 AS_STORED = FORM.model_dump()
 FINAL_FIT = FinalFit(calibration="temperature", folds=3, held_back=None)
-FEATURES = Features.model_validate(base_parameters("feature_engineering")["features"])
+FEATURES = Features.model_validate(base_parameters("domain")["features"])
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def tables():
     labels = pd.DataFrame({"label": label, "split": np.where(np.arange(120) % 5 == 0, "test", "train")})
     training = labels.index[labels["split"] == "train"]
     copies = (features.loc[training] + np.float32(0.1)).add_prefix("copy_0_")
-    return features, copies, labels
+    return features, labels, copies
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,17 @@ def search_results(training_rows):
 
 
 def test_training_rows_hold_no_test_row(tables, training_rows):
-    labels = tables[2]
+    labels = tables[1]
 
     assert set(labels.loc[training_rows.index, "split"]) == {"train"}
     assert len(training_rows) == 96
     assert list(training_rows.columns) == ["label", "x", "y", "copy_0_x", "copy_0_y"]
+
+
+def test_where_no_copies_are_made_there_are_none_to_learn_from(tables):
+    features, labels, _ = tables
+
+    assert list(assemble_training_rows(features, labels)) == ["label", "x", "y"]
 
 
 def test_every_combination_is_scored_in_every_fold(search_results):
@@ -306,8 +312,8 @@ def test_the_file_of_a_champion_says_what_taught_it_and_how_it_sees(
 
 
 def test_the_calibration_can_learn_from_rows_held_back_and_the_champion_from_the_others(tables, champion_settings):
-    features, copies, labels = tables
-    many = pd.concat([assemble_training_rows(features, copies, labels)] * 2).reset_index(drop=True)
+    features, labels, copies = tables
+    many = pd.concat([assemble_training_rows(features, labels, copies)] * 2).reset_index(drop=True)
 
     model = fit_champion(many, champion_settings, FINAL_FIT.model_copy(update={"held_back": 0.25}), FEATURES, AS_STORED)
 
@@ -334,7 +340,7 @@ def test_the_search_can_keep_to_a_part_of_the_rows(tables, monkeypatch):
 
 
 def test_the_champion_answers_with_probabilities_that_hold(tables, training_rows, champion_settings):
-    features, _, labels = tables
+    features, labels, _ = tables
     test = labels.index[labels["split"] == "test"]
 
     probabilities = fit_champion(training_rows, champion_settings, FINAL_FIT, FEATURES, AS_STORED).predict_proba(

@@ -22,7 +22,7 @@ OF_BEFORE = FORM.model_copy(update={"paper": None})  # of a model that answers i
 
 def model_of(form=FORM, classes=DIGITS):
     """What gathering asks of the production model."""
-    features = base_parameters("feature_engineering")["features"]
+    features = base_parameters("domain")["features"]
     return SimpleNamespace(form_=form.model_dump(), features_=features, classes_=np.array(classes))
 
 

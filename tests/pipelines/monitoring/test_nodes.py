@@ -29,7 +29,7 @@ from ...conftest import FORM, base_parameters, reading_of_base
 from ...domain.test_idx import FILES
 from .conftest import OF_BEFORE, VERSION, answers_to, images_of, model_of, profile_of, with_images
 
-PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
+PERTURBATIONS = Perturbations.model_validate(base_parameters("domain")["perturbations"])
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from penstroke.scoring import Scoring
 from ...conftest import FORM, base_parameters
 
 SCORING = Scoring.model_validate(base_parameters("reporting")["scoring"])
-PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
+PERTURBATIONS = Perturbations.model_validate(base_parameters("domain")["perturbations"])
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ class Answers:
     """A model that answers each digit as it was told, and learned these rows."""
 
     classes_ = np.arange(10)
-    features_ = base_parameters("feature_engineering")["features"]
+    features_ = base_parameters("domain")["features"]
     form_ = FORM.model_dump()
 
     def __init__(self, prediction, learned=()):
