@@ -12,7 +12,7 @@ from penstroke.domain.idx import IdxDataset
 from penstroke.domain.pixels import to_images
 
 from .conftest import ROOT, Kedro
-from .datasets.test_idx import FILES, idx_bytes
+from .domain.test_idx import FILES, idx_bytes
 
 
 def _write_idx(folder, images, labels, train):

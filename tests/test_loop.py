@@ -44,7 +44,7 @@ def test_the_loop_closes(promoted, tmp_path):
 
         # it teaches the next champion, and moves no test row
         kedro(project, "run", "--pipelines=feedback")
-        assert "screen_digits" in kedro(project, "run", "--changed").stdout
+        assert "screen_rows" in kedro(project, "run", "--changed").stdout
         assert corrected.name in learned_by_champion(project)
         assert rows_of_test(project) == tested
 
@@ -63,8 +63,11 @@ def test_the_loop_closes(promoted, tmp_path):
         wait_for(lambda: served(project, second) >= len(images))
         assert "alarm" not in kedro(project, "run", "--pipelines=monitoring_service").stderr
 
-        # somebody sends negatives
-        ask(client, FULL_INK - images)
+        # negatives are refused, and somebody sends pale ones
+        refused = client.post("/v1/predictions", json={"images": (FULL_INK - images).tolist()})
+        assert refused.status_code == 422
+        assert "the other way round" in refused.text
+        ask(client, images // 2)
         wait_for(lambda: served(project, second) >= 2 * len(images))
     alarmed = kedro(project, "run", "--pipelines=monitoring_service", status=1)
     assert "drift alarm" in alarmed.stderr
@@ -97,7 +100,7 @@ def rows_of_test(project):
 
 def learned_by_champion(project):
     with (project / DATA / "06_models/champion_model.skops").open("rb") as file:
-        return set(model_files.load(file).digit_ids_)
+        return set(model_files.load(file).row_ids_)
 
 
 def images_of_test_rows(project):

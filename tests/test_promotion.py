@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from penstroke.pipelines.feature_engineering.parameters import Features
 
 from kedro_guards import model_files
 from kedro_guards.receipts import read_receipt, write_receipt
 from kedro_guards.runs import lock
 from penstroke import cli
+from penstroke.domain import Features
 from penstroke.pipelines.data_science.nodes import fit_champion
 from penstroke.pipelines.data_science.parameters import FinalFit
 
@@ -86,7 +86,7 @@ def _without_threes(project):
 
 def _taught_the_test_rows(project):
     model = _model(project)
-    model.digit_ids_ = np.array(pd.read_parquet(project / DATA / "03_primary/labels.parquet").index, dtype=str)
+    model.row_ids_ = np.array(pd.read_parquet(project / DATA / "03_primary/labels.parquet").index, dtype=str)
     return model
 
 
@@ -174,7 +174,7 @@ def test_another_split_leaves_too_few_rows_to_compare_and_the_verdict_says_what_
 
     assert result.exit_code == 0, result.stderr
     verdict = _verdict(project)
-    former = set(_model(project, f"{PRODUCTION}.former").digit_ids_)
+    former = set(_model(project, f"{PRODUCTION}.former").row_ids_)
     labels = pd.read_parquet(project / DATA / "03_primary/labels.parquet")
     untouched = set(labels.index[labels["split"] == "test"]) - former
     assert 0 < verdict["comparable_rows"] == len(untouched) < 100
@@ -191,7 +191,7 @@ def test_production_that_cannot_be_read_is_no_reason_to_replace_it_unseen(projec
     result = kedro_here(cli.run, "--pipelines=promotion")
 
     assert result.exit_code == 1
-    assert "former_model" in result.stderr
+    assert "current_model" in result.stderr
     assert len(result.stderr.splitlines()) <= 3
     assert (project / PRODUCTION).read_bytes() == b"half a model"
 

@@ -15,7 +15,7 @@ from PIL import Image
 from penstroke.domain.pixels import to_images
 
 from ...conftest import DATA, copy_project, run_kedro, run_well
-from .hostile import PNG, READ, REFUSED, saved
+from ...domain.hostile import PNG, READ, REFUSED, saved
 
 
 def lend_model(test_run: Path, project: Path) -> Path:
@@ -64,7 +64,7 @@ def test_every_sample_is_read_right(answered):
     assert sorted(predictions.index) == sorted(path.name for path in (project / "data/01_raw/drawings").iterdir())
     assert list(predictions["prediction"].astype(str)) == list(predictions.index.str[0])
     assert set(predictions.index.str[0]) == set("0123456789")
-    assert f"{len(predictions)} drawings answered" in said
+    assert f"{len(predictions)} files answered" in said
 
 
 def test_the_predictions_have_the_columns_that_people_rely_on(answered):

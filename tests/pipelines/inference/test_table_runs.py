@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pipelines.inference.parameters import Answers
 
 from kedro_guards import model_files
-from penstroke.pipelines.inference.nodes import answer_digits
+from penstroke.answers import Answers, answer_rows
 
 from ...conftest import ROOT, copy_project, run_kedro, run_well
-from ..inference.test_runs import DATA, lend_model, run_measured
+from .test_runs import DATA, lend_model, run_measured
 
 
 @pytest.fixture
@@ -51,8 +50,8 @@ def test_the_answers_are_those_that_the_rows_have_alone_also_from_a_folder(lent)
 
     with (lent / DATA / "06_models/production_model.skops").open("rb") as file:
         model = model_files.load(file)
-    chosen = Answers(sure_from=0.9, chunk_rows=77, shown=1)
-    expected = answer_digits(table, model, chosen)
+    chosen = Answers(sure_from=0.9, chunk_rows=77)
+    expected = answer_rows(table, model, chosen)
     answers = _answers(lent)
     pd.testing.assert_frame_equal(answers[expected.columns], expected)
     assert set(answers.columns) - set(expected.columns) == {"model_version", "model_receipt"}

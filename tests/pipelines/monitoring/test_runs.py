@@ -11,7 +11,7 @@ from ...conftest import copy_project, run_kedro, run_well
 from ..inference.test_runs import DATA, lend_model
 
 DRAWINGS = 110
-REPORT = ("drift_scores.json", "drift_card.md", "drift_plot.json", "drifted_digits_plot.json")
+REPORT = ("drift_scores.json", "drift_card.md", "drift_plot.json", "oddest_digits_plot.json", "oddest_digits.parquet")
 
 
 def lend_profiles(test_run, project):

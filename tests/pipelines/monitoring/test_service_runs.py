@@ -1,18 +1,17 @@
 """Whole runs on what the service was asked and answered."""
 
 import hashlib
+import json
 
 import pandas as pd
 import pytest
-from penstroke.pipelines.inference.parameters import Answers
 
 from kedro_guards import model_files
-from penstroke.answers import version_of
-from penstroke.pipelines.inference.nodes import answer_digits
+from penstroke.answers import Answers, answer_rows, version_of
 
 from ...conftest import ROOT, run_kedro, run_well
 from ..inference.test_runs import DATA
-from ..monitoring.test_runs import lend_profiles, scores_of
+from .test_runs import lend_profiles, scores_of
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def serve(test_run, project):
     version = version_of(receipt)
 
     def serve(digits):
-        answers = answer_digits(digits, model, Answers(sure_from=0.9, chunk_rows=500, shown=1))
+        answers = answer_rows(digits, model, Answers(sure_from=0.9, chunk_rows=500))
         answers = answers.assign(model_version=version, model_receipt=receipt)
         for name, table in (("served_digits", digits), ("served_predictions", answers)):
             folder = project / DATA / "07_model_output" / name
@@ -59,15 +58,19 @@ def test_digits_as_the_model_knows_them_raise_no_alarm_and_nothing_is_done_twice
     assert "nothing has changed" in run_well(project, "--changed", "--pipelines=monitoring_service")
 
 
-def test_inverted_digits_raise_an_alarm(serve, fresh):
-    project = serve(16 - fresh)
+def test_pale_digits_raise_an_alarm(serve, fresh):
+    project = serve(fresh // 2)
 
     result = run_kedro("run", "--env=test", "--pipelines=monitoring_service", cwd=project)
 
     assert result.returncode == 1
     assert "drift alarm (" in result.stderr
     assert len(result.stderr.splitlines()) <= 3
-    assert "ink_amount" in scores_of(project, "service_drift_scores")["alarms"]
+    assert "darkest_pixel" in scores_of(project, "service_drift_scores")["alarms"]
+    report = project / DATA / "08_reporting"
+    oddest = pd.read_parquet(report / "service_oddest_digits.parquet")
+    assert len(json.loads((report / "service_oddest_digits_plot.json").read_text())["data"]) == len(oddest) == 24
+    assert oddest.index[0] in (report / "service_drift_card.md").read_text()
 
 
 def test_a_service_that_was_not_asked_is_said(serve, fresh):
