@@ -67,7 +67,7 @@ def test_a_few_inverted_rows_are_answered_unsurely_and_shown(watched, fresh):
     answers = pd.read_parquet(watched / DATA / "07_model_output/table_predictions.parquet")
     assert answers["unsure"][:30].all()
     oddest = pd.read_parquet(watched / DATA / "08_reporting/table_oddest_digits.parquet")
-    assert set(oddest.index) <= set(mixed.index[:30])
+    assert len(set(oddest.index) & set(mixed.index[:30])) >= 20
 
 
 def test_an_inverted_table_is_refused_in_three_lines(watched, fresh):
