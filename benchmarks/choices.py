@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+from penstroke.pipelines.feature_engineering.nodes import extract_features
+from penstroke.pixels import to_images, to_table
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
@@ -17,8 +19,6 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import to_images, to_table
 
 from .project import keep, load_project, mnist_folder, run_in_memory
 from .transfer import to_blocks

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from penstroke.pixels import to_images
 from PIL import Image
 from sklearn.model_selection import KFold
 
 from penstroke.answers import ask
 from penstroke.pipelines.data_science.nodes import fit_champion
 from penstroke.pipelines.inference.nodes import answer_digits, frame_drawings
-from penstroke.pixels import to_images
 
 from .hand import STYLES, draw, photograph
 from .project import keep, load_project, mnist_folder, run_in_memory

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from kedro.framework.project import pipelines
-
-from penstroke.answers import form_of
-from penstroke.pipelines.inference.nodes import frame_files
 from penstroke.pipelines.inference.parameters import Frame, frame_of
 from penstroke.pipelines.promotion.perturbations import perturb
 from penstroke.pixels import INK, scale_ink, to_images, to_table
+
+from penstroke.answers import form_of
+from penstroke.pipelines.inference.nodes import frame_files
 
 from .hand import STYLES, draw
 from .project import keep, load_project, mnist_folder, run_in_memory

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from kedro.framework.project import pipelines
+from penstroke.datasets.idx import UNSIGNED_BYTE, IdxDataset
+from penstroke.pipelines.feature_engineering.images import deform
+from penstroke.pixels import to_images
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from penstroke.datasets.idx import UNSIGNED_BYTE, IdxDataset
 from penstroke.pipelines.data_science.nodes import choose_champion
-from penstroke.pipelines.feature_engineering.images import deform
-from penstroke.pixels import to_images
 
 from .project import keep, load_project, mnist_folder
 

@@ -25,19 +25,20 @@ sys.modules["kedro.io"] = types.SimpleNamespace(
     AbstractDataset=dict, AbstractVersionedDataset=dict, CachedDataset=dict, DatasetError=ValueError
 )  # type: ignore[assignment]
 
-from kedro_guards import model_files  # noqa: E402
 from penstroke.datasets.idx import read_idx  # noqa: E402
+from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features  # noqa: E402
+from penstroke.pipelines.reporting.profiles import profile_digits  # noqa: E402
+from penstroke.pixels import to_table  # noqa: E402
+
+from kedro_guards import model_files  # noqa: E402
 from penstroke.pipelines.data_processing import nodes as processing  # noqa: E402
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split  # noqa: E402
 from penstroke.pipelines.data_science import nodes as science  # noqa: E402
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search  # noqa: E402
 from penstroke.pipelines.feature_engineering import nodes as engineering  # noqa: E402
-from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features  # noqa: E402
 from penstroke.pipelines.reporting import figures  # noqa: E402
 from penstroke.pipelines.reporting import nodes as reporting  # noqa: E402
 from penstroke.pipelines.reporting.parameters import Elsewhere, Pictures, Profile, Scoring  # noqa: E402
-from penstroke.pipelines.reporting.profiles import profile_digits  # noqa: E402
-from penstroke.pixels import to_table  # noqa: E402
 
 
 def main(folder: Path, source: Path | None = None) -> None:

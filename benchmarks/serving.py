@@ -26,12 +26,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
-from kedro_guards import model_files
-from penstroke.answers import features_of
 from penstroke.pipelines.feature_engineering.images import enlarge
 from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pixels import pixel_columns, scale_ink, to_images
+
+from kedro_guards import model_files
+from penstroke.answers import features_of
 
 from .project import ROOT, keep, load_project
 
