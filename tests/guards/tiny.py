@@ -61,42 +61,18 @@ FILES = {
     "data/raw/numbers.json": "[1, 2, 3, 4, 5, 6]",
     "src/tiny/__init__.py": '__version__ = "0.1"',
     "src/tiny/settings.py": """
-        import warnings
+        from kedro_guards.config import CheckedConfigLoader
+        from kedro_guards.hooks import GuardHooks
+        from kedro_guards.runs import GuardedSession
 
-        import fsspec
-
-        from kedro_guards.errors import FailureHooks
-        from kedro_guards.files import AtomicLocalFileSystem
-        from kedro_guards.ledger import ReceiptHooks
-        from kedro_guards.runs import GuardedSession, SweepHooks
-
-        # Kedro's loader calls it by its former name
-        warnings.filterwarnings("ignore", "register_new_resolver", UserWarning)
-        fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
         SESSION_CLASS = GuardedSession
-        HOOKS = (ReceiptHooks(), SweepHooks(), FailureHooks())
+        HOOKS = (GuardHooks(),)
+        CONFIG_LOADER_CLASS = CheckedConfigLoader
         CONFIG_LOADER_ARGS = {
             "base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft"}
         }
         """,
-    "src/tiny/cli.py": """
-        import click
-        from kedro.framework.cli.cli import KedroCLI
-
-        from kedro_guards.commands import receipt, run
-        from kedro_guards.errors import Program, tells_in_short
-
-        tells_in_short(KedroCLI)
-
-
-        @click.group(cls=Program)
-        def cli():
-            pass
-
-
-        cli.add_command(run)
-        cli.add_command(receipt)
-        """,
+    "src/tiny/cli.py": "from kedro_guards.cli import cli",
     "src/tiny/arithmetic.py": """
         OFFSET = 0
 

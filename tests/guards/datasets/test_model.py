@@ -131,7 +131,7 @@ def test_a_model_in_production_that_can_no_longer_be_loaded_stands_for_itself(pl
 
     assert found.sha256 == sha256(place.read_bytes()).hexdigest()
     assert "is not trusted" in found.reason
-    assert "`kedro run --pipelines=__default__,promotion`" in found.reason
+    assert "run the pipeline again that makes the model" in found.reason
 
 
 def test_such_a_model_is_replaced_and_kept_and_comes_back_once_it_can_be_loaded(production, place, former, bygone):
