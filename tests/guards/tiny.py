@@ -1,4 +1,4 @@
-"""A Kedro project of a few lines that knows nothing of digits, for the guards to be tried on."""
+"""A Kedro project of a few lines that knows nothing of the project round it, for the guards to be tried on."""
 
 import hashlib
 import inspect
@@ -18,8 +18,7 @@ from kedro.framework.cli.cli import main
 
 from kedro_guards.fingerprints import versions
 
-from ..conftest import ROOT
-
+ROOT = Path(__file__).parents[2]
 FILES = {
     "pyproject.toml": """
         [tool.kedro]
@@ -30,6 +29,17 @@ FILES = {
         """,
     ".telemetry": "consent: false",
     "conf/local/.keep": "",
+    "conf/logging.yml": """
+        version: 1
+        disable_existing_loggers: false
+        handlers: {console: {class: logging.StreamHandler}}
+        loggers:  # the command line says these itself, once and in short
+          kedro.pipeline.node: {level: CRITICAL}
+          kedro.runner: {level: ERROR}
+          kedro.validation.parameter_validator: {level: CRITICAL}
+          kedro_viz: {level: ERROR}
+        root: {level: WARNING, handlers: [console]}
+        """,
     "conf/base/globals.yml": """
         raw: data/raw
         data: data
@@ -123,7 +133,7 @@ FILES = {
         def register_pipelines():
             sums = Pipeline(
                 [
-                    Node(numbers.scale, ["numbers", "params:scaling"], "scaled", name="scale"),
+                    Node(numbers.scale, ["numbers", "params:scaling"], "scaled", name="scale", tags="slow"),
                     Node(numbers.divide, ["scaled", "params:limit"], ["small", "great"], name="divide"),
                     Node(numbers.spell, "great", "digits", name="spell"),
                     Node(numbers.negate, "small", "negated", name="negate"),
@@ -237,7 +247,6 @@ class Tiny(Project):
         super().__init__(folder)
         for name, text in FILES.items():
             self.write(name, dedent(text).lstrip())
-        self.write("conf/logging.yml", (ROOT / "conf/logging.yml").read_text())
 
 
 @cache
