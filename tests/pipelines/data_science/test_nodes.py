@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from penstroke.form import Form
-from penstroke.pipelines.feature_engineering.parameters import Features
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from kedro_guards.datasets.model import ModelDataset
+from penstroke.domain import Features
 from penstroke.pipelines.data_science.nodes import (
     assemble_training_rows,
     choose_champion,
