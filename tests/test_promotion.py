@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from penstroke.pipelines.feature_engineering.parameters import Features
 
 from kedro_guards import model_files
 from kedro_guards.receipts import read_receipt, write_receipt
@@ -17,7 +18,6 @@ from kedro_guards.runs import lock
 from penstroke import cli
 from penstroke.pipelines.data_science.nodes import fit_champion
 from penstroke.pipelines.data_science.parameters import FinalFit
-from penstroke.pipelines.feature_engineering.parameters import Features
 
 from .conftest import DATA, ROOT, base_parameters, copy_tree, known_to_kedro, run_kedro
 

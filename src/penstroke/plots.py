@@ -13,3 +13,8 @@ def finish(figure: go.Figure, title: str, across: str | None = None, up: str | N
     if up is not None:
         figure.update_yaxes(title=up)
     return figure
+
+
+def row_spacing(rows: int, wanted: float) -> float:
+    """Give the space between two rows of a figure, a share of its height: less than is wanted where rows are many."""
+    return min(wanted, 0.5 / max(rows, 1))

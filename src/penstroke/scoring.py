@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 from scipy.stats import binomtest
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import classification_report
+from sklearn.metrics import precision_recall_fscore_support
 
 from kedro_guards.parameters import Parameters
 
@@ -65,13 +65,13 @@ def score_answers(test_predictions: pd.DataFrame, model_sha256: str, scoring: Sc
     interval = binomtest(right, rows).proportion_ci(scoring.interval, method="wilson")
     occurring = sorted(set(label))
     bins = bin_by_confidence(test_predictions, scoring.calibration_bins)
-    report = classification_report(label, prediction, labels=occurring, output_dict=True, zero_division=0.0)
+    by_class = precision_recall_fscore_support(label, prediction, labels=occurring, zero_division=0.0)[:3]
     return {
         "accuracy": right / rows,
         "accuracy_low": float(interval.low),
         "accuracy_high": float(interval.high),
         "interval": scoring.interval,
-        "macro_f1": float(report["macro avg"]["f1-score"]),
+        "macro_f1": float(by_class[2].mean()),
         "rows": rows,
         "errors": rows - right,
         "confidence_mean": float(test_predictions["confidence"].mean()),
@@ -79,9 +79,9 @@ def score_answers(test_predictions: pd.DataFrame, model_sha256: str, scoring: Sc
         "model_sha256": model_sha256,
         "log_loss": _log_loss(test_predictions),
         **{
-            f"{name}_{class_}": float(report[str(class_)][key])
-            for class_ in occurring
-            for name, key in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score"))
+            f"{name}_{class_}": float(figure)
+            for class_, figures in zip(occurring, zip(*by_class, strict=True), strict=True)
+            for name, figure in zip(("precision", "recall", "f1"), figures, strict=True)
         },
     }
 

@@ -2,12 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke.pipelines.reporting.parameters import Profile
-from penstroke.pipelines.reporting.profiles import describe_digits, describe_ink, profile_digits
+from penstroke.domain import Cleaning, accept, describe, measure_form
+from penstroke.domain.description import describe_ink
 
 from ..conftest import table_of
-
-RECEIPT = {"sha256": "0123456789abcdef"}
 
 
 def _line():
@@ -80,42 +78,17 @@ def test_blank_images_and_no_images_are_described_too():
 
 
 def test_the_scale_of_the_source_does_not_matter():
-    sixteenths = table_of(_line() // 255 * 16)
+    sixteenths, bytes_ = table_of(_line() // 255 * 16), table_of(_line())
+    form = measure_form(sixteenths, Cleaning(full_ink=16))
 
-    pd.testing.assert_frame_equal(describe_digits(sixteenths, 16), describe_digits(table_of(_line())))
-
-
-@pytest.fixture
-def digits():
-    table = table_of(np.random.default_rng(0).integers(0, 256, (20, 6, 6), np.uint8))
-    return table.assign(split=["train"] * 14 + ["test"] * 6)
+    pd.testing.assert_frame_equal(describe(accept(sixteenths, form)[0]), describe(bytes_))
 
 
-@pytest.fixture
-def answers(digits):
-    test = digits[digits["split"] == "test"]
-    answered = pd.DataFrame({"label": np.int8(3), "prediction": np.int8(3), "confidence": 0.9}, test.index)
-    answered.iloc[0, 1] = 5
-    return answered
+def test_rows_are_described_under_their_names_whatever_else_the_table_holds():
+    rows = table_of(np.concatenate([_line(), np.swapaxes(_line(), 1, 2)]))
 
+    described = describe(rows)
 
-def test_a_profile_is_called_by_the_version_of_its_champion(digits, answers):
-    assert list(profile_digits(digits, answers, RECEIPT, Profile(rows=100, seed=1))) == ["0123456789ab"]
-
-
-def test_a_profile_knows_answers_of_test_rows_alone(digits, answers):
-    (profile,) = profile_digits(digits, answers, RECEIPT, Profile(rows=100, seed=1)).values()
-
-    assert set(profile.index) == set(digits.index)
-    assert profile["confidence"].notna().sum() == profile["right"].notna().sum() == 6
-    assert profile.loc[answers.index, "right"].sum() == 5
-    assert profile.loc[answers.index[0], "prediction"] == 5
-
-
-def test_test_rows_come_first_where_there_are_too_many(digits, answers):
-    few = Profile(rows=100, seed=1).model_copy(update={"rows": 8})
-    (profile,) = profile_digits(digits, answers, RECEIPT, few).values()
-
-    assert len(profile) == 8
-    assert set(answers.index) < set(profile.index)
-    pd.testing.assert_frame_equal(profile, profile_digits(digits, answers, RECEIPT, few)["0123456789ab"])
+    assert described.index.equals(rows.index)
+    assert "label" not in described
+    pd.testing.assert_frame_equal(described, describe(rows[rows.columns[::-1]]))

@@ -2,19 +2,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
-from penstroke.pipelines.data_processing.parameters import Cleaning, Split
-from penstroke.pipelines.data_science.estimators import part_copies
-from penstroke.pipelines.feature_engineering.nodes import extract_copy_features, extract_features
-from penstroke.pipelines.feature_engineering.parameters import Augmentation
+from penstroke.domain import Augmentation, accept, extract_copy_features, extract_features
 from penstroke.domain.pixels import to_images
+from penstroke.pipelines.data_science.estimators import part_copies
 
-from ..conftest import base_parameters
+from ..conftest import FORM, base_parameters
 
 
 @pytest.fixture(scope="module")
 def digits(raw_digits):
-    return split_digits(screen_digits(raw_digits, Cleaning(full_ink=16))[0], Split(test_fraction=0.2, seed=7))[0]
+    split = np.where(np.arange(len(raw_digits)) % 5, "train", "test")
+    return accept(raw_digits, FORM)[0].assign(split=split)
 
 
 @pytest.fixture

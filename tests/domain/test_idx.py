@@ -99,11 +99,13 @@ def test_a_spoilt_file_is_refused_in_one_line(dataset, folder, content, message)
     assert "\n" not in str(refusal.value).partition("DatasetError: ")[2]
 
 
-def test_a_label_beyond_nine_is_refused(dataset, folder):
-    (folder / FILES["test_labels"]).write_bytes(idx_bytes(np.array([0, 1, 2, 11])))
+def test_labels_may_be_any_byte(dataset, folder):
+    (folder / FILES["test_labels"]).write_bytes(idx_bytes(np.array([0, 1, 200, 255])))
 
-    with pytest.raises(DatasetError, match="the test part has a label 11; labels must be 0 to 9"):
-        dataset.load()
+    table = dataset.load()
+
+    assert list(table["label"].tail(4)) == [0, 1, 200, 255]
+    assert RAW_DIGITS.validate(table)["label"].dtype == np.int64
 
 
 def test_a_set_without_rows_is_refused(dataset, folder):

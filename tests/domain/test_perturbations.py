@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from penstroke.pipelines.promotion.parameters import Perturbations
-from penstroke.pipelines.promotion.perturbations import perturb
+from penstroke.domain import Perturbations, perturb
+from penstroke.domain.pixels import to_images
 
-from ..conftest import base_parameters
+from ..conftest import base_parameters, table_of
 
 NOTHING = Perturbations(rows=1, shift=0, rotation_degrees=0, noise=0, thickening=0, contrast=0, seed=7)
 NAMES = ["shift", "rotation", "noise", "thickening", "contrast"]
@@ -19,7 +19,8 @@ def _stroke(side):
 
 
 def _changed(images, **limits):
-    return perturb(images, NOTHING.model_copy(update=limits))
+    changed = perturb(table_of(images), NOTHING.model_copy(update=limits))
+    return {name: to_images(table) for name, table in changed.items()}
 
 
 def test_limits_of_zero_change_nothing():
@@ -71,9 +72,17 @@ def test_contrast_takes_its_share_of_the_ink():
 def test_a_seed_makes_the_same_digits_and_another_seed_others():
     perturbations = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
 
-    first, again = (perturb(_stroke(8), perturbations) for _ in range(2))
-    other = perturb(_stroke(8), perturbations.model_copy(update={"seed": 8}))
+    first, again = (perturb(table_of(_stroke(8)), perturbations) for _ in range(2))
+    other = perturb(table_of(_stroke(8)), perturbations.model_copy(update={"seed": 8}))
 
     for name in ("shift", "rotation", "noise"):
         np.testing.assert_array_equal(first[name], again[name])
-    assert (first["shift"] != other["shift"]).any()
+    assert (first["shift"] != other["shift"]).any(axis=None)
+
+
+def test_the_changed_rows_are_the_same_rows_with_nothing_but_pixels():
+    rows = table_of(_stroke(8), labels=[1, 2, 3, 4])
+
+    for changed in perturb(rows, NOTHING).values():
+        assert changed.index.equals(rows.index)
+        assert "label" not in changed

@@ -14,20 +14,20 @@ from pydantic import Field
 from sklearn.base import ClassifierMixin
 
 from kedro_guards.parameters import Parameters
-from penstroke.plots import TEMPLATE, finish
+from penstroke.plots import TEMPLATE, finish, row_spacing
 
 from .features import Features, describe_images, enlarge_images
-from .form import Form, accept
+from .form import Form
 from .frame import Drawings
 from .images import oriented_gradients, straighten
-from .pixels import INK, to_images
+from .pixels import INK, scale_ink, to_images
 from .reading import read_picture
 
 GAP = 6  # pixels between the images of a mosaic
 TILE, SPACE, HEAD = 112, 12, 40  # sides of a picture, space between two, and above for the answer, pixels
 PAIRS = 5  # of pictures in a row
 BEHIND = 0.8  # grey that shows through what is transparent: light strokes stand out from it, and dark ones
-IN_A_ROW = 8  # pictures
+IN_A_ROW, FACETS = 8, 5  # pictures, and maps, in a row
 LONGEST_NAME = 28
 ALARM, CALM = "#c00000", "#4a4a4a"
 
@@ -145,19 +145,20 @@ def draw_evidence(champion_model: ClassifierMixin, rows: pd.DataFrame, pictures:
     fall = (whole[:, None] - part.reshape(len(images), -1)).reshape(-1, pictures.positions, pictures.positions)
     groups = [np.flatnonzero(shown["label"] == name) for name in champion_model.classes_]
     maps = np.stack([fall[group].mean(axis=0) for group in groups])
+    down = -(-len(groups) // FACETS)
     centres = [start + (long - 1) / 2 for start, long in zip(starts, patch, strict=True)]
     figure = px.imshow(
         maps,
         x=centres[1],
         y=centres[0],
         facet_col=0,
-        facet_col_wrap=5,
+        facet_col_wrap=FACETS,
         color_continuous_scale="Viridis",
-        facet_row_spacing=0.12,
+        facet_row_spacing=row_spacing(down, 0.12),
     )
     for place, group in enumerate(groups):
         outline = images[group].mean(axis=0)
-        row, facet = divmod(place, 5)
+        row, facet = divmod(place, FACETS)
         figure.add_contour(
             z=outline,
             contours={"start": INK / 2, "end": INK / 2, "size": 1, "coloring": "none"},
@@ -165,7 +166,7 @@ def draw_evidence(champion_model: ClassifierMixin, rows: pd.DataFrame, pictures:
             showscale=False,
             showlegend=False,
             hoverinfo="skip",
-            row=-(-len(groups) // 5) - row,
+            row=down - row,
             col=facet + 1,
         )
     figure.for_each_annotation(
@@ -174,7 +175,7 @@ def draw_evidence(champion_model: ClassifierMixin, rows: pd.DataFrame, pictures:
     figure.update_xaxes(showgrid=False, zeroline=False).update_yaxes(showgrid=False, zeroline=False)
     figure.update_layout(coloraxis_colorbar_title="fall of the<br>probability")
     title = "Where the evidence lies: fall of the right class's probability when the patch there is hidden"
-    return finish(figure, title, None, None).update_layout(height=560)
+    return finish(figure, title, None, None).update_layout(height=280 * max(2, down))
 
 
 def draw_features(rows: pd.DataFrame, champion_model: ClassifierMixin) -> go.Figure:
@@ -203,7 +204,7 @@ def draw_features(rows: pd.DataFrame, champion_model: ClassifierMixin) -> go.Fig
         ticktext=first["label"].astype(str),
     )
     title = "A digit of each class, what the model sees of it, and how much edge of each direction lies in each cell"
-    return finish(figure, title, None, "label").update_layout(height=900)
+    return finish(figure, title, None, "label").update_layout(height=90 * max(10, len(first)))
 
 
 def draw_predictions(
@@ -227,8 +228,7 @@ def draw_predictions(
     """
     shown = predictions.sort_values("confidence", kind="stable").head(pictures.files)
     found = pd.concat([table[table.index.isin(shown.index)] for table in rows]).loc[shown.index]
-    accepted, _ = accept(found, _view(production_model)[0])
-    _, seen = _seen(accepted, production_model)
+    _, seen = _seen(_scaled(found, _view(production_model)[0]), production_model)
     down, cell = -(-len(shown) // PAIRS), (TILE + HEAD, 2 * TILE + 2 * SPACE)
     sheet = np.full((down * cell[0], PAIRS * cell[1], 3), INK, np.uint8)
     notes = []
@@ -289,15 +289,15 @@ def draw_oddest(
         production_model: whose file says in what form rows are.
     """
     title = f"The {len(oddest_rows)} digits that are least like those the model came from: answer, and what is oddest"
-    figure = go.Figure()
+    figure, down = go.Figure(), -(-len(oddest_rows) // IN_A_ROW)
     if len(oddest_rows):
         found = pd.concat([part for table in rows if len(part := table[table.index.isin(oddest_rows.index)])])
-        accepted, _ = accept(found[~found.index.duplicated()].loc[oddest_rows.index], _view(production_model)[0])
+        shown = _scaled(found[~found.index.duplicated()].loc[oddest_rows.index], _view(production_model)[0])
         figure = px.imshow(
-            to_images(accepted),
+            to_images(shown),
             facet_col=0,
             facet_col_wrap=min(IN_A_ROW, len(oddest_rows)),
-            facet_row_spacing=0.08,
+            facet_row_spacing=row_spacing(down, 0.08),
             color_continuous_scale="gray_r",
             zmin=0,
             zmax=INK,
@@ -306,13 +306,17 @@ def draw_oddest(
         for note in figure.layout.annotations:  # the lowest row comes first
             note.update(_odd_note(oddest_rows.iloc[int(note.text.partition("=")[2])]))
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
-    return finish(figure, title).update_layout(
-        height=180 + 210 * -(-len(oddest_rows) // IN_A_ROW), margin={"l": 20, "r": 20, "t": 140, "b": 20}
-    )
+    return finish(figure, title).update_layout(height=180 + 210 * down, margin={"l": 20, "r": 20, "t": 140, "b": 20})
 
 
 def _view(model: ClassifierMixin) -> tuple[Form, Features]:
     return Form.model_validate(model.form_), Features.model_validate(model.features_)
+
+
+def _scaled(rows: pd.DataFrame, form: Form) -> pd.DataFrame:
+    """Bring raw rows to the scale of accepted ones; nothing is refused, since those that are odd are shown."""
+    form.refuse_other_columns(rows)
+    return pd.DataFrame(scale_ink(rows[form.columns].to_numpy(), form.full_ink), rows.index, form.columns)
 
 
 def _seen(rows: pd.DataFrame, model: ClassifierMixin) -> tuple[np.ndarray, np.ndarray]:

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from penstroke.pipelines.inference.parameters import Answers
 
 from kedro_guards import model_files
 from penstroke.pipelines.inference.nodes import answer_digits
-from penstroke.pipelines.inference.parameters import Answers
 
 from ...conftest import ROOT, copy_project, run_kedro, run_well
 from ..inference.test_runs import DATA, lend_model, run_measured

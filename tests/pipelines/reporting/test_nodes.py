@@ -1,28 +1,34 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
+from penstroke.contracts import REFERENCE_PROFILES, TEST_PREDICTIONS
+from penstroke.domain import Augmentation, accept, describe, extract_features
 from penstroke.pipelines.data_science.parameters import FinalFit
-from penstroke.pipelines.feature_engineering.parameters import Augmentation
 from penstroke.pipelines.reporting.nodes import (
-    bin_by_confidence,
     predict_test_rows,
+    profile_rows,
     score_test_rows,
     state_origin,
     write_model_card,
 )
-from penstroke.pipelines.reporting.parameters import Elsewhere, Scoring
+from penstroke.pipelines.reporting.parameters import Elsewhere, Profile
+from penstroke.scoring import Scoring, answer_test_rows, score_answers
 
-from ...conftest import base_parameters, table_of
+from ...conftest import FORM, base_parameters, table_of
 
+PROBABILITIES = ["probability_a_b", "probability_c d"]
 RECEIPT = {"sha256": "0123abc"}
 SCORING = Scoring(interval=0.95, calibration_bins=10, chunk_rows=100)
 ELSEWHERE = Elsewhere.model_validate(
     {
         "command": "python measure.py",
         "origin": "0123456789ab",
-        "figures": [{"digits": "Strangers' digits", "rows": 20, "accuracy": 0.85}],
+        "figures": [{"of": "Strangers' digits", "rows": 20, "accuracy": 0.85}],
     }
 )
 ORIGIN = {"origin": "0123456789ab", "calibration_rows": 60, "calibration_errors": 2}
@@ -42,96 +48,25 @@ def _answers(label, probabilities):
     index = pd.Index([f"row-{place}" for place in range(len(label))], name="digit_id", dtype="str")
     answers = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in range(probabilities.shape[1])])
     answers.insert(0, "confidence", probabilities.max(axis=1))
-    answers.insert(0, "prediction", probabilities.argmax(axis=1).astype(np.int8))
-    answers.insert(0, "label", np.array(label, dtype=np.int8))
+    answers.insert(0, "prediction", probabilities.argmax(axis=1))
+    answers.insert(0, "label", label)
     return answers
 
 
 FOUR = _answers([0, 0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.8, 0.2]])
 
 
-def test_only_test_rows_are_predicted():
-    index = pd.Index(list("abcd"), name="digit_id", dtype="str")
-    labels = pd.DataFrame({"label": np.int8([0, 0, 1, 0]), "split": ["train", "test", "train", "test"]}, index)
-    features = pd.DataFrame({"x": np.float32([1, 2, 3, 4])}, index)
-    model = DummyClassifier().fit(features, [0, 0, 1, 0])
+def test_the_test_rows_are_answered_and_scored_as_everywhere(raw_digits, features_of_base):
+    rows = accept(raw_digits, FORM)[0].assign(split=np.where(np.arange(len(raw_digits)) % 3, "train", "test"))
+    rows.insert(0, "label", raw_digits["label"])
+    model = KNeighborsClassifier(3).fit(extract_features(rows, features_of_base), rows["label"])
+    model.form_, model.features_ = FORM.model_dump(), features_of_base.model_dump()
 
-    answers = predict_test_rows(model, features, labels, SCORING)
+    answers = predict_test_rows(model, rows, SCORING)
 
-    assert list(answers.index) == ["b", "d"]
-    assert list(answers.columns) == ["label", "prediction", "confidence", "probability_0", "probability_1"]
-    np.testing.assert_allclose(answers["confidence"], 0.75)
-    assert list(answers["prediction"]) == [0, 0]
-
-
-def test_the_champion_is_asked_about_no_more_rows_at_once_than_stated():
-    asked = []
-
-    class Counting(DummyClassifier):
-        def predict_proba(self, rows):
-            asked.append(len(rows))
-            return super().predict_proba(rows)
-
-    index = pd.Index([f"row-{place}" for place in range(7)], name="digit_id", dtype="str")
-    labels = pd.DataFrame({"label": np.int8([0, 1] * 3 + [0]), "split": "test"}, index)
-    features = pd.DataFrame({"x": np.arange(7, dtype=np.float32)}, index)
-    model = Counting().fit(features, labels["label"])
-
-    answers = predict_test_rows(model, features, labels, SCORING.model_copy(update={"chunk_rows": 3}))
-
-    assert asked == [3, 3, 1]
-    assert list(answers.index) == list(index)
-
-
-def test_the_scores_are_those_that_one_counts_by_hand():
-    scores = score_test_rows(FOUR, RECEIPT, SCORING)
-
-    assert (scores["rows"], scores["errors"], scores["accuracy"]) == (4, 1, 0.75)
-    assert scores["model_sha256"] == "0123abc"
-    assert scores["precision_0"] == pytest.approx(2 / 3)
-    assert scores["recall_0"] == 1
-    assert scores["f1_1"] == pytest.approx(2 / 3)
-    assert scores["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
-    assert scores["log_loss"] == pytest.approx(-np.log([0.9, 0.6, 0.7, 0.2]).mean())
-    assert scores["confidence_mean"] == pytest.approx(0.75)
-    assert scores["calibration_error"] == pytest.approx((0.1 + 0.4 + 0.3 + 0.8) / 4)
-
-
-def test_the_interval_is_wilsons():
-    """Wilson's interval of 9 in 10 at 95 % is 0.596 to 0.982."""
-    scores = score_test_rows(_answers([0] * 10, [[0.9, 0.1]] * 9 + [[0.1, 0.9]]), RECEIPT, SCORING)
-
-    assert (scores["accuracy_low"], scores["accuracy_high"]) == pytest.approx((0.596, 0.982), abs=5e-4)
-
-
-def test_a_class_that_never_occurs_takes_no_part_in_the_scores():
-    scores = score_test_rows(_answers([0, 1], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), RECEIPT, SCORING)
-
-    assert scores["accuracy"] == 1
-    assert scores["macro_f1"] == 1
-    assert "recall_2" not in scores
-
-
-def test_a_class_that_the_model_does_not_know_has_no_recall_and_costs_dearly():
-    answers = _answers([0, 1, 2, 2], [[0.8, 0.2], [0.2, 0.8], [0.9, 0.1], [0.9, 0.1]])
-
-    scores = score_test_rows(answers, RECEIPT, SCORING)
-
-    assert scores["recall_2"] == 0
-    assert scores["log_loss"] > 10
-
-
-def test_a_model_that_is_right_as_often_as_it_says_has_no_calibration_error():
-    answers = _answers([0, 0, 0, 1], [[0.75, 0.25]] * 4)
-
-    assert score_test_rows(answers, RECEIPT, SCORING)["calibration_error"] == pytest.approx(0)
-
-
-def test_full_confidence_falls_in_the_last_bin():
-    bins = bin_by_confidence(_answers([0, 0], [[1.0, 0.0], [0.95, 0.05]]), 10)
-
-    assert list(bins.index) == [9]
-    assert bins["rows"].sum() == 2
+    TEST_PREDICTIONS.validate(answers)
+    pd.testing.assert_frame_equal(answers, answer_test_rows(model, rows, SCORING))
+    assert score_test_rows(answers, RECEIPT, SCORING) == score_answers(answers, "0123abc", SCORING)
 
 
 def test_the_model_card_says_what_was_measured():
@@ -172,15 +107,15 @@ def test_the_model_card_says_what_was_measured():
     assert "calibrated on 60 training rows, of whose answers 2 were wrong.\n" in card
 
 
-def _card(origin=ORIGIN, elsewhere=ELSEWHERE):
-    cleaning_scores, scores = {"rows_read": 10, "rows_accepted": 8}, score_test_rows(FOUR, RECEIPT, SCORING)
+def _card(origin=ORIGIN, elsewhere=ELSEWHERE, scores=None):
+    cleaning_scores, scores = {"rows_read": 10, "rows_accepted": 8}, scores or score_test_rows(FOUR, RECEIPT, SCORING)
     return write_model_card(SETTINGS | origin, LEADERBOARD, cleaning_scores, scores, elsewhere)
 
 
 def test_a_card_without_figures_from_elsewhere_says_that_nobody_knows():
     card = _card(elsewhere=ELSEWHERE.model_copy(update={"figures": []}))
 
-    assert "Not measured: how well it reads digits from another source, nobody knows." in card
+    assert "Not measured: how well it answers digits from another source, nobody knows." in card
     assert "origin" not in card
 
 
@@ -189,12 +124,31 @@ def test_a_card_does_not_state_figures_that_are_of_another_champion():
 
     assert "Strangers' digits" not in card
     assert "85.00%" not in card
-    assert "Not measured: how well it reads digits from another source, nobody knows." in card
+    assert "Not measured: how well it answers digits from another source, nobody knows." in card
     assert "`0123456789ab`; this one has origin `ba9876543210`" in card
 
 
-def test_a_card_says_of_no_row_what_only_a_digit_is():
-    assert "handwritten" not in _card()
+def test_a_card_says_of_no_row_what_only_the_domain_knows(monkeypatch):
+    monkeypatch.setattr("penstroke.pipelines.reporting.nodes.INTENDED_USE", "Wines of one valley.")
+    monkeypatch.setattr("penstroke.pipelines.reporting.nodes.ROWS", "wines")
+
+    card = _card(origin=ORIGIN | {"origin": "ba9876543210"}, elsewhere=ELSEWHERE.model_copy(update={"figures": []}))
+
+    assert "Wines of one valley. Rows like those" in card
+    assert "`rejected_wines`" in card
+    assert not re.search("digit|pixel|drawing|image|handwrit", card)
+
+
+def test_a_card_states_the_figures_of_classes_of_text():
+    label = FOUR["label"].map(["a_b", "c d"].__getitem__)
+    prediction = FOUR["prediction"].map(["a_b", "c d"].__getitem__)
+    answers = FOUR.assign(label=label, prediction=prediction).set_axis([*list(FOUR)[:3], *PROBABILITIES], axis=1)
+
+    card = _card(scores=score_test_rows(answers, RECEIPT, SCORING))
+
+    assert "| a_b | 0.667 | 1.000 | 0.800 |" in card
+    assert "The lowest recall is that of class c d: 0.500" in card
+    assert "one of its 2 classes" in card
 
 
 def test_a_card_says_that_an_error_is_assumed_where_the_calibration_saw_none():
@@ -214,7 +168,7 @@ FINAL_FIT = FinalFit.model_validate(base_parameters("data_science")["final_fit"]
 def _origin(digits, settings=SETTINGS, augmentation=AUGMENTATION, final_fit=FINAL_FIT, **attributes):
     model = DummyClassifier()
     model.__dict__ |= {"features_": {"grid": 5}, "calibrated_on_": {"rows": 60, "errors": 2}} | attributes
-    return state_origin(model, settings, digits, augmentation, final_fit)
+    return state_origin(model, settings, digits, final_fit, augmentation)
 
 
 @pytest.fixture
@@ -230,7 +184,7 @@ def test_the_origin_of_a_champion_is_its_training_rows_and_its_settings(digits):
     assert (usual["calibration_rows"], usual["calibration_errors"]) == (60, 2)
     others = [
         _origin(digits.assign(pixel_1_1=np.uint8(9))),
-        _origin(digits.assign(label=np.int8(1))),
+        _origin(digits.assign(label=1)),
         _origin(digits.assign(split="train")),
         _origin(digits.iloc[1:]),
         _origin(digits, SETTINGS | {"parameters": {"svc__C": 2}}),
@@ -248,3 +202,64 @@ def test_rows_and_figures_that_did_not_teach_the_champion_change_no_origin(digit
     assert _origin(test_row) == _origin(digits)
     renamed = _origin(digits, SETTINGS | {"accuracy_mean": 0.5, "contender": "renamed"})
     assert renamed["origin"] == _origin(digits)["origin"]
+
+
+OF_CHAMPION = {"sha256": "0123456789abcdef"}
+
+
+@pytest.fixture
+def images():
+    table = table_of(np.random.default_rng(0).integers(0, 256, (20, 6, 6), np.uint8))
+    return table.assign(split=["train"] * 14 + ["test"] * 6)
+
+
+@pytest.fixture
+def answers(images):
+    test = images[images["split"] == "test"]
+    answered = pd.DataFrame({"label": 3, "prediction": 3, "confidence": 0.9}, test.index)
+    answered.iloc[0, 1] = 5
+    return answered
+
+
+def test_a_profile_is_called_by_the_version_of_its_champion(images, answers):
+    assert list(profile_rows(images, answers, OF_CHAMPION, Profile(rows=100, seed=1))) == ["0123456789ab"]
+
+
+def test_a_profile_knows_answers_of_test_rows_alone(images, answers):
+    (profile,) = profile_rows(images, answers, OF_CHAMPION, Profile(rows=100, seed=1)).values()
+
+    assert set(profile.index) == set(images.index)
+    assert profile["confidence"].notna().sum() == profile["right"].notna().sum() == 6
+    assert profile.loc[answers.index, "right"].sum() == 5
+    assert profile.loc[answers.index[0], "prediction"] == 5
+
+
+def test_test_rows_come_first_where_there_are_too_many(images, answers):
+    few = Profile(rows=100, seed=1).model_copy(update={"rows": 8})
+    (profile,) = profile_rows(images, answers, OF_CHAMPION, few).values()
+
+    assert len(profile) == 8
+    assert set(answers.index) < set(profile.index)
+    pd.testing.assert_frame_equal(profile, profile_rows(images, answers, OF_CHAMPION, few)["0123456789ab"])
+
+
+def test_a_profile_keeps_its_contract_and_says_what_the_domain_says_of_rows(images, answers):
+    (profile,) = REFERENCE_PROFILES.validate(
+        profile_rows(images, answers, OF_CHAMPION, Profile(rows=100, seed=1))
+    ).values()
+
+    seen = describe(images)
+    pd.testing.assert_frame_equal(profile[list(seen)], seen.loc[profile.index])
+    assert profile["prediction"].dtype == "Int64"
+
+
+def test_a_profile_of_classes_of_text_keeps_its_contract(images, answers):
+    named = answers.assign(label="a/b", prediction="a/b")
+
+    (profile,) = REFERENCE_PROFILES.validate(
+        profile_rows(images, named, OF_CHAMPION, Profile(rows=100, seed=1))
+    ).values()
+
+    assert set(profile["prediction"].dropna()) == {"a/b"}
+    assert profile["prediction"].isna().sum() == 14
+    assert profile["right"].sum() == 6

@@ -8,7 +8,7 @@ import plotly.express as px
 import plotly.graph_objects as go
 from pandas.api.types import is_string_dtype
 
-from penstroke.plots import finish
+from penstroke.plots import finish, row_spacing
 
 from .nodes import NOT_COMPARED, split_sources
 
@@ -30,6 +30,7 @@ def draw_drift(compared_rows: pd.DataFrame, drift_scores: dict[str, Any]) -> go.
         places = compared_rows["prediction"].astype("category").cat.codes.mask(compared_rows["prediction"].isna())
         compared_rows = compared_rows.assign(prediction=places)
         parts = dict(zip(("then", "now"), split_sources(compared_rows), strict=True))
+    down = -(-len(order) // COLUMNS)
     lines = [
         pd.DataFrame(
             {"value": np.quantile(values, SHARES, method="inverted_cdf"), "share": SHARES, "rows": when, "column": name}
@@ -45,7 +46,7 @@ def draw_drift(compared_rows: pd.DataFrame, drift_scores: dict[str, Any]) -> go.
         color="rows",
         facet_col="column",
         facet_col_wrap=COLUMNS,
-        facet_row_spacing=0.09,
+        facet_row_spacing=row_spacing(down, 0.09),
         line_shape="hv",
         color_discrete_map={"then": "#9a9a9a", "now": "#1f77b4"},
     )
@@ -57,5 +58,5 @@ def draw_drift(compared_rows: pd.DataFrame, drift_scores: dict[str, Any]) -> go.
     judgement = f"{len(alarms)} alarms (red)" if scores["judged"] else "too few to judge"
     title = f"{scores['rows']} rows and {scores['reference_rows']} that the model came from: {judgement}"
     return finish(figure, f"{title}; share of rows up to each value").update_layout(
-        height=140 + 190 * -(-len(order) // COLUMNS), legend_title=""
+        height=140 + 190 * down, legend_title=""
     )

@@ -28,7 +28,8 @@ def draw_confusion(test_predictions: pd.DataFrame) -> go.Figure:
         texttemplate="%{text}",
         hovertemplate="label %{y}, answer %{x}: %{text} rows<extra></extra>",
     )
-    figure.update_coloraxes(showscale=False).update_xaxes(dtick=1).update_yaxes(dtick=1)
+    figure.update_coloraxes(showscale=False)
+    figure.update_xaxes(type="category", dtick=1).update_yaxes(type="category", dtick=1)  # or 7 and 300 lie far apart
     return finish(figure, "Labels and answers of the test rows", "answer", "label")
 
 
