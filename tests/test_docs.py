@@ -6,7 +6,6 @@ import re
 import pandas as pd
 import pytest
 import yaml
-from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
 
