@@ -325,9 +325,9 @@ def test_labels_of_text_are_offered_answered_and_stored_as_they_are_called(chrom
     with running(project) as service:
         chrome.get(service.address)
         wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#labels input")) == 2)
-        offered = [label.text for label in chrome.find_elements(By.CSS_SELECTOR, "#labels label")]
         draw(chrome, (0, -90), (0, -30), (0, 30), (0, 90))
         wait_for(lambda: answer(chrome).startswith(("It is one", "Not sure: perhaps one")))
+        offered = [label.text for label in chrome.find_elements(By.CSS_SELECTOR, "#labels label")]
         ranked = [row.text for row in chrome.find_elements(By.CSS_SELECTOR, "#likeliest li")]
         chrome.find_element(By.CSS_SELECTOR, "#labels input[value='<b>other</b>']").click()
         chrome.find_element(By.CSS_SELECTOR, "#feedback button").click()
