@@ -12,8 +12,6 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import INK, pixel_columns
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -22,6 +20,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
+
+from penstroke.domain import extract_features
+from penstroke.domain.pixels import INK, pixel_columns
 
 from .project import ROOT, keep, load_project, mnist_folder
 
