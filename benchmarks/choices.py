@@ -16,9 +16,9 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import SVC
 
+from penstroke.domain import extract_features
+from penstroke.domain.pixels import to_images, to_table
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import to_images, to_table
 
 from .project import keep, load_project, mnist_folder, run_in_memory
 from .transfer import to_blocks

@@ -14,7 +14,8 @@ import pandas as pd
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from penstroke.pipelines.inference.nodes import answer_digits, frame_drawings
+from penstroke.answers import answer_rows
+from penstroke.pipelines.inference.reading import read_rows
 
 from .hand import FINE, _bytes, _paper, _saved, trace, write
 from .project import keep, load_project, run_in_memory
@@ -70,8 +71,8 @@ def main() -> None:
     for disturbance in DISTURBANCES:
         files = {f"{digit}_{seed}": spoil(digit, disturbance, seed) for digit in range(10) for seed in SEEDS}
         contents = {name: lambda file=file: file.content for name, file in files.items()}
-        digits, rejected = frame_drawings(contents, model, parameters["drawings"])
-        answered = answer_digits(digits, model, parameters["answers"])
+        digits, rejected = read_rows(contents, model, parameters["drawings"])
+        answered = answer_rows(digits, model, parameters["answers"])
         labels = pd.Series({name: file.digit for name, file in files.items()}, dtype="float").reindex(answered.index)
         right, sure = answered["prediction"] == labels, ~answered["unsure"]
         counts = {

@@ -18,10 +18,10 @@ import pandas as pd
 from PIL import Image
 from sklearn.model_selection import KFold
 
-from penstroke.answers import ask
+from penstroke.answers import answer_rows, ask
+from penstroke.domain.pixels import to_images
 from penstroke.pipelines.data_science.nodes import fit_champion
-from penstroke.pipelines.inference.nodes import answer_digits, frame_drawings
-from penstroke.pixels import to_images
+from penstroke.pipelines.inference.reading import read_rows
 
 from .hand import STYLES, draw, photograph
 from .project import keep, load_project, mnist_folder, run_in_memory
@@ -101,8 +101,8 @@ def _large(image: np.ndarray, side: int) -> np.ndarray:
 def _score(files: Iterable[tuple[Any, ...]], model: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     labels = {str(place): file[0] for place, file in enumerate(files)}
     contents = {name: lambda content=file[-1]: content for name, file in zip(labels, files, strict=True)}
-    digits, _ = frame_drawings(contents, model, parameters["drawings"])
-    answered = answer_digits(digits, model, parameters["answers"]).reindex(labels)
+    digits, _ = read_rows(contents, model, parameters["drawings"])
+    answered = answer_rows(digits, model, parameters["answers"]).reindex(labels)
     right = answered["prediction"] == pd.Series(labels)
     sure = answered["unsure"].eq(False)
     return {

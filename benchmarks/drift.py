@@ -2,22 +2,21 @@
 
 Champion and profile come from training rows alone. Then 50 times 200 rows come in that neither has seen, nor any
 choice: of the shipped digits drawn from the test rows of ``split.seed: 7``, which are fewer than two such draws; of
-MNIST its test images, in 50 parts. Each draw comes in as it is, inverted, changed in each way of ``perturbations``
-(:mod:`penstroke.pipelines.promotion.perturbations`), and in its place as many digits from another source. The
-thresholds were chosen on draws from training rows.
+MNIST its test images, in 50 parts. Each draw comes in as it is, with every third row inverted (of more than half,
+inference refuses the table), changed in each way of ``perturbations`` (:func:`penstroke.domain.perturb`), and in its
+place as many digits from another source. The thresholds were chosen on draws from training rows.
 """
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from kedro.framework.project import pipelines
 
-from penstroke.answers import form_of
-from penstroke.pipelines.inference.nodes import frame_files
-from penstroke.pipelines.inference.parameters import Frame, frame_of
-from penstroke.pipelines.promotion.perturbations import perturb
-from penstroke.pixels import INK, scale_ink, to_images, to_table
+from penstroke.domain import perturb
+from penstroke.domain.pixels import INK, scale_ink, to_images, to_table
+from penstroke.pipelines.inference.nodes import classify_rows
+from penstroke.pipelines.inference.reading import read_rows
+from penstroke.pipelines.monitoring.nodes import gather_rows, measure_drift
 
 from .hand import STYLES, draw
 from .project import keep, load_project, mnist_folder, run_in_memory
@@ -58,26 +57,32 @@ def main(folder: str) -> None:
 def _kinds(
     fresh: list[np.ndarray], model: Any, parameters: dict[str, Any], others: dict[str, Any]
 ) -> dict[str, list[np.ndarray]]:
-    frame = frame_of(form_of(model), parameters["drawings"])
     changed = [
-        perturb(images, parameters["perturbations"].model_copy(update={"seed": seed}))
+        perturb(to_table(images), parameters["perturbations"].model_copy(update={"seed": seed}))
         for seed, images in enumerate(fresh)
     ]
+    drawn = [_drawn(place, model, parameters) for place in range(DRAWS_OF_HANDS)]
     return (
-        {"fresh rows": fresh, "inverted": [INK - images for images in fresh]}
-        | {name: [ways[name] for ways in changed] for name in changed[0]}
+        {"fresh rows": fresh, "a third inverted": [_third_inverted(images) for images in fresh]}
+        | {name: [to_images(ways[name]) for ways in changed] for name in changed[0]}
         | others
-        | {"other source: drawings by hands": [_drawn(place, frame) for place in range(DRAWS_OF_HANDS)]}
+        | {"other source: drawings by hands": drawn}
     )
 
 
-def _drawn(place: int, frame: Frame) -> np.ndarray:
+def _third_inverted(images: np.ndarray) -> np.ndarray:
+    inverted = images.copy()
+    inverted[::3] = INK - inverted[::3]
+    return inverted
+
+
+def _drawn(place: int, model: Any, parameters: dict[str, Any]) -> np.ndarray:
     files = {
         str(seed): lambda seed=seed: draw(seed % 10, list(STYLES)[seed % len(STYLES)], seed).content
         for seed in range(HAND + place * ROWS, HAND + (place + 1) * ROWS)
     }
-    digits, _ = frame_files(files, frame)
-    return scale_ink(to_images(digits), frame.full_ink)
+    digits, _ = read_rows(files, model, parameters["drawings"])
+    return scale_ink(to_images(digits), parameters["cleaning"].full_ink)
 
 
 def _count_alarms(draws: list[np.ndarray], made: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
@@ -98,17 +103,9 @@ def _compare(images: np.ndarray, made: dict[str, Any], parameters: dict[str, Any
     full_ink = parameters["cleaning"].full_ink
     table = to_table(np.rint(images * (full_ink / INK)).astype(np.min_scalar_type(full_ink)))
     table.index = pd.Index([f"row-{row}" for row in table.index], name="digit_id", dtype="str")
-    data: dict[str, Any] = {f"params:{group}": value for group, value in parameters.items()}
-    data |= {
-        "drawing_digits": [table],
-        "production_model": made["champion_model"],
-        "production_receipt": {"sha256": ""},
-    }
-    data |= {"reference_profiles": {"": lambda: made["reference_profiles"][""]}, "inbox": {}}
-    answering = pipelines["inference"].only_nodes("classify_digits").nodes
-    for node in [*answering, *pipelines["monitoring"].to_outputs("drift_scores").nodes]:
-        data |= node.run({name: data[name] for name in node.inputs})
-    return data["drift_scores"]
+    model, profiles = made["champion_model"], {"": lambda: made["reference_profiles"][""]}
+    answers = classify_rows(table, model, {"sha256": ""}, parameters["answers"])
+    return measure_drift(gather_rows([table], answers, profiles, {}, model), parameters["drift"])
 
 
 if __name__ == "__main__":

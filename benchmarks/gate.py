@@ -1,4 +1,4 @@
-"""Whom does the gate let through? ``python -m benchmarks.gate [--seeds 20]``.
+"""Which models pass the gate? ``python -m benchmarks.gate [--seeds 20]``.
 
 For each seed the champion is trained anew: other folds, other estimators, other deformed copies, the same test rows.
 Each is judged with the champion of ``conf/base`` in production, and none should be refused. Then come models that
@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from kedro.framework.project import pipelines
 
+from penstroke.domain import extract_features
 from penstroke.pipelines.data_science.nodes import fit_champion
-from penstroke.pipelines.feature_engineering.nodes import extract_features
 
 from .project import keep, load_project, run_in_memory
 
@@ -61,7 +61,7 @@ def main(seeds: int) -> None:
 
 def _judge(model: Any, made: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     data = {f"params:{group}": value for group, value in parameters.items()}
-    data |= {"champion_model": model, "former_model": made["champion_model"], "digits": made["digits"]}
+    data |= {"champion_model": model, "current_model": made["champion_model"], "digits": made["digits"]}
     for node in pipelines["promotion"].to_outputs("verdict").nodes:
         data |= node.run({key: data[key] for key in node.inputs})
     return data["verdict"]

@@ -23,10 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from penstroke.datasets.idx import UNSIGNED_BYTE, IdxDataset
+from penstroke.domain.idx import UNSIGNED_BYTE, IdxDataset
+from penstroke.domain.images import deform
+from penstroke.domain.pixels import to_images
 from penstroke.pipelines.data_science.nodes import choose_champion
-from penstroke.pipelines.feature_engineering.images import deform
-from penstroke.pixels import to_images
 
 from .project import keep, load_project, mnist_folder
 
@@ -74,8 +74,8 @@ def _stages(folder: Path, data: dict[str, Any], rows: int) -> Iterator[tuple[str
     source = IdxDataset(path=str(folder), files={path.name: path.name for path in folder.iterdir()}, filepath="")
     stored = folder / "digit_features.parquet"
     yield "reading", lambda: data.update(raw_digits=source.load())
-    data["feedback_digits"] = pd.DataFrame()
-    yield "processing", lambda: _run(data, "screen_digits", "split_digits")
+    data |= {"feedback_digits": pd.DataFrame(), "champion_receipt": {"sha256": ""}}
+    yield "processing", lambda: _run(data, "state_form", "screen_rows", "split_rows")
     yield "features", lambda: _run(data, "extract_features")
     yield "storing features", lambda: data["digit_features"].to_parquet(stored, use_dictionary=False)
     yield "loading features", lambda: data.update(digit_features=pd.read_parquet(stored))

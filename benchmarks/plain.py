@@ -21,23 +21,26 @@ ROOT = Path(__file__).parents[1]
 sys.modules["kedro"] = types.ModuleType("kedro")
 sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]
 sys.modules["kedro.validation"] = types.SimpleNamespace(DataValidationError=ValueError, PanderaValidator=id)  # type: ignore[assignment]
+sys.modules["kedro.framework.project"] = types.SimpleNamespace(  # type: ignore[assignment]
+    settings={"TRUSTED_TYPES": ("penstroke.pipelines.data_science.estimators.AugmentedClassifier",)}
+)
 sys.modules["kedro.io"] = types.SimpleNamespace(
     AbstractDataset=dict, AbstractVersionedDataset=dict, CachedDataset=dict, DatasetError=ValueError
 )  # type: ignore[assignment]
 
 from kedro_guards import model_files  # noqa: E402
-from penstroke.datasets.idx import read_idx  # noqa: E402
+from penstroke import domain  # noqa: E402
+from penstroke.domain import pictures as drawn  # noqa: E402
+from penstroke.domain.idx import read_idx  # noqa: E402
+from penstroke.domain.pixels import to_table  # noqa: E402
 from penstroke.pipelines.data_processing import nodes as processing  # noqa: E402
-from penstroke.pipelines.data_processing.parameters import Cleaning, Split  # noqa: E402
+from penstroke.pipelines.data_processing.parameters import Split  # noqa: E402
 from penstroke.pipelines.data_science import nodes as science  # noqa: E402
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search  # noqa: E402
-from penstroke.pipelines.feature_engineering import nodes as engineering  # noqa: E402
-from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features  # noqa: E402
 from penstroke.pipelines.reporting import figures  # noqa: E402
 from penstroke.pipelines.reporting import nodes as reporting  # noqa: E402
-from penstroke.pipelines.reporting.parameters import Elsewhere, Pictures, Profile, Scoring  # noqa: E402
-from penstroke.pipelines.reporting.profiles import profile_digits  # noqa: E402
-from penstroke.pixels import to_table  # noqa: E402
+from penstroke.pipelines.reporting.parameters import Elsewhere, Profile  # noqa: E402
+from penstroke.scoring import Scoring  # noqa: E402
 
 
 def main(folder: Path, source: Path | None = None) -> None:
@@ -47,32 +50,33 @@ def main(folder: Path, source: Path | None = None) -> None:
     for environment in ("base", "mnist") if source else ("base",):
         for path in (ROOT / "conf" / environment).glob("parameters_*.yml"):
             values = _merged(values, yaml.safe_load(path.read_text(encoding="utf-8")))
-    augmentation = Augmentation.model_validate(values["augmentation"])
-    features, pictures = Features.model_validate(values["features"]), Pictures.model_validate(values["pictures"])
+    augmentation = domain.Augmentation.model_validate(values["augmentation"])
+    features = domain.Features.model_validate(values["features"])
+    pictures = drawn.Pictures.model_validate(values["pictures"])
     scoring, search = Scoring.model_validate(values["scoring"]), Search.model_validate(values["search"])
     contenders = Contenders.model_validate(values["contenders"])
     final_fit = FinalFit.model_validate(values["final_fit"])
     elsewhere = Elsewhere.model_validate(values["elsewhere"])
 
     raw_digits = read_set(source) if source else pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
-    cleaning = Cleaning.model_validate(values["cleaning"])
-    digit_form = processing.describe_form(raw_digits, cleaning)
-    accepted, rejected, cleaning_scores = processing.screen_digits(raw_digits, cleaning)
-    digits, labels = processing.split_digits(accepted, Split.model_validate(values["split"]))
-    digit_features = engineering.extract_features(digits, features)
-    copies = engineering.extract_copy_features(digits, features, augmentation)
-    training_rows = science.assemble_training_rows(digit_features, copies, labels)
+    raw_digits = raw_digits.astype({"label": "int64"})
+    digit_form = processing.state_form(raw_digits, domain.Cleaning.model_validate(values["cleaning"]))
+    accepted, rejected, cleaning_scores = processing.screen_rows(raw_digits, digit_form)
+    digits, labels = processing.split_rows(accepted, Split.model_validate(values["split"]))
+    digit_features = domain.extract_features(digits, features)
+    copies = domain.extract_copy_features(digits, features, augmentation)
+    training_rows = science.assemble_training_rows(digit_features, labels, copies)
     search_results, timings = science.search_contenders(training_rows, contenders, search, final_fit)
     leaderboard = science.rank_contenders(search_results)
     settings = science.choose_champion(leaderboard, contenders, search)
     model = science.fit_champion(training_rows, settings, final_fit, features, digit_form)
     with (folder / "champion_model.skops").open("wb") as file:
         model_files.dump(model, file)
-    answers = reporting.predict_test_rows(model, digit_features, labels, scoring)
+    answers = reporting.predict_test_rows(model, digits, scoring)
     written = (folder / "champion_model.skops").read_bytes()
     receipt = {"sha256": hashlib.sha256(written).hexdigest()}
     scores = reporting.score_test_rows(answers, receipt, scoring)
-    origin = reporting.state_origin(model, settings, digits, augmentation, final_fit)
+    origin = reporting.state_origin(model, settings, digits, final_fit, augmentation)
 
     for name, table in {
         "accepted_digits": accepted,
@@ -100,14 +104,14 @@ def main(folder: Path, source: Path | None = None) -> None:
         "confusion_plot": figures.draw_confusion(answers),
         "calibration_plot": figures.draw_calibration(answers, scoring),
         "leaderboard_plot": figures.draw_leaderboard(search_results, leaderboard),
-        "mistakes_plot": figures.draw_mistakes(answers, digits, features, pictures),
-        "evidence_plot": figures.draw_evidence(model, digits, features, pictures),
-        "features_plot": figures.draw_features(digits, features),
+        "mistakes_plot": drawn.draw_mistakes(answers, digits, model, pictures),
+        "evidence_plot": drawn.draw_evidence(model, digits, pictures),
+        "features_plot": drawn.draw_features(digits, model),
     }.items():
         figure.write_json(folder / f"{name}.json")
     card = reporting.write_model_card(origin, leaderboard, cleaning_scores, scores, elsewhere)
     (folder / "model_card.md").write_text(card, encoding="utf-8")
-    profiles = profile_digits(digits, answers, receipt, Profile.model_validate(values["profile"]))
+    profiles = reporting.profile_rows(digits, answers, receipt, Profile.model_validate(values["profile"]))
     for version, profile in profiles.items():
         profile.to_parquet(folder / f"{version}.parquet")
 

@@ -28,10 +28,10 @@ import numpy as np
 import pandas as pd
 
 from kedro_guards import model_files
-from penstroke.answers import features_of
-from penstroke.pipelines.feature_engineering.images import enlarge
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import pixel_columns, scale_ink, to_images
+from penstroke.answers import look_at, view_of
+from penstroke.domain import accept
+from penstroke.domain.images import enlarge
+from penstroke.domain.pixels import pixel_columns, to_images
 
 from .project import ROOT, keep, load_project
 
@@ -187,9 +187,10 @@ def mlflow_rows(python: str, model_path: Path, rows: pd.DataFrame) -> Iterator[d
         saved = Path(folder) / "model"
         code = (
             "import sys; sys.path.insert(0, 'src'); import mlflow.sklearn; from kedro_guards import model_files;"
+            "from kedro.framework.project import configure_project; configure_project('penstroke');"
             "model = model_files.load(open(sys.argv[1], 'rb'));"
             "mlflow.sklearn.save_model(model, sys.argv[2], pyfunc_predict_fn='predict_proba', pip_requirements=[],"
-            "serialization_format='cloudpickle', code_paths=['src/penstroke'])"
+            "serialization_format='cloudpickle', code_paths=['src/penstroke', 'src/kedro_guards'])"
         )
         subprocess.run([python, "-c", code, str(model_path), str(saved)], cwd=ROOT, check=True, capture_output=True)
         bodies = {count: _split(rows.head(count)) for count in (1, 1000)}
@@ -240,9 +241,9 @@ def main(chosen: argparse.Namespace) -> None:
             facts["statuses_of_rubbish"] = rubbish(8125, chosen.rubbish)
     if chosen.mlflow:
         with model_path.open("rb") as file:
-            features = features_of(model_files.load(file))
-        scaled = pd.DataFrame(scale_ink(digits.to_numpy(), ink), digits.index, digits.columns)
-        rows += mlflow_rows(chosen.mlflow, model_path, extract_features(scaled, features))
+            model = model_files.load(file)
+        accepted, _ = accept(digits, view_of(model).form)
+        rows += mlflow_rows(chosen.mlflow, model_path, look_at(accepted, model))
     name = "serving" if chosen.env == "base" else f"serving_{chosen.env}"
     keep(name, pd.DataFrame(rows), starts_s=starts, load_average=[round(load, 2) for load in os.getloadavg()], **facts)
 

@@ -21,8 +21,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import INK, pixel_columns
+from penstroke.domain import extract_features
+from penstroke.domain.pixels import INK, pixel_columns
 
 from .project import ROOT, keep, load_project, mnist_folder
 

@@ -6,10 +6,10 @@ import re
 import pandas as pd
 import pytest
 import yaml
-from penstroke.pipelines.feature_engineering.parameters import Augmentation, Features
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
 
+from penstroke import domain
 from penstroke.domain import Augmentation, Cleaning, Features
 from penstroke.pipelines.data_processing.nodes import screen_rows, split_rows, state_form
 from penstroke.pipelines.data_processing.parameters import Split
@@ -62,16 +62,10 @@ def test_every_contender_of_the_documentation_can_take_part(raw_digits):
     assert results.groupby("contender")["accuracy"].max().min() > 0.7
 
 
-def test_the_page_for_other_data_names_whatever_needs_the_pipeline_of_drawings():
-    page = (ROOT / "docs/how-to/start-your-own.md").read_text(encoding="utf-8")
-    source = ROOT / "src/penstroke"
-    needs_it = re.compile(r"penstroke\.pipelines\.inference\b|from penstroke\.pipelines import .*\binference\b")
-    importers = {path.parent.name for path in source.rglob("*.py") if needs_it.search(path.read_text(encoding="utf-8"))}
-
-    assert importers - {"inference"} == {"inference_table", "feedback", "serving"}
-    assert (
-        "Leave the package `pipelines/inference` in its place: `inference_table`, `feedback` and `kedro serve`" in page
-    )
+def test_the_domain_says_in_its_docstring_all_that_the_project_asks_it_for():
+    """The page for other data sends people there."""
+    assert "the names that its docstring lists" in (ROOT / "docs/how-to/start-your-own.md").read_text(encoding="utf-8")
+    assert [name for name in domain.__all__ if f"``{name}" not in domain.__doc__] == []
 
 
 def _kept(name):
@@ -103,7 +97,7 @@ def test_the_figures_of_the_choices_are_those_that_the_benchmark_kept():
 
 def test_the_figures_of_the_transfer_are_those_that_the_benchmark_kept():
     pages = [ROOT / "docs/figures.md", ROOT / "README.md"]
-    cards = [base_parameters("reporting"), yaml.safe_load((ROOT / "conf/mnist/parameters_reporting.yml").read_text())]
+    cards = [base_parameters("domain"), yaml.safe_load((ROOT / "conf/mnist/parameters_domain.yml").read_text())]
 
     for row, parameters in zip(_kept("transfer")["rows"], cards, strict=True):
         assert all(f"{row['accuracy'] / 100:.1%}" in page.read_text() for page in pages)
@@ -113,7 +107,7 @@ def test_the_figures_of_the_transfer_are_those_that_the_benchmark_kept():
 
 
 def test_the_figures_of_the_transfer_are_of_a_champion_of_the_settings_that_ship():
-    values = {**base_parameters("data_processing"), **base_parameters("feature_engineering")}
+    values = {**base_parameters("data_processing"), **base_parameters("domain")}
     values |= base_parameters("data_science")
     raw = pd.read_parquet(ROOT / "data/01_raw/digits.parquet")
     accepted, _, _ = screen_rows(raw, state_form(raw, Cleaning.model_validate(values["cleaning"])), None)
@@ -129,13 +123,13 @@ def test_the_figures_of_the_transfer_are_of_a_champion_of_the_settings_that_ship
             champion,
             settings | {"parameters": parameters},
             digits,
-            augmentation,
             FinalFit.model_validate(values["final_fit"]),
+            augmentation,
         )["origin"]
         for parameters in ParameterGrid(svm.grid)
     }
 
-    assert base_parameters("reporting")["elsewhere"]["origin"] in origins
+    assert base_parameters("domain")["elsewhere"]["origin"] in origins
 
 
 def test_the_figures_of_the_drawings_are_those_that_the_benchmark_kept():

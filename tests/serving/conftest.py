@@ -141,5 +141,7 @@ def drawn(stroke: list[tuple[int, int]] | None = None, kind: str = "PNG") -> byt
 
 
 def numbers(count: int, side: int = 8, ink: int = 16, seed: int = 0) -> list:
-    """Give random images as numbers."""
-    return np.random.default_rng(seed).integers(0, ink, (count, side, side), endpoint=True).tolist()
+    """Give random images on light paper as numbers."""
+    images = np.zeros((count, side, side), int)
+    images[:, 1:-1, 1:-1] = np.random.default_rng(seed).integers(0, ink, (count, side - 2, side - 2), endpoint=True)
+    return images.tolist()

@@ -27,9 +27,8 @@ DIGIT_ID = f"{1:032x}.png"
 @pytest.fixture(scope="module")
 def make(raw_digits, features_of_base):
     """Make a model of some classes, of images that are so many times larger; its labels may have other names."""
-    parameters = base_parameters("inference")
-    answers = Answers.model_validate(parameters["answers"])
-    reading = Reading.model_validate(parameters["drawings"])
+    answers = Answers.model_validate(base_parameters("inference")["answers"])
+    reading = Reading.model_validate(base_parameters("domain")["drawings"])
 
     def make(classes, times=1, name=int):
         known = raw_digits[raw_digits["label"].isin(classes)]

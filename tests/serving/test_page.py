@@ -12,7 +12,8 @@ from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
 from ..browser import chromium, hosts, resources
-from .conftest import drawn, running
+from ..conftest import copy_project
+from .conftest import drawn, promote, running
 from .proxy import proxy
 
 PATIENCE_S = 10
@@ -316,3 +317,23 @@ def test_a_service_with_a_token_asks_for_it_once(chrome, served_project):
 
         wait_for(lambda: answer(chrome).startswith(("It is", "Not sure")))
         wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#labels input")) == 10)
+
+
+def test_labels_of_text_are_offered_answered_and_stored_as_they_are_called(chrome, fit_model, tmp_path):
+    project = copy_project(tmp_path / "project")
+    promote(project, fit_model(5, lambda label: "one" if label == 1 else "<b>other</b>"))
+    with running(project) as service:
+        chrome.get(service.address)
+        wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#labels input")) == 2)
+        draw(chrome, (0, -90), (0, -30), (0, 30), (0, 90))
+        wait_for(lambda: answer(chrome).startswith(("It is one", "Not sure: perhaps one")))
+        offered = [label.text for label in chrome.find_elements(By.CSS_SELECTOR, "#labels label")]
+        ranked = [row.text for row in chrome.find_elements(By.CSS_SELECTOR, "#likeliest li")]
+        chrome.find_element(By.CSS_SELECTOR, "#labels input[value='<b>other</b>']").click()
+        chrome.find_element(By.CSS_SELECTOR, "#feedback button").click()
+        wait_for(lambda: chrome.find_element(By.ID, "stored").text == "Stored as <b>other</b>. Thank you.")
+
+    (stored,) = (project / "data/01_raw/inbox").iterdir()
+    assert offered == ["<b>other</b>", "one"]
+    assert [row.startswith(name) for row, name in zip(ranked, ("one", "<b>other</b>"), strict=True)] == [True, True]
+    assert stored.name.startswith("%3Cb%3Eother%3C%2Fb%3E_")

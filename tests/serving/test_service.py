@@ -80,7 +80,7 @@ def test_a_picture_is_framed_as_inference_frames_it(client, inference, kind, hea
 
     (found,) = client.post("/v1/predictions", content=content, headers=headers).json()["predictions"]
 
-    framed = read(content, FORM, Reading.model_validate(base_parameters("inference")["drawings"])).reshape(8, 8)
+    framed = read(content, FORM, Reading.model_validate(base_parameters("domain")["drawings"])).reshape(8, 8)
     assert found["seen"] == framed.tolist()
     assert found["confidence"] == inference(framed[None])["confidence"].iloc[0]
     assert found["digit_id"].endswith(".png" if kind == "PNG" else ".jpg")

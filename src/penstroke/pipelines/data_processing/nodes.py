@@ -125,8 +125,6 @@ def _reasons_to_reject(label: pd.Series, values: pd.DataFrame, reasons: pd.Serie
 
 
 def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:
-    if len(set(label)) == 1:
-        raise ValueError(f"all rows are of class {label.iloc[0]}; a model needs rows of 2 classes or more")
     untaught = sorted(set(label) - set(label[chosen == "train"]))
     if untaught:
         raise ValueError(f"class {untaught[0]} has no training row; give more rows of it or change the split")
@@ -135,3 +133,5 @@ def _refuse_an_empty_side(label: pd.Series, chosen: pd.Series) -> None:
             f"no row is a test row among {len(label)}; give more rows, raise split.test_fraction, "
             "or mark some in the split of the source"
         )
+    if len(set(label)) == 1:
+        raise ValueError(f"all rows are of class {label.iloc[0]}; a model needs rows of 2 classes or more")
