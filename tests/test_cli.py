@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from penstroke import cli
+from kedro_guards import commands
 
 from .conftest import Kedro, copy_tree, known_to_kedro
 
@@ -15,7 +15,7 @@ from .conftest import Kedro, copy_tree, known_to_kedro
 def run(project):
     """``kedro run --env=test …`` in this process, in a fresh copy of the project."""
     with known_to_kedro(project) as metadata:
-        yield lambda *arguments: CliRunner().invoke(cli.run, ["--env=test", *arguments], obj=metadata)
+        yield lambda *arguments: CliRunner().invoke(commands.run, ["--env=test", *arguments], obj=metadata)
 
 
 def _stored(project):
@@ -190,7 +190,7 @@ def test_a_champion_that_cannot_be_kept_costs_the_former_one_nothing(trained, tm
     monkeypatch.setattr("kedro_guards.model_files.trusted_types", list)
 
     with known_to_kedro(project) as metadata:
-        result = CliRunner().invoke(cli.run, ["--env=test", "--nodes=fit_champion"], obj=metadata)
+        result = CliRunner().invoke(commands.run, ["--env=test", "--nodes=fit_champion"], obj=metadata)
 
     assert result.exit_code == 1
     assert "the model holds" in result.stderr

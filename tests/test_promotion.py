@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from penstroke.pipelines.feature_engineering.parameters import Features
 
 from kedro_guards import model_files
+from kedro_guards.commands import run
 from kedro_guards.receipts import read_receipt, write_receipt
 from kedro_guards.runs import lock
 from penstroke import cli
@@ -114,7 +115,7 @@ def test_a_bad_model_is_refused_by_name_and_production_stays_as_it_was(project, 
     _replace_champion(project, make(project))
     before = (project / PRODUCTION).read_bytes()
 
-    result = kedro_here(cli.run, "--pipelines=promotion")
+    result = kedro_here(run, "--pipelines=promotion")
 
     assert result.exit_code == 1
     assert "champion_model is refused, and production_model stays as it was: " in result.stderr
@@ -146,10 +147,10 @@ def test_a_refusal_ends_the_process_with_1_and_three_lines(project):
 def test_another_champion_is_promoted_and_the_former_one_can_be_brought_back_once(project, kedro_here):
     first = (project / PRODUCTION).read_bytes()
     other = "--params=final_fit.folds=4"
-    assert kedro_here(cli.run, "--to-outputs=champion_model", other).exit_code == 0
+    assert kedro_here(run, "--to-outputs=champion_model", other).exit_code == 0
 
-    assert kedro_here(cli.run, "--pipelines=promotion", other).exit_code == 0
-    assert kedro_here(cli.run, "--pipelines=promotion", other).exit_code == 0  # and forgets no former one
+    assert kedro_here(run, "--pipelines=promotion", other).exit_code == 0
+    assert kedro_here(run, "--pipelines=promotion", other).exit_code == 0  # and forgets no former one
 
     assert (project / PRODUCTION).read_bytes() == (project / CHAMPION).read_bytes() != first
     assert (project / f"{PRODUCTION}.former").read_bytes() == first
@@ -168,9 +169,9 @@ def test_another_champion_is_promoted_and_the_former_one_can_be_brought_back_onc
 
 @pytest.mark.slow
 def test_another_split_leaves_too_few_rows_to_compare_and_the_verdict_says_what_decides(project, kedro_here):
-    assert kedro_here(cli.run, "--params=split.seed=3").exit_code == 0
+    assert kedro_here(run, "--params=split.seed=3").exit_code == 0
 
-    result = kedro_here(cli.run, "--pipelines=promotion", "--params=split.seed=3")
+    result = kedro_here(run, "--pipelines=promotion", "--params=split.seed=3")
 
     assert result.exit_code == 0, result.stderr
     verdict = _verdict(project)
@@ -188,7 +189,7 @@ def test_another_split_leaves_too_few_rows_to_compare_and_the_verdict_says_what_
 def test_production_that_cannot_be_read_is_no_reason_to_replace_it_unseen(project, kedro_here):
     (project / PRODUCTION).write_bytes(b"half a model")
 
-    result = kedro_here(cli.run, "--pipelines=promotion")
+    result = kedro_here(run, "--pipelines=promotion")
 
     assert result.exit_code == 1
     assert "former_model" in result.stderr
@@ -199,7 +200,7 @@ def test_production_that_cannot_be_read_is_no_reason_to_replace_it_unseen(projec
 def test_a_verdict_of_before_promotes_no_champion_of_after(project, kedro_here):
     _replace_champion(project, _unsure(project))
 
-    result = kedro_here(cli.run, "--pipelines=promotion", "--nodes=promote_champion", "--allow-stale")
+    result = kedro_here(run, "--pipelines=promotion", "--nodes=promote_champion", "--allow-stale")
 
     assert result.exit_code == 1
     assert "verdict is about another model than champion_model" in result.stderr
@@ -208,18 +209,18 @@ def test_a_verdict_of_before_promotes_no_champion_of_after(project, kedro_here):
 @pytest.mark.slow
 def test_what_was_promoted_is_not_promoted_again_by_changed_but_what_was_brought_back_gives_way(project, kedro_here):
     promote = "--pipelines=promotion", "--changed"
-    assert kedro_here(cli.run, *promote).stdout.endswith("nothing has changed\n")
+    assert kedro_here(run, *promote).stdout.endswith("nothing has changed\n")
     other = "--params=final_fit.folds=4"
-    assert kedro_here(cli.run, "--to-outputs=champion_model", other).exit_code == 0
+    assert kedro_here(run, "--to-outputs=champion_model", other).exit_code == 0
     champion = (project / CHAMPION).read_bytes()
 
-    assert "promote_champion: production_model was made with other data" in kedro_here(cli.run, *promote, other).stdout
+    assert "promote_champion: production_model was made with other data" in kedro_here(run, *promote, other).stdout
     assert (project / PRODUCTION).read_bytes() == champion
-    assert kedro_here(cli.run, *promote, other).stdout == "nothing has changed\n"
+    assert kedro_here(run, *promote, other).stdout == "nothing has changed\n"
 
     assert kedro_here(cli.rollback).exit_code == 0
     assert (project / PRODUCTION).read_bytes() != champion
-    assert kedro_here(cli.run, *promote, other).exit_code == 0
+    assert kedro_here(run, *promote, other).exit_code == 0
     assert (project / PRODUCTION).read_bytes() == champion
 
 
@@ -227,13 +228,13 @@ def test_judging_again_what_is_stored_makes_the_same_bytes(project, kedro_here):
     verdicts = [project / DATA / f"08_reporting/{name}" for name in ("verdict.json", "verdict_card.md")]
     before = [path.read_bytes() for path in verdicts]
 
-    assert kedro_here(cli.run, "--pipelines=promotion", "--nodes=judge_champion").exit_code == 0
+    assert kedro_here(run, "--pipelines=promotion", "--nodes=judge_champion").exit_code == 0
 
     assert [path.read_bytes() for path in verdicts] == before
 
 
 def test_a_champion_can_be_judged_without_being_promoted(project, kedro_here):
-    result = kedro_here(cli.run, "--pipelines=promotion", "--nodes=judge_champion", "--params=gate.accuracy_low=1")
+    result = kedro_here(run, "--pipelines=promotion", "--nodes=judge_champion", "--params=gate.accuracy_low=1")
 
     assert result.exit_code == 0
     assert "The champion is refused by 1 of 22 checks" in result.stdout

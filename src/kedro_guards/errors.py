@@ -13,16 +13,12 @@ from traceback import extract_tb
 from typing import Any, TypeVar
 
 import click
-from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog, DatasetError
-from kedro.pipeline.node import Node
+from kedro.io import DatasetError
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
 
 from .files import advice
-from .ledger import go_on
 from .printing import let_go_of_output
-from .receipts import is_versioned
 
 LINES_OF_AN_ERROR = 3
 UNEXPECTED = (
@@ -143,32 +139,3 @@ def _fault(failure: CheckFailure) -> str:
         return f"column {found} is missing"
     rule = WORDS.get(failure.check or "", failure.check or failure.message)
     return f"{failure.column} {rule}, found {found}" if failure.column else rule
-
-
-class FailureHooks:
-    """Say where a run failed, and how to go on."""
-
-    @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
-        """Refuse to load a version of what keeps none, which Kedro passes over.
-
-        Raises:
-            DatasetError: with its name.
-        """
-        for name in run_params["load_versions"] or ():
-            if not is_versioned(catalog[name]):
-                raise DatasetError(f"{name} keeps no versions, so --load-versions can choose none of it; leave it out")
-
-    @hook_impl
-    def on_node_error(self, error: Exception, node: Node) -> None:
-        """Say where."""
-        error.add_note(f"This happened in the node {node.name}.")
-
-    @hook_impl
-    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
-        """Say how to go on."""
-        given = {"pipelines": run_params.get("pipeline_names")}
-        given |= {name: run_params.get(name) for name in ("tags", "from_nodes", "to_nodes", "to_outputs")}
-        options = "".join(f" --{name.replace('_', '-')}={','.join(asked)}" for name, asked in given.items() if asked)
-        way = go_on(options, run_params["env"], bool(run_params["runtime_params"]))
-        error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")

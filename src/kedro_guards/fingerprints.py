@@ -64,7 +64,7 @@ class Code:
 
         Args:
             function: the function of a node, or anything else that can be called.
-            mentioned: dotted names that configuration hands it, such as the class paths of contenders and validators.
+            mentioned: dotted names that configuration hands it, such as the class paths of models and validators.
 
         Returns:
             A sha256 by module that may change, one by ``package/`` of the other files in its folder, and a version by

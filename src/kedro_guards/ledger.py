@@ -15,8 +15,6 @@ from typing import Any, cast
 
 from kedro.config import AbstractConfigLoader
 from kedro.framework import project as framework
-from kedro.framework.context import KedroContext
-from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import CatalogConfigResolver, DataCatalog
 from kedro.pipeline import Pipeline
@@ -32,7 +30,6 @@ from .receipts import (
     is_versioned,
     pending,
     read_receipt,
-    receipt_folder,
     withdraw,
     write_receipt,
 )
@@ -358,75 +355,6 @@ class Ledger:
         return f"{self._folder}/{name}/{version}.json"
 
 
-class ReceiptHooks:
-    """Write a receipt for each dataset that is saved, and refuse to build on what is stale."""
-
-    def __init__(self) -> None:
-        self._announced: dict[str, tuple[Ledger, dict[str, Receipt]]] = {}
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Note where the receipts lie, and spell out patterns of the catalog where the project's path has braces."""
-        self._context = context
-        if {"{", "}"} & set(str(context.project_path)):
-            _spell_out(context.config_loader)
-
-    @hook_impl
-    def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
-        """Give the catalog its ledger, which goes with it to other processes."""
-        project, configured = self._context.project_path, self._context.config_loader
-        folder = receipt_folder(project, str(configured["globals"]["data"]))
-        catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project)  # type: ignore[attr-defined]
-
-    @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Tidy up beside the receipts, and check what the run builds on.
-
-        Raises:
-            StaleError: it does not agree with today's code, parameters or data.
-        """
-        asks = run_params["only_missing_outputs"]
-        kept = [node.outputs for node in pipeline.nodes if asks and all(map(catalog.exists, node.outputs))]
-        keeps = {name for outputs in kept for name in outputs}
-        _ledger(catalog).sweep(pipeline)
-        _ledger(catalog).refuse_stale(pipeline, keeps, run_params["env"], bool(run_params["runtime_params"]))
-
-    @hook_impl
-    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check that the receipts were written.
-
-        Raises:
-            StaleError: they were not.
-        """
-        if not run_params["only_missing_outputs"]:  # what such a run kept has an older receipt
-            _ledger(catalog).refuse_unreceipted(pipeline, run_params["run_id"])
-
-    @hook_impl
-    def on_pipeline_error(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Tidy up after a save that failed."""
-        with suppress(Exception):  # of a disk that may only be read, say; the run's own error is worth more
-            _ledger(catalog).settle(pipeline)
-
-    @hook_impl
-    def before_node_run(self, node: Node, catalog: DataCatalog, run_id: str) -> None:
-        """Take down what the node's results will have been made of."""
-        self._announced[node.name] = _ledger(catalog), _ledger(catalog).announce(node, run_id)
-
-    @hook_impl
-    def before_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Announce a save, so that an interrupted one can be told from an altered file."""
-        ledger, receipts = self._announced[node.name]
-        if dataset_name in receipts:
-            ledger.before_save(receipts[dataset_name])
-
-    @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Write the receipt."""
-        ledger, receipts = self._announced[node.name]
-        if dataset_name in receipts:
-            ledger.after_save(receipts[dataset_name], data)
-
-
 def go_on(options: str, env: str | None, overridden: bool) -> str:
     """Say how to go on; what was given by ``--params`` may be a secret, and is not repeated."""
     place = f" --env={env}" if env else ""
@@ -444,7 +372,7 @@ def _bound(function: Any) -> str:
     return f" {to_jsonable_python(plain, fallback=lambda value: type(value).__qualname__)}" if plain else ""
 
 
-def _spell_out(configured: AbstractConfigLoader) -> None:
+def spell_out_patterns(configured: AbstractConfigLoader) -> None:
     """Replace the catalog's patterns by entries, for Kedro takes braces in a project's path for placeholders."""
     patterns = DataCatalog.default_runtime_patterns  # those of what no entry names
     resolver = CatalogConfigResolver(configured["catalog"], default_runtime_patterns=patterns)
@@ -462,10 +390,6 @@ def _configure_worker(package: str) -> None:
     framework.pipelines.configure(f"{package}.pipeline_registry")
     with suppress(ValueError):  # of a thread, which gets no signals
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # it is the main process that says how to go on
-
-
-def _ledger(catalog: DataCatalog) -> Ledger:
-    return catalog.ledger  # type: ignore[attr-defined]
 
 
 def _is_parameter(name: str) -> bool:

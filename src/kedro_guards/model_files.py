@@ -95,8 +95,8 @@ def refuse_untrusted(content: bytes) -> None:
     if foreign:
         raise ModelFileError(
             f"the model holds {', '.join(foreign)}, which is not trusted; use another class, or add the type to "
-            "TRUSTED_TYPES in settings.py once you have read what it does; where it no "
-            "longer exists, make the model again (one in production: `kedro run --pipelines=__default__,promotion`)"
+            "TRUSTED_TYPES in settings.py once you have read what it does; where it no longer exists, run the "
+            "pipeline again that makes the model"
         )
 
 

@@ -118,7 +118,7 @@ def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -
         return dataset.content_hash(), {}
     if not dataset.exists():
         return None, {}
-    path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
+    path: Any = path_of(dataset)
     if path is None:
         return joblib.hash(dataset.load()), {}
     if is_versioned(dataset):
@@ -135,6 +135,12 @@ def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -
         if not member.endswith(PARTIAL)
     }
     return hash_of(members), members
+
+
+def path_of(dataset: Any) -> str | None:
+    """Return the path or address of a dataset's file or folder; None where it has none."""
+    place = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
+    return place and str(place)
 
 
 def is_versioned(dataset: AbstractDataset[Any, Any]) -> TypeGuard[AbstractVersionedDataset[Any, Any]]:

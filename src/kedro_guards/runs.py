@@ -12,14 +12,12 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from filelock import BaseFileLock, FileLock, Timeout
-from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
-from kedro.io import DataCatalog
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
-from .files import advice, sweep
+from .files import advice
 from .ledger import Ledger
 from .printing import say
 from .unchanged import write_stamp
@@ -108,18 +106,6 @@ class GuardedSession(KedroSession):
     def _stamp(self) -> None:
         self.session_id = generate_timestamp()
         self._store["session_id"] = self.session_id
-
-
-class SweepHooks:
-    """Remove what killed runs left of the files that this run will write."""
-
-    @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Sweep, while the locks are held."""
-        for name in pipeline.all_outputs():
-            place = getattr(catalog.get(name), "_filepath", None) or getattr(catalog.get(name), "_path", None)
-            if place and "://" not in str(place):
-                sweep(Path(place))
 
 
 def lock_folder(project: Path, data: str) -> Path:

@@ -3,23 +3,16 @@
 import os
 
 import click
-from kedro.framework.cli.cli import KedroCLI
 from kedro.framework.cli.utils import env_option
 from kedro.framework.project import settings
 
-from kedro_guards.commands import conf_source_option, package, receipt, run
-from kedro_guards.errors import Command, Program, tells_in_short
+from kedro_guards.cli import cli
+from kedro_guards.commands import conf_source_option
+from kedro_guards.errors import Command
 from kedro_guards.printing import say
 
-tells_in_short(KedroCLI)  # its other commands too
 
-
-@click.group(cls=Program, name="penstroke")
-def cli() -> None:
-    """Commands of this project."""
-
-
-@click.command(cls=Command)
+@cli.command(cls=Command)
 @click.option("--env", "-e", help="Environment whose production model is served.")
 @conf_source_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
@@ -34,7 +27,7 @@ def serve(env: str | None, conf_source: str | None, host: str, port: int, verbos
     serve_model(env, host, port, conf_source)
 
 
-@click.command(cls=Command)
+@cli.command(cls=Command)
 @env_option
 @conf_source_option
 def rollback(env: str | None, conf_source: str | None) -> None:
@@ -43,7 +36,3 @@ def rollback(env: str | None, conf_source: str | None) -> None:
     with session, session.holding({"production_model"}):
         place = session.load_context().catalog.get("production_model").bring_back()
     say(f"production_model is the former one again: {os.path.relpath(place)}")
-
-
-for command in (run, package, receipt, rollback, serve):
-    cli.add_command(command)

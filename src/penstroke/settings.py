@@ -1,20 +1,13 @@
 """What differs from Kedro's defaults."""
 
-import fsspec
-
 from kedro_guards.config import CheckedConfigLoader
-from kedro_guards.errors import FailureHooks
-from kedro_guards.files import AtomicLocalFileSystem
-from kedro_guards.hooks import ParameterHooks
-from kedro_guards.ledger import ReceiptHooks
-from kedro_guards.runs import GuardedSession, SweepHooks
+from kedro_guards.hooks import GuardHooks
+from kedro_guards.runs import GuardedSession
 from penstroke.serving.parameters import Serving
 from penstroke.summary import SummaryHooks
 
-fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)  # a killed save costs nothing stored
-
 SESSION_CLASS = GuardedSession
-HOOKS = (ParameterHooks(serving=Serving), ReceiptHooks(), SweepHooks(), FailureHooks(), SummaryHooks())
+HOOKS = (GuardHooks(serving=Serving), SummaryHooks())
 
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # as .telemetry says, which a package leaves behind
 

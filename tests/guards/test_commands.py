@@ -32,7 +32,7 @@ def test_the_ancestry_tells_of_each_dataset_once_and_of_what_has_changed_since(t
     assert second.children == []
 
 
-def test_a_run_leaves_nothing_of_its_options_to_the_next_one_in_the_same_process(bootstrapped):
+def test_a_run_leaves_nothing_of_its_options_to_the_next_one_in_the_same_process(known_tiny):
     run = commands._with_guards(lambda **_: ALLOW_STALE.get())
     options = NOTHING | {"env": None, "conf_source": None, "params": {}, "verbose": False, "changed": False}
 

@@ -18,8 +18,8 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.partitions import PartitionedDataset
 
-import penstroke.settings  # noqa: F401 - it registers the file system
 from kedro_guards.files import PARTIAL, AtomicLocalFileSystem, located, names_in, sweep
+from kedro_guards.hooks import GuardHooks
 
 FILES = AtomicLocalFileSystem(auto_mkdir=True)
 
@@ -284,7 +284,10 @@ def test_what_a_killed_process_left_of_a_file_and_its_versions_is_swept_and_noth
     assert not any(path.exists() for path in left)
 
 
-def test_the_project_registers_it_for_all_datasets(tmp_path):
+def test_the_hooks_of_a_project_register_it_for_all_datasets(tmp_path):
+    fsspec.register_implementation("file", LocalFileSystem, clobber=True)
+    GuardHooks()
+
     assert isinstance(fsspec.filesystem("file"), AtomicLocalFileSystem)
 
     dataset = JSONDataset(filepath=str(tmp_path / "scores.json"))

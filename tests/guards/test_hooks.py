@@ -1,61 +1,79 @@
 import shutil
-from types import SimpleNamespace
 
 import pytest
-from kedro.framework.project import settings
+from kedro.pipeline import Node, Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 
+from kedro_guards import hooks
 from kedro_guards.config import CheckedConfigLoader
-from kedro_guards.hooks import ParameterHooks
-from penstroke.serving.parameters import Serving
+from kedro_guards.hooks import check_parameters
+from kedro_guards.parameters import Parameters
 
-from ..conftest import ROOT
+FILES = {
+    "base/globals.yml": "raw: data/raw\ndata: data\n",
+    "base/parameters.yml": "split: {seed: 7, fraction: 0.2}\nkiosk: {doors: 2}\n",
+    "asking/parameters.yml": "split: {seed: '${runtime_params:the.seed,7}'}",
+    "asking/catalog.yml": "rows: {type: MemoryDataset, metadata: '${runtime_params:source,here}'}",
+    "test/.keep": "",
+    "misspelt/globals.yml": "dta: elsewhere",
+    "wrong/parameters.yml": "kiosk: {doors: many}",
+}
 
 
-@pytest.fixture
-def check(bootstrapped, tmp_path):
-    """Check the project's own configuration, packed or not, with more files in it and ``--params``."""
+class Kiosk(Parameters):
+    doors: int
 
-    def check(env="test", packed=False, files=None, **runtime_params):
-        conf = tmp_path / "conf"
-        shutil.copytree(ROOT / "conf", conf, dirs_exist_ok=True)
-        for name, text in (files or {}).items():
-            (conf / name).write_text(text)
-        source = shutil.make_archive(str(tmp_path / "packed"), "gztar", tmp_path, "conf") if packed else str(conf)
-        loader = CheckedConfigLoader(source, env, runtime_params, **settings.CONFIG_LOADER_ARGS)
-        ParameterHooks(serving=Serving).after_context_created(
-            SimpleNamespace(params=loader["parameters"], config_loader=loader)
-        )
+
+@pytest.fixture(params=[False, True], ids=["folder", "archive"])
+def check(request, tmp_path, monkeypatch):
+    """Check the parameters of an environment, whose configuration is a folder or packed, with some of ``--params``."""
+    split = Pipeline([Node(sorted, "params:split", "order", name="order")])
+    monkeypatch.setattr(hooks, "pipelines", {"__default__": split})
+    for name, text in FILES.items():
+        (tmp_path / "conf" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "conf" / name).write_text(text)
+    conf = str(tmp_path / "conf")
+    source = shutil.make_archive(str(tmp_path / "packed"), "gztar", tmp_path, "conf") if request.param else conf
+
+    def check(env, **given):
+        options = {"base_env": "base", "default_run_env": "test", "merge_strategy": {"parameters": "soft"}}
+        loader = CheckedConfigLoader(source, env, given, **options)
+        check_parameters(loader["parameters"], loader, {"kiosk": Kiosk})
 
     return check
 
 
-ASKING = {"test/parameters_data_processing.yml": "split: {seed: '${runtime_params:the.seed,7}'}"}
+def test_what_the_configuration_asks_for_may_be_given_packed_or_not(check):
+    check("asking", source="elsewhere")
+    check("asking", the={"seed": 3})
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_what_the_configuration_asks_for_may_be_given_packed_or_not(check, packed):
-    check("mnist", packed, source="elsewhere")
-    check("test", packed, ASKING, the={"seed": 3})
-
-
-@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"source": "elsewhere"}, "source is not a known group of parameters"),
+        ({"sorce": "elsewhere"}, "sorce is not a known group of parameters; did you mean source"),
         ({"thee": {"seed": 3}}, "thee is not a known group of parameters; did you mean the"),
         ({"the": {"sed": 3}}, "the.sed is nothing that the configuration asks for; did you mean the.seed?"),
         ({"the": {"seed": 3, "fraction": 0.2}}, "the.fraction is nothing that the configuration asks for"),
         ({"splitt": {"seed": 3}}, "splitt is not a known group of parameters; did you mean split?"),
+        ({"zzz": 3}, "zzz is not a known group of parameters; the known ones are kiosk, source, split, the"),
     ],
 )
-def test_what_nothing_asks_for_is_refused_packed_or_not(check, packed, given, told):
+def test_what_nothing_asks_for_is_refused_packed_or_not(check, given, told):
     with pytest.raises(ParameterValidationError, match=told):
-        check("test", packed, ASKING, **given)
+        check("asking", **given)
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_misspelt_place_is_refused_packed_or_not(check, packed):
+def test_a_name_that_another_environment_asks_for_is_refused_packed_or_not(check):
+    with pytest.raises(ParameterValidationError, match="source is not a known group of parameters"):
+        check("test", source="elsewhere")
+
+
+def test_a_misspelt_place_is_refused_packed_or_not(check):
     with pytest.raises(ParameterValidationError, match="dta in globals.yml is not a known name; .* raw, data"):
-        check("test", packed, {"test/globals.yml": "dta: elsewhere"})
+        check("misspelt")
+
+
+def test_a_group_that_no_pipeline_reads_is_checked_by_its_class(check):
+    with pytest.raises(ParameterValidationError, match="kiosk: doors should be a valid integer, found 'many'"):
+        check("wrong")

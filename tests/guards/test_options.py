@@ -1,6 +1,5 @@
 import click
 import pytest
-from kedro.framework.project import pipelines
 
 from kedro_guards.options import read_parameters, read_runner, refuse_unknown_names
 
@@ -18,8 +17,8 @@ def _read(text):
         ("", {}),
         ("split.seed=3", {"split": {"seed": 3}}),
         ("split.seed=3, source = data/x ,", {"split": {"seed": 3}, "source": "data/x"}),
-        ("search.contenders=[a,b],split.seed=3", {"search": {"contenders": ["a", "b"]}, "split": {"seed": 3}}),
-        ("split.seed=3,search.contenders=[a, b]", {"search": {"contenders": ["a", "b"]}, "split": {"seed": 3}}),
+        ("search.models=[a,b],split.seed=3", {"search": {"models": ["a", "b"]}, "split": {"seed": 3}}),
+        ("split.seed=3,search.models=[a, b]", {"search": {"models": ["a", "b"]}, "split": {"seed": 3}}),
         ("split={seed: 3, test_fraction: 0.2}", {"split": {"seed": 3, "test_fraction": 0.2}}),
         ("a.b=1,a.c=2", {"a": {"b": 1, "c": 2}}),
         ("title='one, two'", {"title": "one, two"}),
@@ -38,8 +37,8 @@ def test_parameters_are_read_as_kedro_reads_them_and_lists_too(text, read):
         ("split.seed=3,source=", "source has no value"),
         ("split.seed", "a part has no value; write NAME=VALUE"),
         ("=secret", "a part has no name; write NAME=VALUE"),
-        ("search.contenders=a,secret", "what follows a comma after search.contenders= has no name; .* a list as NAME="),
-        ("search.contenders=[a,secret", "the value of search.contenders is not YAML; .* a list as NAME="),
+        ("search.models=a,secret", "what follows a comma after search.models= has no name; .* a list as NAME="),
+        ("search.models=[a,secret", "the value of search.models is not YAML; .* a list as NAME="),
     ],
 )
 def test_parameters_that_cannot_be_meant_are_refused_with_the_right_form_and_no_value(text, told):
@@ -70,28 +69,23 @@ def test_what_is_no_runner_is_refused_with_those_that_there_are(name, told):
         read_runner(click.Context(click.Command("run")), click.Option(["--runner"]), name)
 
 
-@pytest.fixture
-def project_pipelines(bootstrapped):
-    yield
-    pipelines.set_requested(None)
-
-
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"pipelines": ["data_sciense"]}, "--pipelines: there is no data_sciense; did you mean data_science?"),
-        ({"pipeline": "data_sciense"}, "--pipelines: there is no data_sciense"),
+        ({"pipelines": ["summs"]}, "--pipelines: there is no summs; did you mean sums?"),
+        ({"pipeline": "summs"}, "--pipelines: there is no summs"),
         (
-            {"node_names": ["nope"], "pipelines": ["data_processing"]},
-            "--nodes: there is no nope; there are .*screen_digits, split_digits",
+            {"node_names": ["nope"], "pipelines": ["sums"]},
+            "--nodes: there is no nope; there are .*negate, scale, spell",
         ),
-        ({"from_nodes": ["split_digit"]}, "--from-nodes: there is no split_digit; did you mean split_digits?"),
-        ({"to_nodes": ["split_digit"]}, "--to-nodes: .* did you mean split_digits?"),
-        ({"to_outputs": ["label"]}, "--to-outputs: there is no label; did you mean labels?"),
-        ({"from_inputs": ["label"]}, "--from-inputs: .* did you mean labels?"),
-        ({"load_versions": {"label": "x"}}, "--load-versions: .* did you mean labels?"),
-        ({"tags": ["nope"]}, "--tags: there is no nope; there are"),
-        ({"namespaces": ["nope"], "pipelines": ["data_processing"]}, "--namespaces: there is no nope; there are none"),
+        ({"from_nodes": ["divid"]}, "--from-nodes: there is no divid; did you mean divide?"),
+        ({"to_nodes": ["divid"]}, "--to-nodes: .* did you mean divide?"),
+        ({"to_outputs": ["repot"]}, "--to-outputs: there is no repot; did you mean report?"),
+        ({"from_inputs": ["repot"]}, "--from-inputs: .* did you mean report?"),
+        ({"load_versions": {"repot": "x"}}, "--load-versions: .* did you mean report?"),
+        ({"tags": ["slw"]}, "--tags: there is no slw; did you mean slow?"),
+        ({"tags": ["slow"], "pipelines": ["words"]}, "--tags: there is no slow; there are none"),
+        ({"namespaces": ["nope"]}, "--namespaces: there is no nope; there are none"),
         ({"runner_params": {"x": 1}}, "--runner-params does not suit SequentialRunner: .* 'x'"),
         (
             {"runner": "ThreadRunner", "runner_params": {"max_workers": 0}},
@@ -99,14 +93,14 @@ def project_pipelines(bootstrapped):
         ),
     ],
 )
-def test_a_name_that_is_nowhere_is_refused_with_what_there_is(project_pipelines, options, told):
+def test_a_name_that_is_nowhere_is_refused_with_what_there_is(known_tiny, options, told):
     with pytest.raises(click.ClickException, match=told):
         refuse_unknown_names(NOTHING | options)
 
 
-def test_names_that_are_there_pass(project_pipelines):
+def test_names_that_are_there_pass(known_tiny):
     refuse_unknown_names(
         NOTHING
-        | {"pipelines": ["data_processing", "data_science"], "from_nodes": ["split_digits"], "to_outputs": ["labels"]}
-        | {"from_inputs": ["raw_digits", "params:split"], "runner": "ThreadRunner", "runner_params": {"max_workers": 2}}
+        | {"pipelines": ["sums", "words"], "from_nodes": ["divide"], "to_outputs": ["sums"], "tags": ["slow"]}
+        | {"from_inputs": ["numbers", "params:limit"], "runner": "ThreadRunner", "runner_params": {"max_workers": 2}}
     )

@@ -13,7 +13,7 @@ from filelock import FileLock
 from kedro_guards import runs
 from kedro_guards.runs import RunLockError, lock
 
-from ..conftest import ROOT, Kedro
+from .tiny import ROOT
 
 
 @pytest.fixture
@@ -113,56 +113,44 @@ def test_where_nothing_can_be_written_a_run_of_what_changed_needs_to_write_nothi
 
 
 @pytest.fixture
-def impatient(project):
-    """A copy of the project whose runs wait for half a second."""
-    (project / "conf/test/globals.yml").write_text("data: build/test/data\nlock_timeout_s: 0.5\n")
-    return project
+def impatient(tiny):
+    """The project of a few lines, whose runs wait for half a second."""
+    tiny.write("conf/base/globals.yml", "raw: data/raw\ndata: data\nlock_timeout_s: 0.5\n")
+    return tiny
 
 
-def test_a_run_that_would_write_what_another_writes_leaves_in_one_line_and_writes_nothing(impatient, kedro: Kedro):
-    data = impatient / "build/test/data"
-    with lock(data / ".locks/labels", 0):
-        result = kedro("run", "--env=test", "--nodes=screen_digits,split_digits")
+def test_a_run_that_would_write_what_another_writes_leaves_in_one_line_and_writes_nothing(impatient):
+    with lock(impatient.data / ".locks/small", 0):
+        result = impatient.kedro("run", "--to-nodes=divide")
 
     assert result.returncode == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
-    assert re.search(rf"labels is being written by process {os.getpid()} on .*; this run waited 0.5 s", line)
-    assert [path.name for path in data.iterdir()] == [".locks"]
+    assert re.search(rf"small is being written by process {os.getpid()} on .*; this run waited 0.5 s", line)
+    assert {path.name for path in impatient.data.iterdir()} == {"raw", ".locks"}
 
 
-def test_a_run_that_writes_other_datasets_goes_on(impatient, kedro: Kedro):
-    data = impatient / "build/test/data"
-    with lock(data / ".locks/champion_model", 0):
-        result = kedro("run", "--env=test", "--pipelines=data_processing")
+def test_a_run_that_writes_other_datasets_goes_on(impatient):
+    with lock(impatient.data / ".locks/report", 0):
+        impatient.run("--pipelines=sums")
 
-    assert result.returncode == 0, result.stderr
-    assert (data / "03_primary/labels.parquet").exists()
+    assert (impatient.data / "sums.json").exists()
 
 
-def test_the_locks_of_a_run_are_those_of_its_outputs_and_free_when_it_is_over(impatient, kedro: Kedro):
-    kedro("run", "--env=test", "--pipelines=data_processing")
+def test_the_locks_of_a_run_are_those_of_its_outputs_and_free_when_it_is_over(impatient):
+    impatient.run("--pipelines=sums")
 
-    locks = impatient / "build/test/data/.locks"
-    assert {path.name for path in locks.iterdir()} == {
-        "accepted_digits",
-        "digit_form",
-        "rejected_digits",
-        "cleaning_scores",
-        "digits",
-        "labels",
-    }
-    for path in locks.iterdir():
+    locks = list((impatient.data / ".locks").iterdir())
+    assert {path.name for path in locks} == {"scaled", "small", "great", "digits", "negated", "sums"}
+    for path in locks:
         FileLock(path).acquire(timeout=0)
 
 
-def test_a_run_sweeps_what_a_killed_one_left_of_its_own_outputs_alone(impatient, kedro: Kedro):
-    folder = impatient / "build/test/data/03_primary"
-    folder.mkdir(parents=True)
-    left, other = (folder / f".{name}.parquet.0123.partial" for name in ("labels", "elsewhere"))
+def test_a_run_sweeps_what_a_killed_one_left_of_its_own_outputs_alone(impatient):
+    left, other = (impatient.data / f".{name}.json.0123.partial" for name in ("small", "elsewhere"))
     left.touch()
     other.touch()
 
-    kedro("run", "--env=test", "--pipelines=data_processing")
+    impatient.run("--to-nodes=divide")
 
     assert not left.exists()
     assert other.exists()

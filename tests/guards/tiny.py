@@ -1,4 +1,4 @@
-"""A Kedro project of a few lines that knows nothing of digits, for the guards to be tried on."""
+"""A Kedro project of a few lines that knows nothing of the project round it, for the guards to be tried on."""
 
 import hashlib
 import inspect
@@ -18,8 +18,7 @@ from kedro.framework.cli.cli import main
 
 from kedro_guards.fingerprints import versions
 
-from ..conftest import ROOT
-
+ROOT = Path(__file__).parents[2]
 FILES = {
     "pyproject.toml": """
         [tool.kedro]
@@ -30,6 +29,17 @@ FILES = {
         """,
     ".telemetry": "consent: false",
     "conf/local/.keep": "",
+    "conf/logging.yml": """
+        version: 1
+        disable_existing_loggers: false
+        handlers: {console: {class: logging.StreamHandler}}
+        loggers:  # the command line says these itself, once and in short
+          kedro.pipeline.node: {level: CRITICAL}
+          kedro.runner: {level: ERROR}
+          kedro.validation.parameter_validator: {level: CRITICAL}
+          kedro_viz: {level: ERROR}
+        root: {level: WARNING, handlers: [console]}
+        """,
     "conf/base/globals.yml": """
         raw: data/raw
         data: data
@@ -61,42 +71,18 @@ FILES = {
     "data/raw/numbers.json": "[1, 2, 3, 4, 5, 6]",
     "src/tiny/__init__.py": '__version__ = "0.1"',
     "src/tiny/settings.py": """
-        import warnings
+        from kedro_guards.config import CheckedConfigLoader
+        from kedro_guards.hooks import GuardHooks
+        from kedro_guards.runs import GuardedSession
 
-        import fsspec
-
-        from kedro_guards.errors import FailureHooks
-        from kedro_guards.files import AtomicLocalFileSystem
-        from kedro_guards.ledger import ReceiptHooks
-        from kedro_guards.runs import GuardedSession, SweepHooks
-
-        # Kedro's loader calls it by its former name
-        warnings.filterwarnings("ignore", "register_new_resolver", UserWarning)
-        fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
         SESSION_CLASS = GuardedSession
-        HOOKS = (ReceiptHooks(), SweepHooks(), FailureHooks())
+        HOOKS = (GuardHooks(),)
+        CONFIG_LOADER_CLASS = CheckedConfigLoader
         CONFIG_LOADER_ARGS = {
             "base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft"}
         }
         """,
-    "src/tiny/cli.py": """
-        import click
-        from kedro.framework.cli.cli import KedroCLI
-
-        from kedro_guards.commands import receipt, run
-        from kedro_guards.errors import Program, tells_in_short
-
-        tells_in_short(KedroCLI)
-
-
-        @click.group(cls=Program)
-        def cli():
-            pass
-
-
-        cli.add_command(run)
-        cli.add_command(receipt)
-        """,
+    "src/tiny/cli.py": "from kedro_guards.cli import cli",
     "src/tiny/arithmetic.py": """
         OFFSET = 0
 
@@ -147,7 +133,7 @@ FILES = {
         def register_pipelines():
             sums = Pipeline(
                 [
-                    Node(numbers.scale, ["numbers", "params:scaling"], "scaled", name="scale"),
+                    Node(numbers.scale, ["numbers", "params:scaling"], "scaled", name="scale", tags="slow"),
                     Node(numbers.divide, ["scaled", "params:limit"], ["small", "great"], name="divide"),
                     Node(numbers.spell, "great", "digits", name="spell"),
                     Node(numbers.negate, "small", "negated", name="negate"),
@@ -261,7 +247,6 @@ class Tiny(Project):
         super().__init__(folder)
         for name, text in FILES.items():
             self.write(name, dedent(text).lstrip())
-        self.write("conf/logging.yml", (ROOT / "conf/logging.yml").read_text())
 
 
 @cache

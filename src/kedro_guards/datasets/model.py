@@ -10,50 +10,48 @@ from kedro_datasets.pickle import PickleDataset
 from .. import model_files
 from ..receipts import pending, read_receipt, read_vouched_for, withdraw, write_receipt
 
-FORMER = ".former"  # what is added to the name of the file in production for the one that it replaced
+FORMER = ".former"  # added to the name of a model file for the model that it replaced
 
 
 class ModelDataset(PickleDataset):  # type: ignore[misc]
-    """A fitted estimator in a skops file; only paths and versions are those of its base, no pickle is involved.
+    """A fitted estimator in a skops file. The base class finds paths and versions; no pickle is read or written.
 
     Args:
-        receipt: ``filepath`` of the file's receipt; where it is given, a file that does not agree with it is not read.
+        receipt: ``filepath`` of the file's receipt; if given, a file that does not agree with it is not read.
         **arguments: as those of the base.
     """
 
     def __init__(self, *, receipt: dict[str, str] | None = None, **arguments: Any) -> None:
         super().__init__(backend=model_files.__name__, **arguments)
-        self._receipt = receipt
+        self._receipt = (receipt or {}).get("filepath", "")
 
     def load(self) -> Any:
         """Read the model.
 
         Raises:
-            ValueError: the file was altered, nobody knows who made it, or it holds a type that is not trusted; nothing
-                of it has run.
+            ValueError: the file was altered, has no receipt, or holds a type that is not trusted; nothing of it has
+                run.
         """
         return model_files.load(BytesIO(self._content_to_load()))
 
     def save(self, data: Any) -> None:
-        """Write the model, after it was found that it can be read again: a refusal costs the former file nothing.
+        """Write the model, unless it could not be read again: then the old file stays.
 
         Raises:
             ValueError: it holds a type that is not trusted.
         """
-        content = BytesIO()
-        model_files.dump(data, content)
-        self._write(get_filepath_str(self._get_save_path(), self._protocol), content.getvalue())
+        self._write(get_filepath_str(self._get_save_path(), self._protocol), _content_of(data))
 
     def _content_to_load(self) -> bytes:
         path = get_filepath_str(self._get_load_path(), self._protocol)
-        return self._read(path) if self._receipt is None else self._read_vouched_for(path)
+        return self._read_vouched_for(path) if self._receipt else self._read(path)
 
     def _read(self, path: str) -> bytes:
         with self._fs.open(path, **self._fs_open_args_load) as file:
             return file.read()
 
     def _read_vouched_for(self, path: str) -> bytes:
-        return read_vouched_for(lambda: self._read(path), self._receipt["filepath"], path)  # type: ignore[index]
+        return read_vouched_for(lambda: self._read(path), self._receipt, path)
 
     def _write(self, path: str, content: bytes) -> None:
         with self._fs.open(path, **self._fs_open_args_save) as file:
@@ -61,46 +59,45 @@ class ModelDataset(PickleDataset):  # type: ignore[misc]
         self._invalidate_cache()
 
 
-class ProductionDataset(ModelDataset):
-    """The model that people use; the one that it replaced stays beside it, in ``<filepath>.former``.
+class ReversibleModelDataset(ModelDataset):
+    """A model file that keeps the model it replaced, in ``<filepath>.former``, so that it can be brought back.
 
-    Each step takes one file's place, so whatever is killed, production is the model before or the one after, and some
-    receipt vouches for it: its own, that of the former model, or the announcement, which cites the champion whose very
-    bytes are promoted.
+    Each step replaces one file. So whenever a save is killed, the file holds the old model or the new one, and some
+    receipt vouches for it: its own, that of the former model, or the pending one. The pending receipt cites the node's
+    inputs, one of which is the very model that is saved.
 
     Args:
-        receipt: ``filepath`` of the receipt of the model in production; that of the former one lies beside it.
+        receipt: ``filepath`` of the receipt of the file; that of the former model lies beside it.
         **arguments: as those of the base.
     """
 
     def __init__(self, *, receipt: dict[str, str], **arguments: Any) -> None:
         super().__init__(receipt=receipt, **arguments)
-        self._former_receipt = f"{receipt['filepath'].removesuffix('.json')}{FORMER}.json"
+        self._former_receipt = f"{self._receipt.removesuffix('.json')}{FORMER}.json"
 
     def save(self, data: Any) -> None:
-        """Keep the present model as the former one, then put the new one in its place.
+        """Keep the present model as the former one, then write the new one.
 
-        Where the new one is the present one nothing changes: the former one stays.
+        If the new model is the present one, nothing changes: the former one stays.
 
         Raises:
             ValueError: it holds a type that is not trusted.
         """
-        content = BytesIO()
-        model_files.dump(data, content)
+        content = _content_of(data)
         place, present, _ = self._places()
-        if present == content.getvalue():
+        if present == content:
             return
         if present is not None:
             self._write(place + FORMER, present)
-            if receipt := read_receipt(self._receipt["filepath"]):  # type: ignore[index]
+            if receipt := read_receipt(self._receipt):
                 write_receipt(receipt, self._former_receipt)
-        self._write(place, content.getvalue())
+        self._write(place, content)
 
     def bring_back(self) -> str:
-        """Rename the former model to the present one, which is then gone; return the place.
+        """Rename the former model to the present one, which is then gone; return the path.
 
         Raises:
-            ValueError: no former model is kept, it is the present one, or it may not be loaded.
+            ValueError: there is no former model, it is the present one, or it may not be loaded.
         """
         place, present, former = self._places()
         receipt = read_receipt(self._former_receipt)
@@ -109,30 +106,30 @@ class ProductionDataset(ModelDataset):
             raise ValueError(f"there is no former model to bring back: {place}{FORMER} does not exist")
         if former is not None:
             if former == present:
-                raise ValueError(f"the former model is the one in production already: {place} stays as it is")
+                raise ValueError(f"the former model is the present one already: {place} stays as it is")
             if sha256(former).hexdigest() != vouched_for:
-                raise ValueError(f"{place}{FORMER} does not agree with its receipt; it was not read, production stays")
+                raise ValueError(f"{place}{FORMER} does not agree with its receipt; it was not read, {place} stays")
             try:
                 model_files.load(BytesIO(former))
             except model_files.ModelFileError as error:
-                raise ValueError(f"the former model cannot be brought back, production stays: {error}") from error
+                raise ValueError(f"the former model cannot be brought back, {place} stays: {error}") from error
             self._fs.mv(place + FORMER, place)
-        if receipt:  # also where a rollback was killed between the two steps
-            write_receipt(receipt, self._receipt["filepath"])  # type: ignore[index]
+        if receipt:  # also where it was killed between the two steps
+            write_receipt(receipt, self._receipt)
             withdraw(self._former_receipt)
         self._invalidate_cache()
         return place
 
     def _read_vouched_for(self, path: str) -> bytes:
         content = self._read(path)
-        former, announced = read_receipt(self._former_receipt), read_receipt(pending(self._receipt["filepath"]))  # type: ignore[index]
+        former, announced = read_receipt(self._former_receipt), read_receipt(pending(self._receipt))
         known = {former.sha256} if former else set()
         if announced:
             known |= set(announced.inputs.values())
         return content if sha256(content).hexdigest() in known else super()._read_vouched_for(path)
 
     def _places(self) -> tuple[str, bytes | None, bytes | None]:
-        """Return the place of production, and what lies there and in the place of the former one."""
+        """Return the path, what it holds, and what the path of the former model holds."""
         place = get_filepath_str(self._filepath, self._protocol)
         return place, self._content(place), self._content(place + FORMER)
 
@@ -143,18 +140,18 @@ class ProductionDataset(ModelDataset):
             return None
 
 
-class FormerModelDataset(ProductionDataset):
-    """What is in production before a promotion: where no file is there, and only then, it loads as None."""
+class CurrentModelDataset(ReversibleModelDataset):
+    """Read the present model of a :class:`ReversibleModelDataset` before a node replaces it; None if there is none."""
 
     def load(self) -> Any:
         """Read the model, if there is one.
 
         Returns:
-            The model, None, or an :class:`UnreadableModel`, whose class was removed for instance: it can be replaced,
-            and stays beside its successor as any former model does, but nothing can be compared with it.
+            The model, None, or an :class:`UnreadableModel` if today's code cannot load it, because its class is gone,
+            say. Such a model can be replaced, and is kept as the former one, but cannot be compared.
 
         Raises:
-            ValueError: the file was altered, or nobody knows who made it.
+            ValueError: the file was altered, or has no receipt.
         """
         if self._places()[1] is None:
             return None
@@ -165,9 +162,15 @@ class FormerModelDataset(ProductionDataset):
             return model_files.UnreadableModel(sha256(content).hexdigest(), str(error))
 
     def save(self, data: Any) -> None:  # noqa: ARG002
-        """Refuse: it is the file of the model in production, which only a promotion writes."""
-        raise ValueError("what was in production is read only; promote a champion instead")
+        """Refuse: the dataset that writes this file has another name."""
+        raise ValueError("the current model is read only; save it by the dataset that replaces it")
 
     def content_hash(self) -> str:
-        """Return what stands for any content: a verdict is of its day, and the promotion after it makes it no other."""
-        return "whatever is in production"
+        """Return a constant, so that replacing the model does not make the decision to replace it stale."""
+        return "whatever the current model is"
+
+
+def _content_of(model: Any) -> bytes:
+    file = BytesIO()
+    model_files.dump(model, file)
+    return file.getvalue()

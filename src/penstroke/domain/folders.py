@@ -93,6 +93,7 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
             tall=reading.tall or 0,
             wide=reading.wide or 0,
             centre_of_mass=bool(reading.centre_of_mass),
+            paper=None,
         )
         pixels = np.zeros((len(files), len(names)), np.min_scalar_type(self._size.full_ink))
         reasons = [""] * len(files)

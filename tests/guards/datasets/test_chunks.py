@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 from kedro.io import DatasetError
 
-import penstroke.settings  # noqa: F401 - it registers the file system
 from kedro_guards.datasets.chunks import ChunkedParquetDataset
 from kedro_guards.receipts import content_of
 

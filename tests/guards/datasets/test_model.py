@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 
 from kedro_guards import model_files
 from kedro_guards.datasets import model
-from kedro_guards.datasets.model import FORMER, FormerModelDataset, ModelDataset, ProductionDataset
+from kedro_guards.datasets.model import FORMER, CurrentModelDataset, ModelDataset, ReversibleModelDataset
 from kedro_guards.files import sweep
 from kedro_guards.receipts import Receipt, pending, read_receipt, withdraw, write_receipt
 
@@ -51,7 +51,7 @@ def receipt(tmp_path):
 
 @pytest.fixture
 def dataset(place, receipt):
-    return ProductionDataset(filepath=str(place), receipt={"filepath": str(receipt)})
+    return ReversibleModelDataset(filepath=str(place), receipt={"filepath": str(receipt)})
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_model_comes_back_with_the_same_answers(tmp_path):
 
 @pytest.mark.parametrize("options", [{}, {"receipt": {"filepath": "nowhere.json"}}], ids=["plain", "production"])
 def test_a_model_that_is_refused_costs_the_former_file_nothing(place, options):
-    dataset = (ProductionDataset if options else ModelDataset)(filepath=str(place), **options)
+    dataset = (ReversibleModelDataset if options else ModelDataset)(filepath=str(place), **options)
     dataset.save(SVC().fit(ROWS, LABELS))
     before = place.read_bytes()
 
@@ -102,7 +102,7 @@ def test_a_model_that_is_refused_costs_the_former_file_nothing(place, options):
 
 
 def test_a_model_that_is_not_there_yet_is_none(place, receipt, production):
-    dataset = FormerModelDataset(filepath=str(place), receipt={"filepath": str(receipt)})
+    dataset = CurrentModelDataset(filepath=str(place), receipt={"filepath": str(receipt)})
 
     assert dataset.load() is None
     production.save(_fitted(1))
@@ -113,7 +113,7 @@ def test_a_model_that_is_there_and_that_no_receipt_knows_is_an_error(place, rece
     place.write_bytes(b"half a model")
 
     with pytest.raises(DatasetError, match="has no receipt"):
-        FormerModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).load()
+        CurrentModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).load()
 
 
 @pytest.fixture
@@ -127,11 +127,11 @@ def bygone(monkeypatch, production):
 
 
 def test_a_model_in_production_that_can_no_longer_be_loaded_stands_for_itself(place, receipt, bygone):
-    found = FormerModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).load()
+    found = CurrentModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).load()
 
     assert found.sha256 == sha256(place.read_bytes()).hexdigest()
     assert "is not trusted" in found.reason
-    assert "`kedro run --pipelines=__default__,promotion`" in found.reason
+    assert "run the pipeline again that makes the model" in found.reason
 
 
 def test_such_a_model_is_replaced_and_kept_and_comes_back_once_it_can_be_loaded(production, place, former, bygone):
@@ -140,7 +140,7 @@ def test_such_a_model_is_replaced_and_kept_and_comes_back_once_it_can_be_loaded(
     production.save(_fitted(2))
 
     assert (_cost(place), former.read_bytes()) == (2, content)
-    with pytest.raises(ValueError, match="cannot be brought back, production stays: the model holds [^\n]+$"):
+    with pytest.raises(ValueError, match="cannot be brought back, .* stays: the model holds [^\n]+$"):
         production.bring_back()
     assert (_cost(place), former.read_bytes()) == (2, content)
     bygone()
@@ -150,7 +150,7 @@ def test_such_a_model_is_replaced_and_kept_and_comes_back_once_it_can_be_loaded(
 
 def test_what_was_in_production_is_not_written_by_that_name(place, receipt):
     with pytest.raises(DatasetError, match="read only"):
-        FormerModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).save(_fitted(1))
+        CurrentModelDataset(filepath=str(place), receipt={"filepath": str(receipt)}).save(_fitted(1))
 
 
 def test_the_first_model_in_production_has_no_former_one(production, place, former):
@@ -201,7 +201,7 @@ def test_a_former_model_that_cannot_be_read_is_not_brought_back(production, plac
     production.save(_fitted(2))
     former.write_bytes(b"half a model")
 
-    with pytest.raises(ValueError, match="does not agree with its receipt; it was not read, production stays"):
+    with pytest.raises(ValueError, match="does not agree with its receipt; it was not read, .* stays"):
         production.bring_back()
 
     assert _cost(place) == 2
@@ -211,7 +211,7 @@ def test_a_former_model_that_cannot_be_read_is_not_brought_back(production, plac
 def test_a_promotion_that_is_cut_off_leaves_production_as_it_was(production, place, former, monkeypatch, writes):
     production.save(_fitted(1))
     before = place.read_bytes()
-    whole = ProductionDataset._write
+    whole = ReversibleModelDataset._write
     done = []
 
     def cut_off(self, *arguments):
@@ -220,13 +220,13 @@ def test_a_promotion_that_is_cut_off_leaves_production_as_it_was(production, pla
         done.append(whole(self, *arguments))
 
     with monkeypatch.context() as patch:
-        patch.setattr(ProductionDataset, "_write", cut_off)
+        patch.setattr(ReversibleModelDataset, "_write", cut_off)
         with pytest.raises(KeyboardInterrupt):
             production.save(_fitted(2))
 
     assert place.read_bytes() == before
     if writes:  # the present model was kept, and nothing replaced it
-        with pytest.raises(ValueError, match="is the one in production already"):
+        with pytest.raises(ValueError, match="is the present one already"):
             production.bring_back()
     production.save(_fitted(2))
     assert (_cost(place), _cost(former)) == (2, 1)
@@ -255,7 +255,7 @@ def is_killed(dataset, monkeypatch):
             for place, name in (
                 (model, "write_receipt"),
                 (model, "withdraw"),
-                (ProductionDataset, "_write"),
+                (ReversibleModelDataset, "_write"),
                 (type(dataset._fs), "mv"),
             ):
                 patch.setattr(place, name, counted(getattr(place, name)))

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from penstroke.domain.pixels import to_images
 from penstroke.pipelines.data_processing.nodes import screen_digits, split_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning, Split
-from penstroke.domain.pixels import to_images
 
 from ...conftest import table_of
 

@@ -4,10 +4,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from penstroke.form import Form
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from kedro_guards.datasets.model import ModelDataset
-from penstroke.form import Form
+from penstroke.domain import Features
 from penstroke.pipelines.data_science.nodes import (
     assemble_training_rows,
     choose_champion,
@@ -16,7 +17,6 @@ from penstroke.pipelines.data_science.nodes import (
     search_contenders,
 )
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
-from penstroke.pipelines.feature_engineering.parameters import Features
 
 from ...conftest import FORM, base_parameters
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from penstroke.pipelines.inference.parameters import Drawings
 
 from penstroke.contracts import LABELLED_DRAWINGS, REJECTED_DRAWINGS
+from penstroke.domain.pixels import pixel_names, to_images
 from penstroke.pipelines.feedback.nodes import label_of, take_in_feedback
 from penstroke.pipelines.inference.nodes import frame_drawing
-from penstroke.pipelines.inference.parameters import Drawings
-from penstroke.domain.pixels import pixel_names, to_images
 
 from ...conftest import FORM, base_parameters, frame_of_base
 from ..inference.hostile import PNG, READ

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from penstroke.pipelines.reporting.profiles import describe_digits
 
+from penstroke.domain.pixels import scale_ink, to_images, to_table
 from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.monitoring.nodes import gather_digits
 from penstroke.pipelines.monitoring.parameters import Drift
-from penstroke.pipelines.reporting.profiles import describe_digits
-from penstroke.domain.pixels import scale_ink, to_images, to_table
 
 from ...conftest import ROOT, base_parameters
 

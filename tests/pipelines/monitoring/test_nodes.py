@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from benchmarks.hand import STYLES, draw
 from benchmarks.transfer import to_blocks
+from penstroke.pipelines.promotion.perturbations import perturb
 from scipy.stats import binomtest, ks_2samp
 
 from penstroke import contracts
 from penstroke.contracts import COMPARED_DIGITS
 from penstroke.domain.idx import IdxDataset
+from penstroke.domain.pixels import to_images, to_table
 from penstroke.pipelines.inference.nodes import frame_files
 from penstroke.pipelines.monitoring.figures import draw_drifted_digits
 from penstroke.pipelines.monitoring.nodes import (
@@ -21,8 +23,6 @@ from penstroke.pipelines.monitoring.nodes import (
     write_drift_card,
 )
 from penstroke.pipelines.promotion.parameters import Perturbations
-from penstroke.pipelines.promotion.perturbations import perturb
-from penstroke.domain.pixels import to_images, to_table
 
 from ...conftest import base_parameters, frame_of_base
 from ...datasets.test_idx import FILES

@@ -4,11 +4,11 @@ import hashlib
 
 import pandas as pd
 import pytest
+from penstroke.pipelines.inference.parameters import Answers
 
 from kedro_guards import model_files
 from penstroke.answers import version_of
 from penstroke.pipelines.inference.nodes import answer_digits
-from penstroke.pipelines.inference.parameters import Answers
 
 from ...conftest import ROOT, run_kedro, run_well
 from ..inference.test_runs import DATA

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Parallel, delayed
+from penstroke.pipelines.feature_engineering.nodes import extract_features
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -15,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 
 from kedro_guards import model_files
 from kedro_guards.model_files import UnreadableModel
+from penstroke.domain.pixels import pixel_names, to_images, to_table
 from penstroke.pipelines.data_processing.nodes import screen_digits
 from penstroke.pipelines.data_processing.parameters import Cleaning
-from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.promotion import measures
 from penstroke.pipelines.promotion.measures import (
     compare_models,
@@ -29,7 +30,6 @@ from penstroke.pipelines.promotion.measures import (
 from penstroke.pipelines.promotion.parameters import Perturbations
 from penstroke.pipelines.reporting.nodes import predict_test_rows, score_test_rows
 from penstroke.pipelines.reporting.parameters import Scoring
-from penstroke.domain.pixels import pixel_names, to_images, to_table
 
 from ...conftest import FORM, base_parameters
 
