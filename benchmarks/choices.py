@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-from penstroke.pipelines.feature_engineering.nodes import extract_features
-from penstroke.pixels import to_images, to_table
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from kedro.framework.project import pipelines
-from penstroke.pipelines.feature_engineering.nodes import extract_features
 
 from penstroke.domain import extract_features
 from penstroke.pipelines.data_science.nodes import fit_champion
