@@ -72,7 +72,7 @@ def frame_of_base(**changes: Any) -> Frame:
 
 def reading_of_base() -> Reading:
     """Return how ``conf/base`` has files read."""
-    return Reading.model_validate(base_parameters("inference")["drawings"])
+    return Reading.model_validate(base_parameters("domain")["drawings"])
 
 
 def run_kedro(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -207,7 +207,7 @@ def raw_digits() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def features_of_base() -> Features:
     """What a model sees, as ``conf/base`` chooses it."""
-    return Features.model_validate(base_parameters("feature_engineering")["features"])
+    return Features.model_validate(base_parameters("domain")["features"])
 
 
 def table_of(images: np.ndarray, labels: list | None = None) -> pd.DataFrame:

@@ -16,7 +16,9 @@ def test_a_good_raw_table_is_accepted_whichever_whole_number_type_it_has(raw_dig
 
 
 def test_a_raw_table_may_carry_its_identifiers_as_a_column(raw_digits):
-    pd.testing.assert_frame_equal(contracts.RAW_DIGITS.validate(raw_digits.reset_index()), raw_digits)
+    accepted = contracts.RAW_DIGITS.validate(raw_digits.reset_index())
+
+    pd.testing.assert_frame_equal(accepted, raw_digits.astype({"label": np.int64}))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,35 @@ def test_a_node_is_given_what_the_contract_made_of_a_table(raw_digits):
     entry = {"type": "MemoryDataset", "data": raw_digits.convert_dtypes().assign(label=3.0)}
     catalog = DataCatalog.from_config({"raw_digits": entry | {"validator": "penstroke.contracts.RAW_DIGITS"}})
 
-    assert catalog.load("raw_digits").dtypes.unique().tolist() == [np.dtype(np.uint8)]
+    assert catalog.load("raw_digits").dtypes.unique().tolist() == [np.dtype(np.int64), np.dtype(np.uint8)]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["iris setosa", "a/b"], ["iris setosa", "a/b"]),
+        (["no", "yes"], ["no", "yes"]),
+        ([300, -70_000], [300, -70_000]),
+        (["3", "4"], [3, 4]),
+        ([3.0, 4.0], [3, 4]),
+        (["007", "4"], ["007", "4"]),
+        (["3", "four"], ["3", "four"]),
+    ],
+)
+def test_labels_are_text_or_whole_numbers_of_any_size_in_any_number_of_classes(raw_digits, given, kept):
+    table = contracts.RAW_DIGITS.validate(raw_digits.assign(label=given * 100))
+
+    assert table["label"].tolist() == kept * 100
+    assert table["label"].dtype == ("str" if isinstance(kept[0], str) else np.int64)
+    contracts.ACCEPTED_DIGITS.validate(table)
+    contracts.DIGITS.validate(table.assign(split="train"))
+    contracts.LABELS.validate(table[["label"]].assign(split="train"))
+
+
+def test_labels_of_both_kinds_are_text(raw_digits):
+    label = contracts.RAW_DIGITS.validate(raw_digits.assign(label=[3, "three"] * 100))["label"]
+
+    assert label.tolist() == ["3", "three"] * 100
 
 
 def test_images_of_two_colours_are_ones_and_noughts(raw_digits):
@@ -66,20 +96,22 @@ def test_images_of_two_colours_are_ones_and_noughts(raw_digits):
         (lambda table: table.reset_index(drop=True), "column digit_id is missing, found label, pixel_0_0"),
         (lambda table: table.set_axis(["same"] * len(table)).rename_axis("digit_id"), "duplicate"),
         (lambda table: table.reset_index().assign(digit_id=[1, "1", *range(2, 200)]), "duplicate"),
-        (lambda table: table.assign(label=10), "must be a class"),
-        (lambda table: table.assign(label=-1.0), "must be a class"),
-        (lambda table: table.assign(label=3.5), "label must be whole numbers, found float64 3.5 in row optdigits"),
-        (lambda table: table.assign(label=["three", *"1" * 199]), "found str 'three' .*, such in 1 of 200 rows"),
+        (lambda table: table.assign(label=3.5), "label must be text or whole numbers, found float64 3.5 in row optd"),
+        (lambda table: table.assign(label=[0.5, *[1] * 199]), "found float64 0.5 .*, such in 1 of 200 rows"),
+        (
+            lambda table: table.assign(label=["", *"1" * 199]),
+            "without gaps, found str with 1 of 200 rows empty",
+        ),
         (
             lambda table: table.assign(label=[None, *[1] * 199]),
             "without gaps, found float64 with 1 of 200 rows empty",
         ),
         (
             lambda table: table.assign(label=pd.array([pd.NA, *[1] * 199], "Int8")),
-            "label must be whole numbers without gaps, found Int8",
+            "label must be text or whole numbers without gaps, found Int8",
         ),
-        (lambda table: table.assign(label=True), "label must be whole numbers, found bool True"),
-        (lambda table: table.assign(label=[3, True] * 100), "label must be whole numbers, found object True"),
+        (lambda table: table.assign(label=True), "label must be text or whole numbers, found bool True"),
+        (lambda table: table.assign(label=[3, True] * 100), "label must be text or whole numbers, found object True"),
         (lambda table: table.rename(columns={"label": "Label"}), "label is missing, found Label, .* mean Label"),
         (lambda table: table.rename(columns={"label": "target"}), "column label is missing, found target, pixel"),
         (lambda table: table.assign(split="validation"), "must be train or test"),
@@ -142,8 +174,8 @@ def test_features_must_be_float32():
 def test_the_probabilities_of_an_answer_must_sum_to_one():
     answers = pd.DataFrame(
         {
-            "label": np.int8([1]),
-            "prediction": np.int8([1]),
+            "label": [1],
+            "prediction": [1],
             "confidence": [0.9],
             "probability_0": [0.1],
             "probability_1": [0.9],
@@ -158,6 +190,43 @@ def test_the_probabilities_of_an_answer_must_sum_to_one():
         contracts.TEST_PREDICTIONS.validate(answers.assign(probability_0=-0.1, probability_1=1.1))
     with pytest.raises(SchemaError, match="each class"):
         contracts.TEST_PREDICTIONS.validate(answers.drop(columns=["probability_0", "probability_1"]))
+
+
+def test_answers_may_be_of_classes_of_text():
+    answers = pd.DataFrame(
+        {
+            "label": ["a/b"],
+            "prediction": ["no"],
+            "confidence": [0.9],
+            "probability_a/b": [0.1],
+            "probability_no": [0.9],
+        },
+        pd.Index(["a"], name="digit_id", dtype="str"),
+    )
+
+    contracts.TEST_PREDICTIONS.validate(answers)
+    with pytest.raises(SchemaError, match="prediction|must be whole numbers, or texts"):
+        contracts.TEST_PREDICTIONS.validate(answers.assign(prediction=0.5))
+
+
+def test_people_may_have_labelled_nothing_but_nothing_cannot_be_learned(raw_digits):
+    none = raw_digits.head(0)
+
+    assert len(contracts.LABELLED_DRAWINGS.validate(none)) == 0
+    with pytest.raises(SchemaError, match="the table has no rows"):
+        contracts.RAW_DIGITS.validate(none)
+
+
+def test_the_oddest_rows_have_an_answer_and_a_column_each():
+    oddest = pd.DataFrame(
+        {"prediction": ["a/b"], "confidence": [0.9], "column": ["slant"], "value": np.float32([0.1])},
+        pd.Index(["a"], name="digit_id", dtype="str"),
+    )
+
+    contracts.ODDEST_DIGITS.validate(oddest)
+    contracts.ODDEST_DIGITS.validate(oddest.assign(prediction=3))
+    with pytest.raises(SchemaError, match="confidence"):
+        contracts.ODDEST_DIGITS.validate(oddest.assign(confidence=1.5))
 
 
 def test_chunks_are_checked_one_by_one_when_their_turn_comes(raw_digits):
@@ -184,7 +253,7 @@ def test_a_table_without_rows_breaks_no_contract_of_what_is_to_be_answered(raw_d
 def profile():
     index = pd.Index(["a", "b"], name="digit_id", dtype="str")
     table = pd.DataFrame({"slant": np.float32([0, 1]), "confidence": [0.5, np.nan]}, index)
-    return table.assign(prediction=pd.array([3, None], "Int8"), right=pd.array([True, None], "boolean"))
+    return table.assign(prediction=pd.array([3, None], "Int64"), right=pd.array([True, None], "boolean"))
 
 
 def test_a_profile_is_held_against_its_contract_when_it_is_saved(profile):
@@ -202,3 +271,7 @@ def test_profiles_that_are_not_read_are_not_checked_and_the_others_are_when_they
     pd.testing.assert_frame_equal(parts["good"](), profile)
     with pytest.raises(DataValidationError):
         parts["bad"]()
+
+
+def test_a_profile_may_be_of_classes_of_text(profile):
+    contracts.REFERENCE_PROFILES.validate({"0123456789ab": profile.assign(prediction=["a/b", None])})

@@ -64,7 +64,7 @@ def _trained_on(project, change):
     rows = rows.drop(columns=rows.filter(regex="^copy_"))
     settings = json.loads((data / "06_models/champion_settings.json").read_text())
     final_fit = FinalFit.model_validate(base_parameters("data_science")["final_fit"] | {"folds": 2})
-    features = Features.model_validate(base_parameters("feature_engineering")["features"])
+    features = Features.model_validate(base_parameters("domain")["features"])
     form = json.loads((data / "02_intermediate/digit_form.json").read_text())
     return fit_champion(change(rows), settings, final_fit, features, form)
 

@@ -5,6 +5,9 @@ import pytest
 from penstroke.tables import (
     refuse_missing_columns,
     refuse_repeated_columns,
+    with_gaps,
+    with_labels,
+    with_numbers,
     with_text,
     with_text_index,
     with_whole_numbers,
@@ -107,3 +110,91 @@ def test_a_repeated_column_is_refused_and_a_name_with_a_point_only_where_it_matt
     for columns, asked in ((["a", "a"], []), (["a", "a.1"], ["a"])):
         with pytest.raises(ValueError, match="column a stands more than once"):
             refuse_repeated_columns(pd.DataFrame(columns=columns), asked)
+
+
+@pytest.mark.parametrize(
+    ("column", "labels"),
+    [
+        ([3, 300], [3, 300]),
+        (np.int8([3, -3]), [3, -3]),
+        (np.uint8([3, 255]), [3, 255]),
+        ([3.0, 4.0], [3, 4]),
+        (["3", "-12"], [3, -12]),
+        (["3.0", "4."], [3, 4]),
+        (pd.array([2**62 + 1, -1], "Int64"), [2**62 + 1, -1]),
+        (pd.Categorical([7, 8]), [7, 8]),
+        (pd.Categorical(["7", "8"]), [7, 8]),
+        (pd.Categorical(["a", "b"]), ["a", "b"]),
+        (pd.array(["a", "b"], "string[python]"), ["a", "b"]),
+        (["007", "7"], ["007", "7"]),
+        (["0", "-0"], [0, 0]),
+        (["a", "3"], ["a", "3"]),
+        (["a", 3], ["a", "3"]),
+        (["3.5", "4"], ["3.5", "4"]),
+        (["1e3", "4"], ["1e3", "4"]),
+        (["True", "False"], ["True", "False"]),
+        ([" 3", "4"], [" 3", "4"]),
+    ],
+)
+def test_labels_are_whole_numbers_where_all_are_and_text_otherwise(column, labels):
+    table = with_labels(pd.DataFrame({"label": column, "x": 0}), "label")
+
+    assert table["label"].tolist() == labels
+    assert table["label"].dtype == ("str" if isinstance(labels[0], str) else np.int64)
+
+
+def test_labels_of_a_standard_type_are_left_alone():
+    for labels in ([3, 4], ["a", "b"]):
+        table = pd.DataFrame({"label": labels})
+        assert with_labels(table, "label") is table
+
+
+def test_a_table_without_rows_has_labels_of_some_kind():
+    for kind in ("int64", "int8", "str", object):
+        label = with_labels(pd.DataFrame({"label": pd.Series([], dtype=kind)}), "label")["label"]
+        assert label.dtype in ("int64", "str")
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([None, "a"], "label must be text or whole numbers without gaps, found str with 1 of 2 rows empty"),
+        (["", "a"], "without gaps, found str with 1 of 2 rows empty, the first is 0; fill them in"),
+        (["3", " "], "without gaps, found str with 1 of 2 rows empty, the first is 1"),
+        ([np.nan, 1], "without gaps, found float64 with 1 of 2 rows empty"),
+        ([0.5, 1], "label must be text or whole numbers, found float64 0.5 in row 0, such in 1 of 2 rows"),
+        ([True, False], "found bool True"),
+        ([3, True], "found object True in row 1"),
+        (pd.to_datetime(["2026-01-01", "2026-01-02"]), "found datetime64.* 2026-01-01"),
+        ([2.0**60, 1], r"whole numbers below 2\*\*53, found float64"),
+    ],
+)
+def test_labels_of_other_kinds_are_refused(column, message):
+    with pytest.raises(ValueError, match=message):
+        with_labels(pd.DataFrame({"label": column}), "label")
+
+
+def test_labels_can_be_missing_beside_others_of_their_kind():
+    numbers, texts = with_gaps(pd.Series([3, 300])), with_gaps(pd.Series(["a", "b"]))
+
+    assert numbers.reindex([0, 5]).isna().tolist() == texts.reindex([0, 5]).isna().tolist() == [False, True]
+    assert (numbers[1], texts[1]) == (300, "b")
+
+
+def test_numbers_of_any_form_become_floats_and_gaps_stay():
+    table = pd.DataFrame({"a": ["0.5", None], "b": pd.array([1, None], "Int64"), "c": [True, False], "d": ["x", "y"]})
+
+    changed = with_numbers(table, ["a", "b", "c"])
+
+    pd.testing.assert_frame_equal(
+        changed, pd.DataFrame({"a": [0.5, np.nan], "b": [1, np.nan], "c": [1.0, 0.0], "d": ["x", "y"]})
+    )
+    with pytest.raises(ValueError, match="d must be numbers, found 'x' in row 0; correct it"):
+        with_numbers(table, ["d"])
+
+
+def test_a_number_that_is_none_is_shown_with_its_row_also_below_a_gap():
+    table = pd.DataFrame({"a": [None, "0.5", "half"]}, ["r", "s", "t"])
+
+    with pytest.raises(ValueError, match="a must be numbers, found 'half' in row t; correct it"):
+        with_numbers(table, ["a"])

@@ -5,6 +5,7 @@ same verdict in a fraction of the time.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pandera.pandas import Check, Column, DataFrameSchema, Index
 from penstroke import domain
 from penstroke.rows import LABEL, SPLIT, row_schema
 
+HAS_ROWS = Check(lambda table: len(table) > 0, error="the table has no rows")
 SOURCES = ("reference", "incoming", "other model", "unanswered")
 
 
@@ -101,8 +103,11 @@ def _probabilities_sum_to_one(table: pd.DataFrame) -> bool:
     return True
 
 
-def _has_rows(table: pd.DataFrame) -> bool:
-    return len(table) > 0
+def _not_empty(schema: DataFrameSchema) -> DataFrameSchema:
+    """Ask for rows, too."""
+    filled = copy(schema)
+    filled.checks = [HAS_ROWS, *schema.checks]
+    return filled
 
 
 def _is_some_label(values: pd.Series) -> bool:
@@ -124,7 +129,7 @@ def _seconds() -> Column:
 _reason = {"reason": Column(str, Check.str_length(min_value=1))}
 _combination = {"contender": Column(str), "parameters": Column(str)}
 
-RAW_DIGITS = domain.RAW
+RAW_DIGITS = _not_empty(domain.RAW)
 LABELLED_DRAWINGS = domain.RAW
 ACCEPTED_DIGITS = _rows({"label": LABEL}, domain.ACCEPTED)
 REJECTED_DIGITS = _rows({"label": LABEL} | _reason)
@@ -157,7 +162,7 @@ _answered = {
     "right": Column("boolean", nullable=True),
 }
 REFERENCE_PROFILES = InPartitions(
-    "reference_profiles", _rows(_answered, Check(_has_rows), Check(_what_is_seen_is_finite_float32))
+    "reference_profiles", _rows(_answered, HAS_ROWS, Check(_what_is_seen_is_finite_float32))
 )
 COMPARED_DIGITS = DataFrameSchema(
     _answered | {"source": Column(str, Check.isin(SOURCES)), "model_version": Column(str, nullable=True)},

@@ -75,8 +75,7 @@ def incoming_schema(
             raise SchemaError(None, table, str(error)) from error  # type: ignore[no-untyped-call]
 
     columns = {"label": LABEL, "split": Column(str, SPLIT.checks, required=False)} if labelled else {}
-    has_rows = [Check(lambda table: len(table) > 0, error="the table has no rows")] if labelled else []
-    return row_schema(row_id, columns, *has_rows, *checks, parser=Parser(parse))
+    return row_schema(row_id, columns, *checks, parser=Parser(parse))
 
 
 def standard_rows(

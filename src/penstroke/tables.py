@@ -107,15 +107,20 @@ def with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
     Texts that are written as whole numbers count as such, unless one begins with a nought.
 
     Raises:
-        ValueError: a row has none, or it is neither; with column, value, type and remedy.
+        ValueError: a row has none, an empty text, or something else; with column, value, type and remedy.
     """
-    column = table[name]
-    _refuse_gaps(column, "text or whole numbers")
-    kinds = infer_dtype(column.astype(object))
-    texts = column.astype("str") if kinds in {"string", "mixed-integer", "empty"} else None
-    if texts is None or texts.str.fullmatch(r"-?(0|[1-9]\d*)(\.0*)?").all():
-        numbers = pd.Series(_whole_numbers(column, flags=False, asked="text or whole numbers"), table.index)
-        return table if column.dtype == numbers.dtype == np.int64 else table.assign(**{name: numbers.astype(np.int64)})
+    column, asked = table[name], "text or whole numbers"
+    _refuse_gaps(column, asked)
+    if column.dtype == np.int64:
+        return table
+    values = column.astype(object)
+    has_flags = values.map(type).isin([bool, np.bool_]).any()
+    if infer_dtype(values) not in {"string", "mixed-integer", "empty"} or has_flags:
+        return table.assign(**{name: _whole_numbers(column, flags=False, asked=asked).astype(np.int64)})
+    texts = column.astype("str")
+    _refuse_gaps(texts.mask(texts.str.strip() == ""), asked)
+    if texts.str.fullmatch(r"-?(0|[1-9]\d*)(\.0*)?").all():
+        return table.assign(**{name: _whole_numbers(texts, flags=False, asked=asked).astype(np.int64)})
     return table if column.dtype == "str" else table.assign(**{name: texts})
 
 

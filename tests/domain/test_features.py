@@ -17,7 +17,7 @@ def digits(raw_digits):
 
 @pytest.fixture
 def augmentation():
-    return Augmentation.model_validate(base_parameters("feature_engineering")["augmentation"])
+    return Augmentation.model_validate(base_parameters("domain")["augmentation"])
 
 
 def test_each_digit_has_a_row_and_each_direction_and_cell_a_column(digits, features_of_base):

@@ -70,7 +70,7 @@ def test_contrast_takes_its_share_of_the_ink():
 
 
 def test_a_seed_makes_the_same_digits_and_another_seed_others():
-    perturbations = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
+    perturbations = Perturbations.model_validate(base_parameters("domain")["perturbations"])
 
     first, again = (perturb(table_of(_stroke(8)), perturbations) for _ in range(2))
     other = perturb(table_of(_stroke(8)), perturbations.model_copy(update={"seed": 8}))

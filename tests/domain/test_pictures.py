@@ -192,7 +192,7 @@ def odd(raw_digits):
 
 def _oddest(odd, shown=10):
     rows, table = odd
-    model = SimpleNamespace(features_=base_parameters("feature_engineering")["features"], form_=FORM.model_dump())
+    model = SimpleNamespace(features_=base_parameters("domain")["features"], form_=FORM.model_dump())
     return draw_oddest(table.head(shown), iter([rows[:9], rows[9:], rows[:5]]), model)
 
 

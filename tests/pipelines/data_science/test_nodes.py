@@ -4,11 +4,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.form import Form
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from kedro_guards.datasets.model import ModelDataset
-from penstroke.domain import Features
+from penstroke.answers import ask
+from penstroke.domain import Features, Form
 from penstroke.pipelines.data_science.nodes import (
     assemble_training_rows,
     choose_champion,
@@ -39,7 +39,7 @@ CONTENDERS = Contenders.model_validate(
 SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, rows=None, copies=0, backend="threading", jobs=1, seed=7)
 AS_STORED = FORM.model_dump()
 FINAL_FIT = FinalFit(calibration="temperature", folds=3, held_back=None)
-FEATURES = Features.model_validate(base_parameters("feature_engineering")["features"])
+FEATURES = Features.model_validate(base_parameters("domain")["features"])
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +47,13 @@ def tables():
     """Three classes in a plane, 40 rows each, every fifth a test row."""
     generator = np.random.default_rng(0)
     index = pd.Index([f"row-{place:03d}" for place in range(120)], name="digit_id", dtype="str")
-    label = pd.Series(np.arange(120) % 3, index, dtype=np.int8)
+    label = pd.Series(np.arange(120) % 3, index)
     points = np.eye(3)[label, :2] * 3 + generator.normal(size=(120, 2))
     features = pd.DataFrame(points.astype(np.float32), index, ["x", "y"])
     labels = pd.DataFrame({"label": label, "split": np.where(np.arange(120) % 5 == 0, "test", "train")})
     training = labels.index[labels["split"] == "train"]
     copies = (features.loc[training] + np.float32(0.1)).add_prefix("copy_0_")
-    return features, copies, labels
+    return features, labels, copies
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,17 @@ def search_results(training_rows):
 
 
 def test_training_rows_hold_no_test_row(tables, training_rows):
-    labels = tables[2]
+    labels = tables[1]
 
     assert set(labels.loc[training_rows.index, "split"]) == {"train"}
     assert len(training_rows) == 96
     assert list(training_rows.columns) == ["label", "x", "y", "copy_0_x", "copy_0_y"]
+
+
+def test_where_no_copies_are_made_there_are_none_to_learn_from(tables):
+    features, labels, _ = tables
+
+    assert list(assemble_training_rows(features, labels)) == ["label", "x", "y"]
 
 
 def test_every_combination_is_scored_in_every_fold(search_results):
@@ -300,14 +306,14 @@ def test_the_file_of_a_champion_says_what_taught_it_and_how_it_sees(
     dataset.save(fit_champion(training_rows, champion_settings, final_fit, FEATURES, AS_STORED))
 
     model = dataset.load()
-    assert list(model.digit_ids_) == list(training_rows.index)
+    assert list(model.row_ids_) == list(training_rows.index)
     assert Features.model_validate(model.features_) == FEATURES
     assert Form.model_validate(model.form_) == FORM
 
 
 def test_the_calibration_can_learn_from_rows_held_back_and_the_champion_from_the_others(tables, champion_settings):
-    features, copies, labels = tables
-    many = pd.concat([assemble_training_rows(features, copies, labels)] * 2).reset_index(drop=True)
+    features, labels, copies = tables
+    many = pd.concat([assemble_training_rows(features, labels, copies)] * 2).reset_index(drop=True)
 
     model = fit_champion(many, champion_settings, FINAL_FIT.model_copy(update={"held_back": 0.25}), FEATURES, AS_STORED)
 
@@ -334,7 +340,7 @@ def test_the_search_can_keep_to_a_part_of_the_rows(tables, monkeypatch):
 
 
 def test_the_champion_answers_with_probabilities_that_hold(tables, training_rows, champion_settings):
-    features, _, labels = tables
+    features, labels, _ = tables
     test = labels.index[labels["split"] == "test"]
 
     probabilities = fit_champion(training_rows, champion_settings, FINAL_FIT, FEATURES, AS_STORED).predict_proba(
@@ -357,3 +363,38 @@ def test_the_calibration_does_not_look_at_rows_that_were_fitted_on(training_rows
     rows = random_labels.drop(columns="label")
     assert (model.predict(rows) == random_labels["label"]).mean() > 0.95
     assert model.predict_proba(rows).max(axis=1).mean() < 0.6
+
+
+CLASSES = {"text": ["a/b", "b_c", "007"], "large": [-5, 300, 2**40], "two": ["no", "yes", "yes"]}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_classes_of_any_kind_are_searched_and_become_those_of_the_champion(training_rows, kind, tmp_path):
+    names = CLASSES[kind]
+    rows = training_rows.assign(label=[names[place] for place in training_rows["label"]])
+    search = SEARCH.model_copy(update={"contenders": ["knn", "svm"]})
+
+    results, _ = search_contenders(rows, CONTENDERS, search, FINAL_FIT)
+    settings = choose_champion(rank_contenders(results), CONTENDERS, search)
+    dataset = ModelDataset(filepath=str(tmp_path / "model.skops"))
+    dataset.save(fit_champion(rows, settings, FINAL_FIT, FEATURES, AS_STORED))
+
+    model, values = dataset.load(), rows.drop(columns="label")
+    assert list(model.classes_) == sorted(set(names))
+    answers = ask(model, values, chunk_rows=10)
+    assert (answers["prediction"] == rows["label"]).mean() > 0.8
+    assert answers.shape[1] == 2 + len(set(names))
+    assert settings["accuracy_mean"] > 0.7
+
+
+@pytest.mark.parametrize("contender", ["knn", "svm"])
+def test_what_classes_are_called_changes_no_probability(training_rows, contender):
+    """Names that sort as the numbers do."""
+    named = training_rows.assign(label=[["a", "b", "c"][place] for place in training_rows["label"]])
+    leaderboard = rank_contenders(_results(**{contender: [1.0, 1.0]}))
+    settings = choose_champion(leaderboard, CONTENDERS, SEARCH)
+
+    numbers, texts = (fit_champion(rows, settings, FINAL_FIT, FEATURES, AS_STORED) for rows in (training_rows, named))
+
+    values = training_rows.drop(columns="label")
+    np.testing.assert_allclose(texts.predict_proba(values), numbers.predict_proba(values), atol=1e-9)

@@ -1,19 +1,29 @@
 """Shipped digits in two halves: those that a model came from, described, and those that come in."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.pipelines.reporting.profiles import describe_digits
 
+from penstroke.domain import accept, describe
 from penstroke.domain.pixels import scale_ink, to_images, to_table
-from penstroke.pipelines.data_processing.parameters import Cleaning
-from penstroke.pipelines.monitoring.nodes import gather_digits
+from penstroke.pipelines.monitoring.nodes import gather_rows
 from penstroke.pipelines.monitoring.parameters import Drift
+from penstroke.tables import with_gaps
 
-from ...conftest import ROOT, base_parameters
+from ...conftest import FORM, ROOT, base_parameters
 
-CLEANING = Cleaning(full_ink=16)
+FULL_INK = FORM.full_ink
 VERSION = "0123456789ab"
+DIGITS = list(range(10))
+OF_BEFORE = FORM.model_copy(update={"paper": None})  # of a model that answers inverted rows, too
+
+
+def model_of(form=FORM, classes=DIGITS):
+    """What gathering asks of the production model."""
+    features = base_parameters("domain")["features"]
+    return SimpleNamespace(form_=form.model_dump(), features_=features, classes_=np.array(classes))
 
 
 @pytest.fixture(scope="session")
@@ -34,30 +44,36 @@ def answers_to(table, version=VERSION):
     return pd.DataFrame(answers, table.index)
 
 
+def profile_of(table):
+    """What is kept of rows that a model came from, all of which it answered rightly."""
+    known = answers_to(table)[["prediction", "confidence"]].assign(right=True).astype({"right": "boolean"})
+    known["prediction"] = with_gaps(known["prediction"])
+    return pd.concat([describe(accept(table, FORM)[0]), known], axis=1)
+
+
 @pytest.fixture(scope="session")
 def profile(halves):
-    known = answers_to(halves[0])[["prediction", "confidence"]].assign(right=True)
-    known = known.astype({"prediction": "Int8", "right": "boolean"})
-    return pd.concat([describe_digits(halves[0], CLEANING.full_ink), known], axis=1)
+    return profile_of(halves[0])
 
 
 @pytest.fixture(scope="session")
 def gather(profile):
-    """Gather digits, with right answers, or with others."""
+    """Gather rows, with right answers, or with others."""
 
-    def gather(table, answers=None, inbox=(), profiles=None):
+    def gather(table, answers=None, inbox=(), profiles=None, model=None):
         answers = answers_to(table) if answers is None else answers
         profiles = {VERSION: lambda: profile} if profiles is None else profiles
-        return gather_digits(iter([table[:90], table[90:]]), answers, profiles, dict.fromkeys(inbox), CLEANING)
+        tables = iter([table[:90], table[90:]])
+        return gather_rows(tables, answers, profiles, dict.fromkeys(inbox), model or model_of())
 
     return gather
 
 
 def with_images(table, images):
     """The same rows, of other images, (n, height, width) uint8 from 0 to 255."""
-    sixteenths = np.rint(images / 255 * CLEANING.full_ink).astype(np.uint8)
+    sixteenths = np.rint(images / 255 * FULL_INK).astype(np.uint8)
     return pd.concat([table[["label"]], to_table(sixteenths).set_axis(table.index)], axis=1)
 
 
 def images_of(table):
-    return scale_ink(to_images(table), CLEANING.full_ink)
+    return scale_ink(to_images(table), FULL_INK)

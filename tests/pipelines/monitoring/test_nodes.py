@@ -5,35 +5,40 @@ import pandas as pd
 import pytest
 from benchmarks.hand import STYLES, draw
 from benchmarks.transfer import to_blocks
-from penstroke.pipelines.promotion.perturbations import perturb
 from scipy.stats import binomtest, ks_2samp
 
 from penstroke import contracts
 from penstroke.contracts import COMPARED_DIGITS
+from penstroke.domain import Perturbations, accept, perturb
 from penstroke.domain.idx import IdxDataset
+from penstroke.domain.pictures import draw_oddest
 from penstroke.domain.pixels import to_images, to_table
-from penstroke.pipelines.inference.nodes import frame_files
-from penstroke.pipelines.monitoring.figures import draw_drifted_digits
+from penstroke.files import labelled_name, read_files
 from penstroke.pipelines.monitoring.nodes import (
-    gather_digits,
+    find_oddest,
+    gather_rows,
     measure_drift,
+    measure_oddness,
     raise_alarm,
     split_sources,
     stability_index,
     write_drift_card,
 )
-from penstroke.pipelines.promotion.parameters import Perturbations
 
-from ...conftest import base_parameters, frame_of_base
-from ...datasets.test_idx import FILES
-from .conftest import CLEANING, VERSION, answers_to, images_of, with_images
+from ...conftest import FORM, base_parameters, reading_of_base
+from ...domain.test_idx import FILES
+from .conftest import OF_BEFORE, VERSION, answers_to, images_of, model_of, profile_of, with_images
 
-PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
+PERTURBATIONS = Perturbations.model_validate(base_parameters("domain")["perturbations"])
 
 
 @pytest.fixture(scope="module")
 def fresh(halves):
     return halves[1].head(200)
+
+
+def _card(gathered, scores, drift):
+    return write_drift_card(gathered, scores, find_oddest(gathered, scores, drift), drift)
 
 
 @pytest.fixture(scope="module")
@@ -98,17 +103,20 @@ def test_fresh_digits_of_the_same_source_raise_no_alarm(gather, halves, drift):
 
 @pytest.mark.parametrize("change", ["inverted", "shift", "rotation", "noise", "thickening", "contrast"])
 def test_changed_digits_raise_an_alarm(gather, fresh, drift, change):
-    images = images_of(fresh)
-    changed = perturb(images, PERTURBATIONS) | {"inverted": 255 - images}
+    changed = {name: to_images(rows) for name, rows in perturb(accept(fresh, FORM)[0], PERTURBATIONS).items()}
+    changed["inverted"] = 255 - images_of(fresh)
+    model = model_of(OF_BEFORE if change == "inverted" else FORM)
 
-    assert len(measure_drift(gather(with_images(fresh, changed[change])), drift)["alarms"]) >= 3
+    gathered = gather(with_images(fresh, changed[change]), model=model)
+
+    assert len(measure_drift(gathered, drift)["alarms"]) >= 3
 
 
 @pytest.mark.slow
 def test_drawings_by_other_hands_raise_an_alarm(gather, fresh, drift):
     styles = list(STYLES)
     files = {name: draw(row % 10, styles[row % len(styles)], row).content for row, name in enumerate(fresh.index)}
-    digits, _ = frame_files({name: lambda name=name: files[name] for name in files}, frame_of_base())
+    digits, _ = read_files({name: lambda name=name: files[name] for name in files}, FORM, reading_of_base())
     labels = [row % 10 for row in range(len(digits))]
 
     scores = measure_drift(gather(digits.assign(label=labels)), drift)
@@ -136,7 +144,7 @@ def test_other_answers_and_less_confidence_raise_an_alarm(gather, fresh, drift):
 
 
 def test_alarms_come_in_the_order_of_their_size(gather, fresh, drift):
-    scores = measure_drift(gather(with_images(fresh, 255 - images_of(fresh))), drift)
+    scores = measure_drift(gather(with_images(fresh, 255 - images_of(fresh)), model=model_of(OF_BEFORE)), drift)
     sizes = [scores[f"psi_{name}"] for name in scores["alarms"]]
 
     assert sizes == sorted(sizes, reverse=True)
@@ -152,12 +160,12 @@ def test_a_change_that_is_sure_but_small_raises_none(gather, halves, drift):
 
 
 def test_few_rows_are_not_judged_and_that_is_said(gather, fresh, drift):
-    gathered = gather(with_images(fresh, 255 - images_of(fresh)).head(drift.least_rows - 1))
+    gathered = gather(with_images(fresh, 255 - images_of(fresh)).head(drift.least_rows - 1), model=model_of(OF_BEFORE))
     scores = measure_drift(gathered, drift)
 
     assert (scores["judged"], scores["alarms"], scores["rows"]) == (False, [], drift.least_rows - 1)
     assert not [name for name in scores if name.startswith("psi_")]
-    assert "# Drift: too few rows to judge" in write_drift_card(gathered, scores, drift)
+    assert "# Drift: too few rows to judge" in _card(gathered, scores, drift)
 
 
 def test_nothing_that_came_in_is_too_few(gather, fresh, drift):
@@ -183,6 +191,20 @@ def test_answers_may_come_in_several_tables_and_the_last_one_to_a_digit_counts(g
     gathered = gather(fresh, iter([former, now]))
 
     assert list(split_sources(gathered)[1]["prediction"]) == list(fresh["label"])
+
+
+def test_of_rows_that_are_not_compared_it_is_not_said_whether_they_are_right(gather, fresh):
+    answers = answers_to(fresh).head(150)
+    answers.iloc[:50, answers.columns.get_loc("model_version")] = "ba9876543210"  # pragma: allowlist secret
+
+    gathered = gather(fresh, answers, inbox=[f"{label}_{name}" for name, label in fresh["label"].items()])
+
+    known = gathered[gathered["source"] != "reference"].groupby("source")["right"].agg(["count", "sum"])
+    assert known.to_dict("index") == {
+        "incoming": {"count": 100, "sum": 100},
+        "other model": {"count": 0, "sum": 0},
+        "unanswered": {"count": 0, "sum": 0},
+    }
 
 
 def test_a_model_without_a_profile_is_named_and_what_to_do(gather, fresh, profile):
@@ -217,7 +239,7 @@ def test_many_wrong_answers_raise_an_alarm_and_a_few_do_not_whoever_labels(gathe
 def test_without_labels_nothing_is_said_of_the_accuracy(scores, gather, fresh, drift):
     assert scores["rows_labelled"] == 0
     assert "accuracy" not in scores
-    assert "nobody knows how many answers are right" in write_drift_card(gather(fresh), scores, drift)
+    assert "nobody knows how many answers are right" in _card(gather(fresh), scores, drift)
 
 
 def _rejects(count):
@@ -254,23 +276,19 @@ def test_the_card_and_the_alarm_say_how_many_of_all_were_rejected(gather, fresh,
     gathered = gather(fresh.head(0))
     scores = measure_drift(gathered, drift, _rejects(300))
 
-    card = write_drift_card(gathered, scores, drift)
+    card = _card(gathered, scores, drift)
 
     assert card.startswith("# Drift: alarm")
-    assert "Rejected before a model saw them: 300 of 300 drawings that came in, 100.00%, interval 98.74% to" in card
-    with pytest.raises(ValueError, match=r"^drift alarm \(rejected_share\): 300 of 300 drawings were rejected; read"):
+    assert "Rejected before a model saw them: 300 of 300 rows that came in, 100.00%, interval 98.74% to" in card
+    with pytest.raises(ValueError, match=r"^drift alarm \(rejected_share\): 300 of 300 rows were rejected; read"):
         raise_alarm(scores)
-    with pytest.raises(
-        ValueError, match=r"the 0 rows are not like .* came from, and 300 of 300 drawings were rejected;"
-    ):
+    with pytest.raises(ValueError, match=r"the 0 rows are not like .* came from, and 300 of 300 rows were rejected;"):
         raise_alarm(scores | {"alarms": ["slant", "rejected_share"]})
 
 
 def test_where_nobody_knows_what_was_rejected_the_card_says_so(gather, fresh, drift, scores):
     assert "rows_rejected" not in scores
-    assert "What was refused before a model saw it is not counted here" in write_drift_card(
-        gather(fresh), scores, drift
-    )
+    assert "What was refused before a model saw it is not counted here" in _card(gather(fresh), scores, drift)
 
 
 def test_rows_without_a_label_have_the_accuracy_that_their_confidences_promise(gather, fresh, drift, profile):
@@ -285,7 +303,7 @@ def test_rows_without_a_label_have_the_accuracy_that_their_confidences_promise(g
     assert found == pytest.approx((wilson.low, wilson.high))
     assert scores["promised_accuracy_of_reference"] == pytest.approx(profile["confidence"].mean())
     assert scores["accuracy_of_reference"] == 1
-    card = write_drift_card(gathered, scores, drift)
+    card = _card(gathered, scores, drift)
     assert "Of the rows without a label **80.00%** are right if their confidences hold, interval 73.9" in card
     assert f"of the test rows they promised {profile['confidence'].mean():.2%}, and 100.00% were right" in card
 
@@ -316,17 +334,20 @@ def test_an_alarm_ends_the_run_in_a_line_and_silence_hands_the_scores_on(scores)
 
 
 def test_the_card_lists_every_column_the_most_drifted_first(gather, fresh, drift):
-    gathered = gather(with_images(fresh, 255 - images_of(fresh)))
+    gathered = gather(with_images(fresh, 255 - images_of(fresh)), model=model_of(OF_BEFORE))
     scores = measure_drift(gathered, drift)
 
-    card = write_drift_card(gathered, scores, drift)
+    card = _card(gathered, scores, drift)
 
-    rows = [line.split(" | ") for line in card.splitlines() if line.count(" | ") == 6]
+    columns, oddest = card.split("## The oddest rows")
+    rows = [line.split(" | ") for line in columns.splitlines() if line.count(" | ") == 6]
     assert [row[0].removeprefix("| ") for row in rows[2:]] == sorted(
         (name[4:] for name in scores if name.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"]
     )
     assert card.startswith("# Drift: alarm")
     assert card.count("**alarm**") == len(scores["alarms"])
+    shown = [line.split(" | ")[0].removeprefix("| ") for line in oddest.strip().splitlines()[2:]]
+    assert shown == list(find_oddest(gathered, scores, drift).index[:5])
 
 
 def test_what_is_gathered_keeps_its_contract(gather, fresh, profile):
@@ -340,7 +361,7 @@ def test_nothing_that_is_given_is_changed(gather, fresh, profile, drift):
     gathered = gather(fresh)
     kept = gathered.copy()
 
-    write_drift_card(gathered, measure_drift(gathered, drift), drift)
+    _card(gathered, measure_drift(gathered, drift), drift)
 
     pd.testing.assert_frame_equal(fresh, before[0])
     pd.testing.assert_frame_equal(profile, before[1])
@@ -359,9 +380,9 @@ def test_rows_of_another_size_and_scale_that_a_former_model_answered_are_parted(
     before = answers_to(fresh.head(20), "ba9876543210").set_axis(old.index)  # pragma: allowlist secret
     tables, profiles = [old, fresh[:150], fresh[150:]], {VERSION: lambda: profile}
 
-    compared = gather_digits(iter(tables), pd.concat([before, answers]), profiles, {}, CLEANING)
+    compared = gather_rows(iter(tables), pd.concat([before, answers]), profiles, {}, model_of())
     scores = measure_drift(compared, drift)
-    figure = draw_drifted_digits(compared, iter(tables), scores, CLEANING, drift)
+    figure = draw_oddest(find_oddest(compared, scores, drift), iter(tables), model_of())
 
     COMPARED_DIGITS.validate(compared)
     alone = measure_drift(gather(fresh, answers), drift)
@@ -373,5 +394,147 @@ def test_rows_of_two_sizes_that_one_model_answered_are_refused(fresh, profile):
     large = _enlarged(fresh.head(20) // 16, fresh.index[:20])
     answers = answers_to(fresh)
 
-    with pytest.raises(ValueError, match="one model gave these answers, but .* images of 24 x 24 and of 8 x 8"):
-        gather_digits(iter([large, fresh[20:]]), answers, {VERSION: lambda: profile}, {}, CLEANING)
+    with pytest.raises(ValueError, match="the model takes rows of 8 x 8 pixels .*, found 24 x 24 pixels"):
+        gather_rows(iter([large, fresh[20:]]), answers, {VERSION: lambda: profile}, {}, model_of())
+
+
+def test_a_digit_in_the_middle_of_the_reference_is_not_odd_and_one_beyond_it_is_most(gather, halves, profile):
+    incoming = halves[1].head(3)
+    gathered = gather(incoming)
+    places = gathered["source"].to_numpy() == "incoming"
+    gathered.loc[places, "slant"] = [profile["slant"].median(), profile["slant"].max() + 1, profile["slant"].min() - 1]
+
+    oddness = measure_oddness(gathered, ["slant"])["slant"].to_numpy()
+
+    np.testing.assert_allclose(oddness, [0, 3, 3], atol=0.01)  # of 1000
+
+
+def test_where_columns_raise_an_alarm_they_alone_count(gather, halves):
+    gathered = gather(halves[1].head(3))
+
+    assert list(measure_oddness(gathered, ["slant", "accuracy"])) == ["slant"]
+    assert len(measure_oddness(gathered, [])) == len(measure_oddness(gathered, ["accuracy"])) == 3
+    assert measure_oddness(gathered, ["prediction"]).shape[1] > 10
+
+
+def test_the_rows_least_like_the_reference_come_first_each_with_its_oddest_column(gather, fresh, drift):
+    images = images_of(fresh).copy()
+    images[40:50] = 255 - images[40:50]
+    mixed = with_images(fresh, images)
+    gathered = gather(mixed)
+    few = drift.model_copy(update={"shown": 12})
+
+    oddest = find_oddest(gathered, measure_drift(gathered, drift), few)
+
+    contracts.ODDEST_DIGITS.validate(oddest)
+    assert len(oddest) == 12
+    assert len(set(oddest.index) & set(mixed.index[40:50])) >= 8
+    mean = measure_oddness(gathered, []).mean(axis=1)
+    assert list(oddest.index) == list(mean.sort_values(ascending=False, kind="stable").index[:12])
+    assert list(oddest["prediction"]) == list(mixed.loc[oddest.index, "label"])
+    for name, row in oddest.iterrows():
+        odd = measure_oddness(gathered, []).loc[name]
+        assert odd[row["column"]] == odd.max()
+        assert row["value"] == gathered.loc[name, row["column"]]
+
+
+def test_the_columns_of_an_alarm_alone_say_what_is_odd(gather, fresh, drift):
+    gathered = gather(fresh)
+
+    oddest = find_oddest(gathered, {"alarms": ["slant"]}, drift)
+
+    assert set(oddest["column"]) == {"slant"}
+    np.testing.assert_array_equal(oddest["value"], gathered.loc[oddest.index, "slant"])
+
+
+def test_a_row_that_came_in_twice_is_odd_once(gather, fresh, drift):
+    gathered = gather(fresh.head(3))
+    twice = pd.concat([gathered, gathered.tail(3)])
+
+    assert find_oddest(twice, {"alarms": []}, drift).index.is_unique
+
+
+def test_where_nothing_came_in_nothing_is_odd_and_that_keeps_its_contract(gather, fresh, drift):
+    gathered = gather(fresh.head(0))
+    scores = measure_drift(gathered, drift)
+
+    oddest = find_oddest(gathered, scores, drift)
+
+    assert len(contracts.ODDEST_DIGITS.validate(oddest)) == 0
+    assert _card(gathered, scores, drift).rstrip().endswith("| --- | --- | --- | --- | --- |")
+
+
+def test_inverted_rows_that_are_few_are_compared_and_most_of_a_table_are_refused(gather, fresh):
+    images = images_of(fresh)
+
+    assert len(gather(with_images(fresh, np.concatenate([255 - images[:20], images[20:]])))) == 1200
+    with pytest.raises(ValueError, match="90 of 90 rows have it the other way round"):
+        gather(with_images(fresh, 255 - images))
+
+
+NAMES = ["a_b", "a", "b/c", "50%", "é", "7", "07", "ten", "x y", "3_"]  # of ten classes
+
+
+def _named(table):
+    return table.assign(label=[NAMES[digit] for digit in table["label"]])
+
+
+@pytest.fixture(scope="module")
+def gather_names(gather, halves):
+    """Gather rows whose classes are texts."""
+    reference = profile_of(_named(halves[0]))
+    return lambda table, **changes: gather(
+        table, profiles={VERSION: lambda: reference}, model=model_of(classes=NAMES), **changes
+    )
+
+
+def test_rows_of_classes_of_text_are_gathered_and_measured(gather_names, fresh, drift):
+    gathered = gather_names(_named(fresh))
+    scores = measure_drift(gathered, drift)
+
+    contracts.COMPARED_DIGITS.validate(gathered)
+    assert scores["alarms"] == []
+    numbers = gathered.assign(prediction=gathered["prediction"].map(NAMES.index))
+    assert scores == measure_drift(numbers, drift)
+    oddest = find_oddest(gathered, scores, drift)
+    contracts.ODDEST_DIGITS.validate(oddest)
+    assert list(oddest["prediction"]) == list(_named(fresh).loc[oddest.index, "label"])
+    answered = [line.split(" | ")[1] for line in _card(gathered, scores, drift).splitlines()[-5:]]
+    assert answered == list(oddest["prediction"][:5])
+
+
+def test_one_class_of_text_alone_raises_an_alarm(gather_names, fresh, drift):
+    one_class = answers_to(fresh).assign(prediction="b/c")
+
+    assert measure_drift(gather_names(_named(fresh), answers=one_class), drift)["alarms"] == ["prediction"]
+
+
+def test_labels_of_text_arrive_by_names_that_the_service_gives_files(gather_names, fresh, drift):
+    named = _named(fresh)
+    inbox = [labelled_name(label, row_id) for row_id, label in named["label"].items()]
+
+    right = measure_drift(gather_names(named, inbox=inbox), drift)
+    wrong = measure_drift(gather_names(named, inbox=[labelled_name("é", row_id) for row_id in named.index[:50]]), drift)
+
+    assert (right["rows_labelled"], right["accuracy"]) == (200, 1)
+    assert wrong["rows_labelled"] == 50
+    assert wrong["accuracy"] == (named["label"].head(50) == "é").mean() < 0.5
+
+
+@pytest.mark.parametrize("former_has_names", [False, True])
+def test_answers_of_a_former_model_may_be_of_classes_of_another_kind(
+    gather, gather_names, fresh, drift, former_has_names
+):
+    """As after a promotion of a model whose classes are texts where they were numbers, or the other way round."""
+    number, text = answers_to(fresh), answers_to(_named(fresh))
+    former, now = (text, number) if former_has_names else (number, text)
+    former = former.head(30).assign(model_version="ba9876543210")  # pragma: allowlist secret
+    tables = [former, now.tail(170)]
+
+    gathered = (gather if former_has_names else gather_names)(fresh, answers=iter(tables))
+    scores = measure_drift(gathered, drift)
+
+    contracts.COMPARED_DIGITS.validate(gathered)
+    assert (scores["rows"], scores["rows_of_other_models"], scores["rows_unanswered"]) == (170, 30, 0)
+    assert scores["alarms"] == []
+    assert set(find_oddest(gathered, scores, drift)["prediction"]) <= set(now["prediction"])

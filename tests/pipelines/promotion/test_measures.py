@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Parallel, delayed
-from penstroke.pipelines.feature_engineering.nodes import extract_features
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -16,9 +15,8 @@ from sklearn.preprocessing import StandardScaler
 
 from kedro_guards import model_files
 from kedro_guards.model_files import UnreadableModel
+from penstroke.domain import Perturbations, accept, extract_features
 from penstroke.domain.pixels import pixel_names, to_images, to_table
-from penstroke.pipelines.data_processing.nodes import screen_digits
-from penstroke.pipelines.data_processing.parameters import Cleaning
 from penstroke.pipelines.promotion import measures
 from penstroke.pipelines.promotion.measures import (
     compare_models,
@@ -27,20 +25,20 @@ from penstroke.pipelines.promotion.measures import (
     score_champion,
     stress_champion,
 )
-from penstroke.pipelines.promotion.parameters import Perturbations
 from penstroke.pipelines.reporting.nodes import predict_test_rows, score_test_rows
-from penstroke.pipelines.reporting.parameters import Scoring
+from penstroke.scoring import Scoring
 
 from ...conftest import FORM, base_parameters
 
 SCORING = Scoring.model_validate(base_parameters("reporting")["scoring"])
-PERTURBATIONS = Perturbations.model_validate(base_parameters("promotion")["perturbations"])
+PERTURBATIONS = Perturbations.model_validate(base_parameters("domain")["perturbations"])
 
 
 @pytest.fixture(scope="module")
 def digits(raw_digits):
     """200 digits, the last 80 of them test rows."""
-    accepted, _, _ = screen_digits(raw_digits, Cleaning(full_ink=16))
+    accepted, _ = accept(raw_digits, FORM)
+    accepted.insert(0, "label", raw_digits["label"].astype("int64"))
     accepted.insert(1, "split", np.where(np.arange(len(accepted)) < 120, "train", "test"))
     return accepted
 
@@ -55,7 +53,7 @@ def _fitted(digits, features):
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(
         extract_features(training, features), training["label"]
     )
-    model.digit_ids_ = training.index.to_numpy(str)
+    model.row_ids_ = training.index.to_numpy(str)
     model.features_, model.form_ = features.model_dump(), FORM.model_dump()
     return model
 
@@ -63,13 +61,13 @@ def _fitted(digits, features):
 class Answers:
     """A model that answers each digit as it was told, and learned these rows."""
 
-    classes_ = np.arange(10, dtype=np.int8)
-    features_ = base_parameters("feature_engineering")["features"]
+    classes_ = np.arange(10)
+    features_ = base_parameters("domain")["features"]
     form_ = FORM.model_dump()
 
     def __init__(self, prediction, learned=()):
         self.prediction = prediction
-        self.digit_ids_ = np.array(learned, dtype=str)
+        self.row_ids_ = np.array(learned, dtype=str)
 
     def predict_proba(self, rows):
         return 0.9 * np.eye(10)[self.prediction[rows.index]] + 0.01
@@ -88,11 +86,8 @@ def _wrong_about(digits, count):
     return answers
 
 
-def test_the_scores_are_those_that_the_report_gives(digits, champion, features_of_base):
-    features = extract_features(digits, features_of_base)
-    reported = score_test_rows(
-        predict_test_rows(champion, features, digits, SCORING), {"sha256": fingerprint(champion)}, SCORING
-    )
+def test_the_scores_are_those_that_the_report_gives(digits, champion):
+    reported = score_test_rows(predict_test_rows(champion, digits, SCORING), {"sha256": fingerprint(champion)}, SCORING)
 
     scores = score_champion(champion, digits, SCORING)
 
@@ -128,7 +123,7 @@ def test_test_rows_that_taught_the_champion_are_counted(digits, no_files):
 
 def test_a_champion_that_does_not_say_what_taught_it_leaves_that_unknown(digits, no_files):
     champion = Answers(digits["label"])
-    del champion.digit_ids_
+    del champion.row_ids_
 
     assert score_champion(champion, digits, SCORING)["test_rows_learned"] is None
 
@@ -235,7 +230,7 @@ def test_models_that_were_trained_on_every_row_are_not_compared(digits, no_files
 
 def test_production_that_does_not_say_what_taught_it_is_not_compared(digits, no_files):
     former = Answers(digits["label"])
-    del former.digit_ids_
+    del former.row_ids_
 
     found = compare_models(Answers(digits["label"]), former, digits, SCORING)
 
@@ -261,7 +256,7 @@ def test_production_whose_features_no_longer_exist_is_not_compared(digits, champ
     found = compare_models(champion, former, digits, SCORING)
 
     assert found["rows"] == 0
-    assert found["fault"] == "production cannot read these digits: zoning is not a known key"
+    assert found["fault"] == "production cannot answer these rows: zoning is not a known key"
 
 
 def test_production_that_takes_images_of_another_size_is_not_compared(digits, champion, no_files):
@@ -272,7 +267,7 @@ def test_production_that_takes_images_of_another_size_is_not_compared(digits, ch
 
     assert found["rows"] == 0
     assert found["fault"].startswith(
-        "production cannot read these digits: the model takes rows of 28 x 28 pixels (pixel_0_0 to pixel_27_27), "
+        "production cannot answer these rows: the model takes rows of 28 x 28 pixels (pixel_0_0 to pixel_27_27), "
         "found 8 x 8 pixels"
     )
 
@@ -293,7 +288,7 @@ def test_production_that_can_no_longer_be_loaded_is_not_compared(digits, champio
 
 def test_a_champion_that_does_not_say_what_taught_it_is_not_left_out(digits, no_files):
     champion = Answers(digits["label"])
-    del champion.digit_ids_
+    del champion.row_ids_
 
     found = compare_models(champion, Answers(digits["label"]), digits, SCORING)
 
@@ -317,11 +312,11 @@ def test_what_fails_in_the_champion_is_its_own_fault_and_what_fails_in_productio
 
     ours, theirs = (compare_models(*pair, digits, SCORING) for pair in ((failing, right), (right, failing)))
 
-    assert ours["champion_fault"].startswith("the champion cannot read these digits: ")
+    assert ours["champion_fault"].startswith("the champion cannot answer these rows: ")
     assert str(error) in ours["champion_fault"]
     assert ours["fault"] == ""
     assert theirs["champion_fault"] == ""
-    assert theirs["fault"].startswith("production cannot read these digits: ")
+    assert theirs["fault"].startswith("production cannot answer these rows: ")
 
 
 class Says(Answers):
@@ -373,3 +368,49 @@ def test_the_tables_that_came_in_stay_as_they_were(digits, champion):
     stress_champion(champion, digits, SCORING, PERTURBATIONS)
 
     pd.testing.assert_frame_equal(digits, before)
+
+
+def test_a_model_of_before_says_under_another_name_what_taught_it(digits, no_files):
+    test = digits.index[digits["split"] == "test"]
+    champion = Answers(_wrong_about(digits, 5), learned=test[:2])
+    former = Answers(digits["label"])
+    del former.row_ids_
+    former.digit_ids_ = test[1:4].to_numpy(str)
+    former.form_ = FORM.model_dump(exclude={"paper"}) | {"classes": list(range(10))}
+
+    found = compare_models(champion, former, digits, SCORING)
+
+    assert (found["rows"], found["only_production"], found["fault"]) == (76, 1, "")
+
+
+@pytest.fixture(scope="module")
+def named(digits):
+    """The same rows, of two classes whose names are texts."""
+    return digits.assign(label=np.where(digits["label"] % 2, "odd/1", "e_ven"))
+
+
+def test_classes_of_text_are_scored_perturbed_and_compared(named, features_of_base):
+    champion, former = (_fitted(named, features_of_base.model_copy(update={"grid": grid})) for grid in (5, 3))
+
+    scores = score_champion(champion, named, SCORING)
+    stress = stress_champion(champion, named, SCORING, PERTURBATIONS)
+    found = compare_models(champion, former, named, SCORING)
+
+    assert scores["accuracy"] > 0.9
+    assert {name for name in scores if name.startswith("recall_")} == {"recall_odd/1", "recall_e_ven"}
+    assert (stress["accuracy"], stress["model_sha256"]) == (scores["accuracy"], fingerprint(champion))
+    assert (found["rows"], found["fault"], found["champion_fault"]) == (80, "", "")
+
+
+def test_production_of_classes_of_another_kind_has_no_row_right(digits, named, champion, features_of_base):
+    """Two environments may have different classes, and so may two champions."""
+    of_text = _fitted(named, features_of_base)
+
+    found, other_way = (
+        compare_models(of_text, champion, named, SCORING),
+        compare_models(champion, of_text, digits, SCORING),
+    )
+
+    assert (found["fault"], found["only_production"], found["p_value"]) == ("", 0, 1)
+    assert found["only_champion"] > 70
+    assert (other_way["champion_fault"], other_way["only_production"]) == ("", 0)

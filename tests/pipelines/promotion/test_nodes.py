@@ -7,9 +7,9 @@ from sklearn.svm import SVC
 from kedro_guards.model_files import UnreadableModel
 from penstroke.pipelines.promotion.measures import fingerprint
 from penstroke.pipelines.promotion.nodes import judge_champion, promote_champion
-from penstroke.pipelines.promotion.parameters import Gate
+from penstroke.pipelines.promotion.parameters import Thresholds
 
-GATE = Gate(
+GATE = Thresholds(
     accuracy_low=0.9,
     recall=0.8,
     calibration_error=0.05,
@@ -123,7 +123,7 @@ def test_on_too_few_rows_the_models_are_not_comparable_and_the_other_checks_deci
 
 
 def test_a_champion_that_failed_in_the_comparison_is_refused_by_it(model):
-    fault = "the champion cannot read these digits: no such column"
+    fault = "the champion cannot answer these rows: no such column"
     comparison = {"rows": 0, "p_value": None, "champion_fault": fault}
 
     verdict, card = _judge(comparison=comparison, champion={"model_sha256": fingerprint(model)})
@@ -131,7 +131,7 @@ def test_a_champion_that_failed_in_the_comparison_is_refused_by_it(model):
     assert verdict["refused_by"] == ["loss_against_production"]
     assert f"| **refused** | {fault} |" in card
     with pytest.raises(
-        ValueError, match=r"loss_against_production is unknown, .* \(the champion cannot read these digits"
+        ValueError, match=r"loss_against_production is unknown, .* \(the champion cannot answer these rows"
     ):
         promote_champion(model, verdict, None)
 
@@ -266,3 +266,13 @@ def test_a_production_that_can_no_longer_be_loaded_is_replaced_where_the_verdict
     assert promote_champion(model, verdict, UnreadableModel("p" * 64, "its class is gone")) is model
     with pytest.raises(ValueError, match="another model than that in production"):
         promote_champion(model, verdict, UnreadableModel("q" * 64, "its class is gone"))
+
+
+def test_the_recalls_are_those_of_the_classes_whatever_they_are():
+    scores = {"recall_a/b": 0.75, "recall_007": 0.9, "recall_macro avg": 0.9}
+
+    verdict, card = _judge(scores)
+
+    assert verdict["refused_by"] == ["recall_a/b"]
+    assert {check["check"] for check in verdict["checks"]} >= {"recall_007", "recall_macro avg"}
+    assert "| recall_a/b | 0.75 | at least 0.8 | **refused** |" in card

@@ -161,7 +161,7 @@ def test_a_card_says_so_where_the_champion_does_not_say_what_calibrated_it():
     assert "The champion's file does not say what its calibration saw." in card
 
 
-AUGMENTATION = Augmentation.model_validate(base_parameters("feature_engineering")["augmentation"])
+AUGMENTATION = Augmentation.model_validate(base_parameters("domain")["augmentation"])
 FINAL_FIT = FinalFit.model_validate(base_parameters("data_science")["final_fit"])
 
 

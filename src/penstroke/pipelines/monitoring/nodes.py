@@ -43,7 +43,8 @@ def gather_rows(
     Returns:
         The columns of the profile, with ``model_version`` and ``source``: ``reference``; ``incoming``; ``other model``
         for rows that another one answered, ``unanswered`` for those without an answer, both of which may have any form
-        and are not described. ``right`` is known of incoming rows that have a label.
+        and are not described. ``prediction`` is that of the model alone; ``right`` is known of incoming rows that have
+        a label.
 
     Raises:
         ValueError: no profile of that model is kept, or rows that it answered have another form.
@@ -59,15 +60,16 @@ def gather_rows(
         )
     reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
     of_version = answers.index[answers["model_version"] == version]
-    answers["prediction"] = with_gaps(answers["prediction"])
+    # another model's classes may be of another kind
+    answers["prediction"] = with_gaps(answers.loc[of_version, "prediction"].infer_objects())
     form, classes = view_of(production_model).form, production_model.classes_
     incoming = _describe_rows(rows, of_version, form).join(answers.astype({"model_version": "str"}))
     labels = dict(parts[::-1] for name in inbox if (parts := label_and_id(name, classes)))
     label = pd.Series(labels, dtype="str").reindex(incoming.index)
     right = incoming["prediction"].astype("str") == label
-    other = incoming["model_version"] != version
-    source = np.select([incoming["prediction"].isna(), other], [UNANSWERED, OTHER_MODEL], INCOMING)
-    incoming = incoming.assign(right=right.astype("boolean").where(label.notna()), source=source)
+    by_version = incoming["model_version"]
+    source = np.select([by_version.isna(), by_version != version], [UNANSWERED, OTHER_MODEL], INCOMING)
+    incoming = incoming.assign(right=right.astype("boolean").where(label.notna() & (source == INCOMING)), source=source)
     return pd.concat([reference, incoming])
 
 
