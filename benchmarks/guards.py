@@ -20,11 +20,9 @@ from .overhead import NOT_COPIED, measure
 from .project import ROOT, keep
 
 UNGUARDED = """
-from kedro_guards.hooks import ParameterHooks
-from penstroke.serving.parameters import Serving
 from penstroke.summary import SummaryHooks
 
-HOOKS = (ParameterHooks(serving=Serving), SummaryHooks())
+HOOKS = (SummaryHooks(),)
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft"}}
 """
 
