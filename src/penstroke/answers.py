@@ -1,5 +1,6 @@
 """What a model answers, as a table."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def table_of(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) ->
 
 
 def probabilities_of(model: ClassifierMixin, rows: pd.DataFrame | np.ndarray, chunk_rows: int) -> np.ndarray:
-    """Give the probability of each class, (n, classes); of a model that takes arrays the rows may be one.
+    """Give the probability of each class, (n, classes) float64, to rows in a table or an array of features.
 
     Raises:
         ValueError: what the model gives are no probabilities: not finite, negative, or of another sum than 1.
@@ -92,7 +93,25 @@ def look_at(digits: pd.DataFrame, model: ClassifierMixin) -> pd.DataFrame:
         ValueError: the model takes rows of another form, or does not say of which.
     """
     form_of(model).refuse_other_columns(digits)
-    return extract_features(digits, features_of(model))
+    rows = extract_features(digits, features_of(model))
+    refuse_other_features(model, rows.columns)
+    return rows
+
+
+def refuse_other_features(model: ClassifierMixin, names: Iterable[str]) -> None:
+    """Refuse features that are not those that a model was fitted on, in their order.
+
+    Raises:
+        ValueError: the first that differs, and what to do. A model that was fitted without names refuses nothing.
+    """
+    found, known = list(names), list(getattr(model, "feature_names_in_", []))
+    if known and found != known:
+        place = next((place for place, both in enumerate(zip(found, known, strict=False)) if len(set(both)) > 1), -1)
+        raise ValueError(
+            f"the model was fitted on {len(known)} features, but its choices give {len(found)} today; the first "
+            f"feature names that differ are {known[place]} and {found[place]}: train another one by `kedro run`, "
+            "and promote it by `kedro run --pipelines=promotion`"
+        )
 
 
 def _said_by(model: ClassifierMixin, name: str, what: str) -> Any:

@@ -20,11 +20,11 @@ import yaml
 from coverage import Coverage
 from PIL import Image, ImageDraw
 from sklearn.base import ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.neighbors import KNeighborsClassifier
 
 from kedro_guards import model_files
 from kedro_guards.receipts import write_receipt
+from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.feature_engineering.nodes import extract_features
 from penstroke.pipelines.feature_engineering.parameters import Features
@@ -88,7 +88,7 @@ def fit_model(raw_digits: pd.DataFrame, features_of_base: Features) -> Callable[
 
     def fit(neighbours: int) -> ClassifierMixin:
         classifier = AugmentedClassifier(KNeighborsClassifier(neighbours, algorithm="brute"))
-        model = CalibratedClassifierCV(classifier, method="temperature", cv=3, ensemble=False)
+        model = TemperatureScaledClassifier(classifier, folds=3)
         model.fit(rows, raw_digits["label"].to_numpy())
         model.features_, model.form_ = features_of_base.model_dump(), FORM.model_dump()
         return model

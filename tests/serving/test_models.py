@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.answers import look_at
+from penstroke.answers import features_of, look_at
 from penstroke.form import form_of_rows
+from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.inference.parameters import Answers, Drawings, frame_of
 from penstroke.pixels import to_images, to_table
 from penstroke.serving.app import Service, build_app
@@ -31,13 +32,13 @@ def make(raw_digits, features_of_base):
     def make(classes, times=1):
         known = raw_digits[raw_digits["label"].isin(classes)]
         rows = to_table(to_images(known).repeat(times, 1).repeat(times, 2)).set_axis(known.index)
-        model = KNeighborsClassifier(3)
+        model = AugmentedClassifier(KNeighborsClassifier(3))
         model.features_ = features_of_base.model_copy(update={"enlarge": 3 // times}).model_dump()
         form = form_of_rows(rows.assign(label=known["label"]), 16)
         model.form_ = form.model_dump()
         model.fit(look_at(form.scale(rows), model), known["label"])
         frame = frame_of(form, choices.drawings)
-        return Production(model, form, frame, None, False, choices, f"{times}" * 64, None, None)
+        return Production(model, form, frame, features_of(model), choices, f"{times}" * 64, None, None)
 
     return make
 

@@ -12,14 +12,12 @@ from sklearn.base import ClassifierMixin
 
 from kedro_guards.files import located
 from kedro_guards.receipts import Receipt, content_of, read_receipt, receipt_folder
-from penstroke.answers import features_of, form_of, look_at, version_of
+from penstroke.answers import features_of, form_of, refuse_other_features, version_of
 from penstroke.form import Form
+from penstroke.pipelines.feature_engineering.nodes import feature_names
 from penstroke.pipelines.feature_engineering.parameters import Features
-from penstroke.pipelines.inference.nodes import answer_digits, answer_images
+from penstroke.pipelines.inference.nodes import answer_images
 from penstroke.pipelines.inference.parameters import Answers, Drawings, Frame, frame_of
-from penstroke.pixels import to_table
-
-from .arrays import ModelFormError, for_arrays
 
 LOG = logging.getLogger(__name__)
 NAME = "production_model"
@@ -50,7 +48,6 @@ class Production:
     form: Form  # in which it takes rows
     frame: Frame  # by which drawings are brought to that form
     features: Features
-    takes_arrays: bool
     choices: Choices
     sha256: str
     receipt: Receipt | None
@@ -72,12 +69,8 @@ class Production:
         Raises:
             ValueError: they are of another form than the model takes.
         """
-        answers = self.choices.answers
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            if self.takes_arrays:
-                return answer_images(images, self.model, self.form, self.features, answers)
-            answered = answer_digits(to_table(images), self.model, answers)
-        return answered.filter(regex="^probability_").to_numpy()
+            return answer_images(images, self.model, self.form, self.features, self.choices.answers)
 
 
 class Shelf:
@@ -124,25 +117,20 @@ class Shelf:
             model = self._dataset.load()
             if content_of(self._dataset)[0] == sha256:  # else a promotion came between
                 break
-        form = form_of(model)
-        random = np.random.default_rng(0).integers(0, form.full_ink, (PROBES, *form.size), endpoint=True)
-        probe = look_at(form.scale(to_table(random)), model)
-        try:
-            twin, takes_arrays = for_arrays(model, probe), True
-        except ModelFormError:  # it is slower then, and no less right
-            twin, takes_arrays = model, False
+        form, features = form_of(model), features_of(model)
+        height, width = (side * features.enlarge for side in form.size)
+        refuse_other_features(model, feature_names(height, width, features))
         found = Production(
-            twin,
+            model,
             form,
             frame_of(form, self.choices.drawings),
-            features_of(model),
-            takes_arrays,
+            features,
             self.choices,
             sha256,
             read_receipt(self._receipt),
             read_card(self._card, sha256),
         )
-        found.answer(random)
+        found.answer(np.random.default_rng(0).integers(0, form.full_ink, (PROBES, *form.size), endpoint=True))
         return found
 
 

@@ -126,7 +126,7 @@ def answer_images(
 
     Args:
         images: (n, height, width), whole numbers in the form that the model takes.
-        model: a fitted classifier that takes arrays of features.
+        model: a fitted classifier; that of :func:`answer_digits`.
         form: that form.
         features: what the model sees.
         answers: how many rows are asked about at once.
@@ -140,8 +140,7 @@ def answer_images(
     if images.shape[1:] != form.size:
         raise ValueError(f"the model takes images of {form.size}, found {images.shape[1:]}; frame them for this model")
     described = describe_stack(scale_ink(images, form.full_ink), features)
-    # in the order of a table whose columns were chosen, or sums round otherwise
-    return probabilities_of(model, np.asfortranarray(described), answers.chunk_rows)
+    return probabilities_of(model, described, answers.chunk_rows)
 
 
 def _digit_id(names: Iterable[str]) -> pd.Index:
