@@ -124,8 +124,7 @@ def _few(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
 def _reheat(champion: Any, times: float) -> Any:
     """Multiply the logits of a calibrated model: above 1 it is surer than it was, below 1 less."""
     model = deepcopy(champion)
-    (calibrator,) = model.calibrated_classifiers_[0].calibrators
-    calibrator.beta_ *= times
+    model.temperature_ /= times
     return model
 
 

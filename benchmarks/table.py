@@ -76,7 +76,7 @@ def _methods(
     for name in own:
         contender = parameters["contenders"].root[name]
         first = {key: values[0] for key, values in contender.grid.items()}
-        yield name, "features", contender.build(SEED).set_params(**first), *described, described_s
+        yield name, "features", contender.build(SEED, list(described[0])).set_params(**first), *described, described_s
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def _stored(project):
             "darkest pixel of the raw rows is 16, but cleaning.full_ink says .* 255",
         ),
         (
-            ["--params=final_fit.calibration=platt"],
-            "calibration should be 'temperature', 'sigmoid' or 'isotonic'",
+            ["--params=search.backend=ray"],
+            "backend should be 'threading' or 'loky', found 'ray'",
         ),
         (["--pipelines=reporting", "--params=split.seed=soon"], "seed should be a valid integer"),
         (["--pipelines=data_sciense"], "data_science"),

@@ -115,8 +115,8 @@ def test_the_figures_of_the_transfer_are_of_a_champion_of_the_settings_that_ship
     augmentation = Augmentation.model_validate(values["augmentation"])
     champion = DummyClassifier()
     champion.features_ = Features.model_validate(values["features"]).model_dump()
-    svm = Contenders.model_validate(values["contenders"]).root["svm"]
-    settings = {"steps": svm.model_dump(by_alias=True)["steps"], "seed": values["search"]["seed"]}
+    winner = Contenders.model_validate(values["contenders"]).root["kernel_ridge"]
+    settings = {"steps": winner.model_dump(by_alias=True)["steps"], "seed": values["search"]["seed"]}
 
     origins = {
         state_origin(
@@ -126,7 +126,7 @@ def test_the_figures_of_the_transfer_are_of_a_champion_of_the_settings_that_ship
             FinalFit.model_validate(values["final_fit"]),
             augmentation,
         )["origin"]
-        for parameters in ParameterGrid(svm.grid)
+        for parameters in ParameterGrid(winner.grid)
     }
 
     assert base_parameters("domain")["elsewhere"]["origin"] in origins

@@ -202,9 +202,9 @@ def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):
 
     assert test["search"]["folds"] == 3
     assert test["search"]["seed"] == base["search"]["seed"]
-    assert test["contenders"]["svm"]["steps"] == base["contenders"]["svm"]["steps"]
+    assert test["contenders"]["kernel_ridge"]["steps"] == base["contenders"]["kernel_ridge"]["steps"]
     assert test["split"] == base["split"]
-    assert Search.model_validate(test["search"]).contenders == ["logistic", "svm"]
+    assert Search.model_validate(test["search"]).contenders == ["logistic", "kernel_ridge"]
 
 
 SOURCE = ROOT / "src"

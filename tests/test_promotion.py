@@ -77,7 +77,7 @@ def _worse(project):
 def _unsure(project):
     """One that says half of what it knows, in logits."""
     model = deepcopy(_model(project))
-    model.calibrated_classifiers_[0].calibrators[0].beta_ /= 10
+    model.temperature_ *= 10
     return model
 
 

@@ -14,7 +14,7 @@ def test_a_run_ends_with_leaderboard_accuracy_and_what_to_open(trained):
     lines = (trained / "stdout").read_text().splitlines()
 
     assert "Cross-validation on the training rows" in lines[0]
-    ranked = [name for line in lines for name in ("svm", "logistic") if f" {name} " in line]
+    ranked = [name for line in lines for name in ("kernel_ridge", "logistic") if f" {name} " in line]
     assert ranked == list(pd.read_parquet(trained / DATA / "06_models/leaderboard.parquet")["contender"])
     assert any(re.fullmatch(r"Test accuracy [\d.]+% \([\d.]+% to [\d.]+%\), \d+ of 355 wrong", line) for line in lines)
     assert "model_card: build/test/data/08_reporting/model_card.md" in lines

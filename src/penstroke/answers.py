@@ -1,5 +1,6 @@
 """What a model answers, as a table. Every stage and the service ask a model by these functions."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,25 @@ def look_at(rows: pd.DataFrame, model: ClassifierMixin, view: View | None = None
     """
     form, features = view or view_of(model)
     form.refuse_other_columns(rows)
-    return extract_features(rows, features)
+    found = extract_features(rows, features)
+    refuse_other_features(model, found.columns)
+    return found
+
+
+def refuse_other_features(model: ClassifierMixin, names: Iterable[str]) -> None:
+    """Refuse features that are not those that a model was fitted on, in their order.
+
+    Raises:
+        ValueError: the first that differs, and what to do. A model that was fitted without names refuses nothing.
+    """
+    found, known = list(names), list(getattr(model, "feature_names_in_", []))
+    if known and found != known:
+        place = next((place for place, both in enumerate(zip(found, known, strict=False)) if len(set(both)) > 1), -1)
+        raise ValueError(
+            f"the model was fitted on {len(known)} features, but its choices give {len(found)} today; the first "
+            f"feature names that differ are {known[place]} and {found[place]}: train another one by `kedro run`, "
+            "and promote it by `kedro run --pipelines=promotion`"
+        )
 
 
 def answer_rows(rows: pd.DataFrame, model: ClassifierMixin, answers: Answers, view: View | None = None) -> pd.DataFrame:
@@ -101,7 +120,8 @@ def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int) -> pd.D
     Raises:
         ValueError: what the model gives are no probabilities: not finite, negative, or of another sum than 1.
     """
-    chunks = [features[start : start + chunk_rows] for start in range(0, len(features), chunk_rows)]
+    rows = features.to_numpy()  # whose names look_at has compared: to check them takes longer than to answer one row
+    chunks = [rows[start : start + chunk_rows] for start in range(0, len(rows), chunk_rows)]
     of_none = np.empty((0, len(model.classes_)))
     probabilities = np.concatenate([of_none, *map(model.predict_proba, chunks)])
     sums = probabilities.sum(axis=1, keepdims=True)

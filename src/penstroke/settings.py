@@ -20,6 +20,7 @@ CONFIG_LOADER_ARGS = {
 }
 
 TRUSTED_TYPES = (  # of this project, which model files may hold
+    "penstroke.pipelines.data_science.calibration.TemperatureScaledClassifier",
     "penstroke.pipelines.data_science.estimators.AugmentedClassifier",
     "penstroke.pipelines.data_science.kernel_machines.NystroemRidgeClassifier",
     "penstroke.domain.patches.PatchDictionary",

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,20 +67,44 @@ def test_a_seed_gives_the_same_dictionary_and_another_seed_another(dictionary, i
     assert not np.allclose(other.transform(rows), dictionary.transform(rows), atol=1e-2)
 
 
-def test_what_is_beside_the_pixels_is_passed_over(dictionary, images):
-    rows = to_table(images[:10])
-
-    np.testing.assert_array_equal(dictionary.transform(rows.assign(gradient_000_0_0=5.0)), dictionary.transform(rows))
-
-
 def test_fewer_images_than_components_give_fewer_features(images):
     assert clone(SMALL).fit(to_table(images[:12])).transform(to_table(images[:5])).shape == (5, 12)
 
 
 def test_images_need_not_be_square(images):
     wide = np.pad(images[:100], ((0, 0), (0, 0), (2, 4)))
+    tall = wide.transpose(0, 2, 1)
 
-    assert clone(SMALL).fit(to_table(wide)).transform(to_table(wide)).shape == (100, 30)
+    described = clone(SMALL).fit(to_table(wide)).transform(to_table(wide))
+
+    assert described.shape == (100, 30)
+    said = clone(SMALL).set_params(height=16).fit(to_table(wide))
+    np.testing.assert_array_equal(said.transform(to_table(wide)), described)
+    upright = clone(SMALL).set_params(height=22).fit(to_table(tall))
+    assert not np.allclose(upright.transform(to_table(tall)), clone(SMALL).fit_transform(to_table(tall)), atol=1e-2)
+
+
+def test_pixels_that_are_no_whole_rows_of_an_image_are_refused(images):
+    with pytest.raises(ValueError, match="256 pixels are no image of 15 rows; set height to its rows"):
+        clone(SMALL).set_params(height=15).fit(to_table(images[:100]))
+
+
+def test_an_array_is_described_bit_by_bit_as_the_table_that_it_stands_in(dictionary, images):
+    fitted = clone(SMALL).fit(images[:600].reshape(-1, images[0].size))
+
+    expected = dictionary.transform(to_table(images[:50]))
+
+    np.testing.assert_array_equal(fitted.transform(images[:50].reshape(50, -1)), expected)
+
+
+def test_a_file_of_before_describes_tables_as_it_did(dictionary, images):
+    former = deepcopy(dictionary)
+    for name in ("height", "n_features_in_", "feature_names_in_"):
+        delattr(former, name)
+
+    described = former.transform(to_table(images[:50]))
+
+    np.testing.assert_array_equal(described, dictionary.transform(to_table(images[:50])))
 
 
 def test_a_blank_image_is_described_and_blank_ones_alone_are_refused(dictionary, images):
@@ -89,6 +115,6 @@ def test_a_blank_image_is_described_and_blank_ones_alone_are_refused(dictionary,
         clone(SMALL).fit(blank)
 
 
-def test_a_table_without_pixels_is_refused(dictionary):
-    with pytest.raises(ValueError, match="no pixel columns"):
+def test_a_table_of_other_features_is_refused(dictionary):
+    with pytest.raises(ValueError, match="feature names should match"):
         dictionary.transform(pd.DataFrame({"gradient_000_0_0": [1.0]}))

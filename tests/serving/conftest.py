@@ -20,13 +20,13 @@ import yaml
 from coverage import Coverage
 from PIL import Image, ImageDraw
 from sklearn.base import ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.neighbors import KNeighborsClassifier
 
 from kedro_guards import model_files
 from kedro_guards.receipts import write_receipt
 from penstroke.answers import look_at
 from penstroke.domain import Features, accept
+from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 
 from ..conftest import FORM, ROOT, copy_project
@@ -85,7 +85,7 @@ def fit_model(raw_digits: pd.DataFrame, features_of_base: Features) -> Callable[
 
     def fit(neighbours: int, names: Callable[[int], int | str] = int) -> ClassifierMixin:
         classifier = AugmentedClassifier(KNeighborsClassifier(neighbours, algorithm="brute"))
-        model = CalibratedClassifierCV(classifier, method="temperature", cv=3, ensemble=False)
+        model = TemperatureScaledClassifier(classifier, folds=3)
         model.features_, model.form_ = features_of_base.model_dump(), FORM.model_dump()
         return model.fit(look_at(accepted, model), np.array([names(label) for label in raw_digits["label"]]))
 

@@ -13,6 +13,7 @@ from penstroke.answers import Answers, answer_rows, look_at, view_of
 from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
 from penstroke.domain import Cleaning, Reading, accept, measure_form
 from penstroke.domain.pixels import to_images, to_table
+from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.serving.app import Service, build_app
 from penstroke.serving.model_store import ServedModel
 from penstroke.serving.parameters import Serving
@@ -33,7 +34,7 @@ def make(raw_digits, features_of_base):
     def make(classes, times=1, name=int):
         known = raw_digits[raw_digits["label"].isin(classes)]
         rows = to_table(to_images(known).repeat(times, 1).repeat(times, 2)).set_axis(known.index)
-        model = KNeighborsClassifier(3)
+        model = AugmentedClassifier(KNeighborsClassifier(3))
         model.features_ = features_of_base.model_copy(update={"enlarge": 3 // times}).model_dump()
         form = measure_form(rows, Cleaning(full_ink=16))
         model.form_ = form.model_dump()

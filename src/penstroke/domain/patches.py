@@ -1,5 +1,6 @@
 """Features that are learned, and so are a step of a contender, fitted inside each fold."""
 
+from math import isqrt
 from typing import Self
 
 import numpy as np
@@ -10,8 +11,8 @@ from sklearn.cluster import KMeans
 from sklearn.covariance import ShrunkCovariance
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import Tags, check_random_state, gen_batches
+from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 from threadpoolctl import threadpool_limits
 
 from .images import oriented_gradients, pooling_weights, straighten
@@ -39,6 +40,8 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         components: how many features; fewer where there are fewer images.
         images: how many of the training images dictionary and components are learned from, drawn at random.
         chunk_rows: images worked on at once; few fit into a processor's cache, which makes it quick.
+        height: rows of an image; None for the height of the most nearly square image with as many pixels, and no more
+            rows than columns.
         random_state: of the draws.
 
     Source: Coates and Ng, "Learning feature representations with k-means", Neural Networks: Tricks of the Trade,
@@ -59,6 +62,7 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         components: int = 400,
         images: int = 8000,
         chunk_rows: int = 32,
+        height: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.deskew = deskew
@@ -71,16 +75,21 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.components = components
         self.images = images
         self.chunk_rows = chunk_rows
+        self.height = height
         self.random_state = random_state
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002, N803
-        """Learn the dictionary and the components from ``X``, whose pixel columns are 0 (paper) to 1 (ink).
+    def fit(self, X: pd.DataFrame | np.ndarray, y: object = None) -> Self:  # noqa: ARG002, N803
+        """Learn the dictionary and the components from ``X``, (n, pixels) in reading order, 0 (paper) to 1 (ink).
 
         Raises:
-            ValueError: the pixel columns are no whole rectangle, or the images are blank.
+            ValueError: the pixels are no whole rows of an image, or the images are blank.
         """
         random = check_random_state(self.random_state)
-        images = to_images(X.iloc[random.permutation(len(X))[: self.images]])
+        rows = validate_data(self, X, dtype=np.float32, order="C", ensure_min_samples=2, ensure_min_features=2)
+        check_non_negative(rows, "PatchDictionary.fit")
+        if self.height is not None and rows.shape[1] % self.height:
+            raise ValueError(f"{rows.shape[1]} pixels are no image of {self.height} rows; set height to its rows")
+        images = self._images(rows[random.permutation(len(rows))[: self.images]])
         patches = self._patches(images[:IMAGES_OF_THE_DICTIONARY]).reshape(-1, self.patch**2 * self.directions)
         lengths = np.linalg.norm(patches, axis=1)
         self.faint_ = np.float32(FAINT * np.percentile(lengths, 95))
@@ -104,18 +113,22 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
-        """Give the features, (n, components) float32, of mean squared length 1 over the training images.
-
-        Args:
-            X: a table with columns of pixels, or images, (n, height, width), as they are.
-        """
+        """Give the features, (n, components) float32, of mean squared length 1 over the training images."""
         check_is_fitted(self)
-        images = X if isinstance(X, np.ndarray) else to_images(X)
+        if isinstance(X, pd.DataFrame) and not hasattr(self, "n_features_in_"):
+            images = to_images(X)  # a file of before the dictionary took arrays: it was fitted on a table
+        else:
+            images = self._images(validate_data(self, X, dtype=np.float32, order="C", reset=False))
         features = np.empty((len(images), len(self.origin_)), np.float32)
         with threadpool_limits(1):  # the products are small: a second thread makes them slower
             for chunk in self._chunks(images):
                 features[chunk] = self._describe(images[chunk]) @ self.axes_ - self.origin_
         return features
+
+    def _images(self, rows: np.ndarray) -> np.ndarray:
+        pixels = rows.shape[1]
+        height = self.height or next(side for side in range(isqrt(pixels), 0, -1) if pixels % side == 0)
+        return rows.reshape(len(rows), height, -1)
 
     def _chunks(self, images: np.ndarray) -> list[slice]:
         return list(gen_batches(len(images), self.chunk_rows))
@@ -138,3 +151,9 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         np.maximum(answers, 0, out=answers)
         weights = pooling_weights(self.grid, self.pooled, 0.5)
         return (np.kron(weights, weights) @ answers).reshape(len(images), -1)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -1,13 +1,25 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import make_column_selector
+from penstroke.domain.patches import PatchDictionary
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from kedro_guards.datasets.model import ModelDataset
+from penstroke import settings
+from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import (
     AugmentedClassifier,
     build_estimator,
@@ -15,6 +27,15 @@ from penstroke.pipelines.data_science.estimators import (
     part_copies,
     resolve_class,
 )
+from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
+
+ESTIMATORS = [
+    NystroemRidgeClassifier(n_components=50),
+    AugmentedClassifier(LogisticRegression()),
+    TemperatureScaledClassifier(LogisticRegression(), folds=3),
+    TemperatureScaledClassifier(AugmentedClassifier(KNeighborsClassifier()), folds=3),
+    PatchDictionary(grid=3, atoms=4, pooled=2, components=4, images=50),
+]
 
 
 def _rows(copies=2, count=30):
@@ -24,6 +45,18 @@ def _rows(copies=2, count=30):
         f"copy_{copy}_{name}": values + 100 * (copy + 1) for copy in range(copies) for name, values in own.items()
     }
     return pd.DataFrame(own | copied), pd.Series(np.arange(count) % 3)
+
+
+@pytest.mark.filterwarnings("ignore")  # of data that the checks make
+@parametrize_with_checks(ESTIMATORS)
+def test_every_estimator_of_the_project_is_one_as_scikit_learn_wants_them(estimator, check):
+    check(estimator)
+
+
+def test_every_estimator_that_a_model_file_may_hold_is_checked():
+    checked = {f"{type(estimator).__module__}.{type(estimator).__name__}" for estimator in ESTIMATORS}
+
+    assert checked == set(settings.TRUSTED_TYPES)
 
 
 def test_a_class_of_scikit_learn_is_found():
@@ -95,6 +128,21 @@ def test_every_estimator_that_draws_gets_the_seed_unless_it_has_its_own():
     assert parameters["extratreesclassifier__random_state"] == 5
 
 
+def test_a_selector_of_names_becomes_the_places_of_these_features():
+    selector = {"class": "sklearn.compose.make_column_selector", "arguments": {"pattern": "^pixel_"}}
+    parts = {"transformers": [["pixels", "passthrough", selector]]}
+    steps = [
+        {"class": "sklearn.compose.ColumnTransformer", "arguments": parts},
+        {"class": "sklearn.neighbors.KNeighborsClassifier"},
+    ]
+
+    pipeline = build_pipeline(steps, seed=0, features=["gradient_0", "pixel_1", "pixel_0"])
+
+    assert pipeline[0].transformers == [["pixels", "passthrough", [1, 2]]]
+    with pytest.raises(ValueError, match="like '\\^pixel_', the first of 1 is gradient_0; [^\n]+$"):
+        build_pipeline(steps, seed=0, features=["gradient_0"])
+
+
 def test_rows_are_parted_from_their_copies():
     rows, _ = _rows()
 
@@ -111,8 +159,7 @@ def test_a_classifier_learns_from_the_copies_and_answers_for_the_rows():
 
     assert model.classifier_.n_samples_fit_ == 90
     np.testing.assert_array_equal(model.predict(rows), labels)
-    np.testing.assert_array_equal(model.predict(rows[["f2", "f0", "f1"]]), labels)
-    far = (rows[["f0", "f1", "f2"]] + 200).assign(label=labels)
+    far = rows[["f0", "f1", "f2"]] + 200
     np.testing.assert_array_equal(model.predict(far), labels)
 
 
@@ -126,6 +173,60 @@ def test_it_learns_from_as_many_copies_as_asked_for(copies, fitted_on):
 def test_more_copies_than_there_are_is_an_error():
     with pytest.raises(ValueError, match="3 copies are asked for, the rows have 2"):
         AugmentedClassifier(KNeighborsClassifier(1), 3).fit(*_rows())
+
+
+def test_an_array_is_answered_bit_by_bit_as_the_table_that_it_stands_in():
+    rows, labels = _rows()
+    rows = rows.astype(np.float32)
+    model = AugmentedClassifier(NystroemRidgeClassifier(50, gamma=1e-3, random_state=0)).fit(rows, labels)
+
+    own = rows[["f0", "f1", "f2"]]
+    for array in (np.asfortranarray(own), np.ascontiguousarray(own), own.to_numpy(np.float32)[:1]):
+        expected = model.decision_function(rows.head(len(array)))
+        with warnings.catch_warnings(action="error"):
+            np.testing.assert_array_equal(model.decision_function(array), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda rows: rows[["f2", "f0", "f1"]], "must be in the same order"),
+        (lambda rows: rows[["f0", "f1"]], "now missing:\n- f2"),
+        (lambda rows: rows[["f0", "f1", "f2"]].assign(f3=1.0), "unseen at fit time:\n- f3"),
+        (lambda rows: rows[["f0", "f1"]].to_numpy(), "X has 2 features, but AugmentedClassifier is expecting 3"),
+    ],
+)
+def test_other_features_and_another_order_of_them_are_refused(change, told):
+    rows, labels = _rows()
+    model = AugmentedClassifier(KNeighborsClassifier(1)).fit(rows, labels)
+
+    with pytest.raises(ValueError, match=told):
+        model.predict(change(rows))
+
+
+@pytest.mark.parametrize("held", [FrozenEstimator, lambda fitted: fitted], ids=["frozen", "of folds"])
+def test_a_file_of_before_whose_steps_were_fitted_on_tables_answers_as_it_did(held, tmp_path):
+    rows, labels = _rows()
+    own = rows[["f0", "f1", "f2"]]
+    parts = ColumnTransformer([("first", StandardScaler(), make_column_selector(pattern="f[01]"))])
+    former = AugmentedClassifier(make_pipeline(parts, OneVsRestClassifier(SVC())))
+    former.classifier_ = former.classifier.fit(own, labels)
+    former.classes_, former.n_features_in_ = former.classifier_.classes_, 3
+    former.feature_names_in_ = np.array(["f0", "f1", "f2"], dtype=object)
+    model = CalibratedClassifierCV(OneVsRestClassifier(SVC()), method="temperature", cv=2, ensemble=False)
+    model.fit(own, labels).calibrated_classifiers_[0].estimator = held(former)
+    dataset = ModelDataset(filepath=str(tmp_path / "model.skops"))
+    dataset.save(model)
+
+    again = dataset.load()
+
+    assert hasattr(again.calibrated_classifiers_[0].estimator.classifier_, "feature_names_in_")
+    expected = former.classifier_.decision_function(own)
+    for given in (rows, own, own.to_numpy()):
+        with warnings.catch_warnings(action="error"):
+            answers = again.predict_proba(given)
+        assert (answers.argmax(axis=1) == expected.argmax(axis=1)).all()
+        np.testing.assert_array_equal(answers, again.predict_proba(own))
 
 
 def test_a_copy_never_teaches_the_fold_that_its_original_judges():

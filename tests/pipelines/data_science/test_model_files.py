@@ -37,10 +37,11 @@ def fitted(name):
     digits = pd.read_parquet(ROOT / "data/01_raw/digits.parquet").head(60)
     pixels = to_images(digits) / np.float32(16)
     gradients = oriented_gradients(pixels, 4, 4, 0.5).reshape(len(pixels), -1)
-    rows = to_table(pixels).join(pd.DataFrame(gradients).add_prefix("gradient_"))
+    table = to_table(pixels).join(pd.DataFrame(gradients).add_prefix("gradient_"))
+    features, rows = list(table.columns), table.to_numpy()
     # the same corner of all digits is blank; one thread, since the last bits may depend on their number
     with warnings.catch_warnings(action="ignore"), threadpool_limits(1):
-        model = Contenders.model_validate(CONTENDERS).root[name].build(seed=1).fit(rows, digits["label"])
+        model = Contenders.model_validate(CONTENDERS).root[name].build(1, features).fit(rows, digits["label"])
     return model, rows, digits["label"]
 
 

@@ -64,9 +64,9 @@ def test_a_wrong_search_is_refused(change, message):
         Search.model_validate(base_parameters("data_science")["search"] | change)
 
 
-def test_a_calibration_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="calibration should be 'temperature', 'sigmoid' or 'isotonic'"):
-        FinalFit.model_validate({"calibration": "platt", "folds": 5, "held_back": None})
+def test_a_calibration_without_folds_is_refused():
+    with pytest.raises(ValueError, match="folds should be greater than or equal to 2, found 1"):
+        FinalFit.model_validate({"folds": 1, "held_back": None})
 
 
 def test_one_contender_may_be_named_without_a_list():

@@ -1,141 +1,137 @@
-"""Turn the scores of a classifier into probabilities that promise no more than was seen."""
+"""Probabilities that promise no more than was seen."""
 
-from collections.abc import Callable
 from typing import Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils.metaestimators import available_if
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-SCORES = ("decision_function", "predict_proba")  # what scikit-learn calibrates by: the first that there is
-LARGEST = 1000.0  # score for which scikit-learn, which looks between e^-10 and e^10, finds any temperature
+LEAST_PROBABILITY = 1e-12  # of a class that a classifier calls impossible, so that its logarithm is a number
 
 
-def _given_by(method: str) -> Callable[[Callable[..., np.ndarray]], Callable[..., np.ndarray]]:
-    return available_if(lambda self: self.method == method)
+class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+    """Divide the scores of a classifier by one number, the temperature, so that its probabilities hold.
 
-
-class GivenScores(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Stand for a classifier by scores that it gave before: the rows that this one is asked about are the scores.
+    The temperature is the likeliest one on rows that the classifier was not fitted on. Where few answers were wrong, or
+    none, the likeliest temperature promises that none ever will be. So the temperature is at least the one that is
+    likeliest if all these answers had been right but one.
 
     Args:
-        method: which of ``SCORES`` gave them.
+        classifier: has ``decision_function`` or ``predict_proba``.
+        folds: parts of the stratified cross-validation that gives the scores, of rows in their order; the classifier
+            is then fitted on all rows. None for a ``FrozenEstimator``, which was fitted on other rows.
+
+    Attributes:
+        classifier_: the fitted classifier.
+        temperature_: what its scores are divided by, above 0.
+        calibrated_on_: the number of ``rows`` that the temperature was learned from, and of wrong answers to them
+            (``errors``).
+
+    Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2; one
+    error more, the rule of succession, Laplace, "Essai philosophique sur les probabilités", 1814.
+
+    Examples:
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import RidgeClassifier
+        >>> rows, label = load_iris(return_X_y=True)
+        >>> model = TemperatureScaledClassifier(RidgeClassifier()).fit(rows, label)
+        >>> model.predict_proba(rows[:1]).round(2)
+        array([[0.93, 0.07, 0.  ]])
     """
 
-    def __init__(self, method: str) -> None:
-        self.method = method
+    def __init__(self, classifier: BaseEstimator, folds: int | None = 5) -> None:
+        self.classifier = classifier
+        self.folds = folds
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:  # noqa: ARG002, N803
-        """Learn which classes there are."""
-        self.classes_ = np.unique(y)
+    def fit(self, X: pd.DataFrame | np.ndarray, y: pd.Series | np.ndarray) -> Self:  # noqa: N803
+        """Fit the classifier and the temperature on ``X``, (n, features), and the classes ``y``, (n,).
+
+        Raises:
+            ValueError: a class has fewer rows than there are folds, or none where a frozen classifier knows it, or is
+                one that it does not know.
+        """
+        check_classification_targets(y)
+        label = column_or_1d(y, warn=True)
+        if self.folds is None:
+            self.classifier_ = self.classifier
+            scores = getattr(self.classifier_, _method(self.classifier_))(X)
+        else:
+            classes, counts = np.unique(label, return_counts=True)
+            if counts.min() < self.folds:
+                raise ValueError(
+                    f"class {classes[counts.argmin()]} has too few rows: n_samples={counts.min()} is less than "
+                    f"folds={self.folds}; give more rows of it, or ask for fewer folds"
+                )
+            folds = StratifiedKFold(self.folds)
+            scores = cross_val_predict(self.classifier, X, label, cv=folds, method=_method(self.classifier))
+            self.classifier_ = clone(self.classifier).fit(X, label)
+        self.classes_ = self.classifier_.classes_
+        for known in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.classifier_, known):
+                setattr(self, known, getattr(self.classifier_, known))
+        alone = np.setxor1d(self.classes_, label)
+        if len(alone):
+            raise ValueError(
+                f"class {alone[0]} stands on one side only of the rows that teach and the rows that calibrate; "
+                "give more rows of it, or raise final_fit.held_back"
+            )
+        logits, right = _logits(self.classifier_, scores), np.searchsorted(self.classes_, label)
+        answers = logits.argmax(axis=1)
+        self.temperature_ = max(_likeliest(logits, right), _likeliest(logits, answers, errors=1))
+        self.calibrated_on_ = {"rows": len(label), "errors": int(np.sum(answers != right))}
         return self
 
-    def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
-        """Give the class of the highest score of each row, (n,)."""
-        return self.classes_[_in_columns(X).argmax(axis=1)]
+    def predict(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
+        """Predict the likeliest class of each row, (n,)."""
+        answers = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[answers]
 
-    @_given_by("decision_function")
-    def decision_function(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
-        """Give the scores back, as margins."""
-        return X
+    def predict_proba(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
+        """Give the probability of each class, (n, classes) float64, 0 to 1."""
+        if not hasattr(self, "temperature_"):  # for one row the check takes longer than the answer
+            check_is_fitted(self)
+        scores = getattr(self.classifier_, _method(self.classifier_))(X)
+        logits = _logits(self.classifier_, scores) / self.temperature_
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
 
-    @_given_by("predict_proba")
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
-        """Give the scores back, as probabilities."""
-        return X
-
-
-def scores_by(classifier: ClassifierMixin) -> str:
-    """Name the method that gives the scores by which a classifier is calibrated.
-
-    Raises:
-        AttributeError: it has none.
-    """
-    for method in SCORES:
-        if hasattr(classifier, method):
-            return method
-    raise AttributeError(f"{classifier} has neither {' nor '.join(SCORES)}")
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.classifier).input_tags
+        return tags
 
 
-def calibrate(
-    classifier: ClassifierMixin, scores: np.ndarray, label: np.ndarray, method: str, folds: int | None = None
-) -> CalibratedClassifierCV:
-    """Calibrate a fitted classifier by scores of rows that it, or its like, was not fitted on.
+def _method(classifier: ClassifierMixin) -> str:
+    return "decision_function" if hasattr(classifier, "decision_function") else "predict_proba"
 
-    Where few answers were wrong, or none, the likeliest calibration promises that none ever will be. So one error
-    more counts, spread evenly over all answers and over all classes that they did not give:
 
-    - ``isotonic``: it is added to what was seen.
-    - ``temperature``: the temperature is the likeliest one, but no surer than it would be if all of these answers
-      had been right but that one.
-    - ``sigmoid``: scikit-learn adds as much by itself, after Platt.
+def _logits(classifier: ClassifierMixin, scores: np.ndarray) -> np.ndarray:
+    """Turn scores into one float64 column for each class, also where two classes have one margin."""
+    if _method(classifier) == "predict_proba":
+        return np.log(scores + LEAST_PROBABILITY, dtype=np.float64)
+    return np.asarray(np.column_stack([-scores, scores]) if scores.ndim == 1 else scores, np.float64)
+
+
+def _likeliest(logits: np.ndarray, places: np.ndarray, errors: float = 0) -> float:
+    """Find the temperature that makes the classes at these places likeliest.
 
     Args:
-        classifier: fitted.
-        scores: what its method of :func:`scores_by` gave, (n, classes); (n,) for the margins of two classes.
-        label: the right classes, (n,), of any type.
-        method: ``temperature``, ``sigmoid`` or ``isotonic``.
-        folds: each class must have so many rows; None to ask for no number.
-
-    Returns:
-        A fitted classifier that answers by ``classifier``. ``calibrated_on_`` says how many ``rows`` it was calibrated
-        on, and how many of them were answered wrongly (``errors``).
-
-    Raises:
-        ValueError: a class has fewer rows than there are folds, or none here or in what ``classifier`` learned.
-
-    Source: one error more, the rule of succession, Laplace, "Essai philosophique sur les probabilités", 1814; Platt,
-    "Probabilistic outputs for support vector machines", 1999, section 2.2.
+        logits: (n, classes), of any size.
+        places: of the class of each row, (n,).
+        errors: so many rows count as one of the other classes, spread evenly over all rows and other classes.
     """
-    classes, place = np.unique(label, return_inverse=True)
-    alone = np.setxor1d(classes, classifier.classes_)
-    if len(alone):
-        raise ValueError(
-            f"class {alone[0]} stands on one side only of the rows that teach and the rows that calibrate; "
-            "give more rows of it, or raise final_fit.held_back"
-        )
-    # the temperature is fitted by places of classes: scikit-learn takes whole-number labels as such, whatever they are
-    given = GivenScores(scores_by(classifier)).fit(scores, place)
-    model = CalibratedClassifierCV(given, method=method, cv=folds, ensemble=False).fit(scores, place)
-    (calibrated,) = model.calibrated_classifiers_
+    rows, classes = logits.shape
+    size = float(np.abs(logits).max()) or 1.0
 
-    columns, answer = _in_columns(scores), given.predict(scores)
-    if method == "temperature":
-        (likeliest,) = calibrated.calibrators
-        size = max(1.0, float(np.abs(columns).max()) / LARGEST)
-        if size > 1:
-            likeliest = clone(likeliest).fit(columns / size, place)
-        bound = clone(likeliest).fit(*_with_an_error_more(columns / size, answer))
-        chosen = min(likeliest, bound, key=lambda found: found.beta_)
-        chosen.beta_ /= size
-        calibrated.calibrators = [chosen]
-    elif method == "isotonic":
-        rows, places, weights = _with_an_error_more(columns, place)
-        for number, calibrator in zip(
-            [1] if len(classes) == 2 else range(len(classes)), calibrated.calibrators, strict=True
-        ):
-            calibrator.fit(rows[:, number], places == number, weights)
+    def loss(log_sharpness: float) -> float:
+        logs = log_softmax(np.exp(log_sharpness) / size * logits, axis=1)
+        own = logs[np.arange(rows), places].sum()
+        return float(-own - errors * (logs.sum() - own) / (rows * (classes - 1)))
 
-    model.classes_ = calibrated.classes = classes
-    calibrated.estimator = classifier
-    model.set_params(estimator=classifier if isinstance(classifier, FrozenEstimator) else clone(classifier))
-    for known in ("n_features_in_", "feature_names_in_"):
-        if hasattr(classifier, known):
-            setattr(model, known, getattr(classifier, known))
-    model.calibrated_on_ = {"rows": len(label), "errors": int(np.sum(answer != place))}
-    return model
-
-
-def _in_columns(scores: np.ndarray) -> np.ndarray:
-    """Give each class its column, also where two classes have one margin."""
-    return np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
-
-
-def _with_an_error_more(scores: np.ndarray, place: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give each row once with each class: its own counts fully, the others together as one in all rows."""
-    rows, classes = scores.shape
-    places = np.tile(np.arange(classes), rows)
-    is_own = places == place.repeat(classes)
-    return scores.repeat(classes, axis=0), places, np.where(is_own, 1.0, 1 / (rows * (classes - 1)))
+    return size / float(np.exp(minimize_scalar(loss, bounds=(-10, 10), options={"xatol": 1e-9}).x))

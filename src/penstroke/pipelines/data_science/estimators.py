@@ -1,7 +1,7 @@
 """Estimators from configuration, and the one estimator that scikit-learn lacks."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Self
 
@@ -10,7 +10,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.compose import make_column_selector
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 ALLOWED_PACKAGES = ("sklearn", __name__.partition(".")[0])
 _COPY = re.compile(r"copy_(\d+)_(.+)")
@@ -36,12 +38,17 @@ def resolve_class(path: str) -> type[BaseEstimator]:
     return found
 
 
-def build_estimator(block: Any) -> Any:
+def build_estimator(block: Any, features: Sequence[str] | None = None) -> Any:
     """Build the estimator that ``{class: …, arguments: {…}}`` describes, at any depth; other values stay.
 
+    Args:
+        block: the description.
+        features: names of the features, in their order. Estimators work on arrays: where a block describes a
+            ``make_column_selector``, the places of the features that it selects by their names stand in its place.
+
     Raises:
-        ValueError: a class is refused by :func:`resolve_class`, an argument is not one of its own, or the block
-            has another form.
+        ValueError: a class is refused by :func:`resolve_class`, an argument is not one of its own, the block has
+            another form, or a selector selects no feature.
     """
     if isinstance(block, Mapping) and "class" in block:
         path, arguments = block["class"], block.get("arguments", {})
@@ -51,17 +58,29 @@ def build_estimator(block: Any) -> Any:
             raise ValueError(f"a block has a class, by its path, and arguments, by their names; found {found}")
         kind = resolve_class(path)
         try:
-            return kind(**{name: build_estimator(value) for name, value in arguments.items()})
+            built = kind(**{name: build_estimator(value, features) for name, value in arguments.items()})
         except TypeError as error:
             raise ValueError(f"arguments: {error}") from None
+        return built if features is None or kind is not make_column_selector else _places(built, features)
     if isinstance(block, list):
-        return [build_estimator(value) for value in block]
+        return [build_estimator(value, features) for value in block]
     return block
 
 
-def build_pipeline(steps: list[dict[str, Any]], seed: int) -> Pipeline:
+def _places(select: make_column_selector, features: Sequence[str]) -> list[int]:
+    names = pd.Index(features)
+    found = [int(place) for place in names.get_indexer(select(pd.DataFrame(columns=names, dtype=np.float32)))]
+    if not found:
+        raise ValueError(
+            f"no feature is called like {select.pattern!r}, the first of {len(names)} is {names[0]}; "
+            "change the pattern, or the features"
+        )
+    return found
+
+
+def build_pipeline(steps: list[dict[str, Any]], seed: int, features: Sequence[str] | None = None) -> Pipeline:
     """Build the unfitted pipeline of these blocks; each ``random_state`` that they leave open is ``seed``."""
-    pipeline = make_pipeline(*map(build_estimator, steps))
+    pipeline = make_pipeline(*(build_estimator(step, features) for step in steps))
     is_open = {
         key: seed for key, value in pipeline.get_params().items() if key.endswith("random_state") and value is None
     }
@@ -78,6 +97,9 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
     A row and its copies are one row here, so whatever splits rows (folds, calibration) keeps them together,
     and only the row itself, never a copy, is predicted and scored.
 
+    The classifier inside works on plain arrays. So an array is answered without any look at names; a table is
+    refused unless its columns are those that were learned from, in their order.
+
     Args:
         classifier: what to fit.
         copies: how many copies to learn from, in the order of their numbers; None for all that there are.
@@ -90,8 +112,8 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.classifier = classifier
         self.copies = copies
 
-    def fit(self, X: pd.DataFrame, y: pd.Series | np.ndarray) -> Self:  # noqa: N803
-        """Fit on ``X``, (n, features x (1 + copies)) with copies in columns ``copy_<number>_<feature>``.
+    def fit(self, X: pd.DataFrame | np.ndarray, y: pd.Series | np.ndarray) -> Self:  # noqa: N803
+        """Fit on ``X``, (n, features x (1 + copies)), where a table has copies in columns ``copy_<number>_<feature>``.
 
         Raises:
             ValueError: there are fewer copies than asked for.
@@ -101,35 +123,61 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             raise ValueError(
                 f"{self.copies} copies are asked for, the rows have {len(copied)}; raise augmentation.copies"
             )
-        used = copied[: self.copies]
-        self.classifier_ = clone(self.classifier).fit(
-            pd.concat([own, *used]) if used else own, np.tile(y, 1 + len(used))
-        )
+        rows, label = validate_data(self, own, y, dtype=None, order="C")
+        if used := copied[: self.copies]:
+            rows, label = np.concatenate([rows, *used]), np.tile(label, 1 + len(used))
+        self.classifier_ = clone(self.classifier).fit(rows, label)
         self.classes_ = self.classifier_.classes_
-        self.feature_names_in_ = np.asarray(own.columns, dtype=object)
-        self.n_features_in_ = own.shape[1]
         return self
 
-    def predict(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+    def predict(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
         """Predict the class of each row, (n,); columns of copies are passed over."""
-        return self.classifier_.predict(X[self.feature_names_in_])
+        rows = self._rows(X)
+        return self.classifier_.predict(rows)
 
     @_classifier_has("predict_proba")
-    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
         """Give the probability of each class, (n, classes)."""
-        return self.classifier_.predict_proba(X[self.feature_names_in_])
+        rows = self._rows(X)
+        return self.classifier_.predict_proba(rows)
 
     @_classifier_has("decision_function")
-    def decision_function(self, X: pd.DataFrame) -> np.ndarray:  # noqa: N803
+    def decision_function(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
         """Give the score of each class, (n, classes); (n,) for two classes."""
-        return self.classifier_.decision_function(X[self.feature_names_in_])
+        rows = self._rows(X)
+        return self.classifier_.decision_function(rows)
+
+    def _rows(self, X: pd.DataFrame | np.ndarray) -> pd.DataFrame | np.ndarray:  # noqa: N803
+        """Give the rows as the classifier takes them.
+
+        Raises:
+            ValueError: they have other features, or a table has them in another order.
+        """
+        if isinstance(X, np.ndarray) and X.shape[1:] == (getattr(self, "n_features_in_", None),):
+            rows = np.ascontiguousarray(X)  # as those of a table, or sums round otherwise
+        else:
+            check_is_fitted(self)
+            rows = validate_data(self, part_copies(X)[0], dtype=None, order="C", reset=False)
+        if hasattr(self.classifier_, "feature_names_in_"):  # a file of before the classifier took arrays
+            return pd.DataFrame(rows, columns=self.feature_names_in_)
+        return rows
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = get_tags(self.classifier).input_tags.allow_nan
+        return tags
 
 
-def part_copies(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """Part the features of rows from those of their copies, one table a copy, all with the features' own names."""
+def part_copies(rows: pd.DataFrame | np.ndarray) -> tuple[pd.DataFrame | np.ndarray, list[pd.DataFrame]]:
+    """Part the features of rows from those of their copies, one table a copy, all with the features' own names.
+
+    An array has no names, and so no copies.
+    """
+    if not isinstance(rows, pd.DataFrame):
+        return rows, []
     places: dict[int, dict[str, str]] = {}
     for column in rows.columns:
-        if match := _COPY.fullmatch(column):
+        if match := _COPY.fullmatch(str(column)):
             places.setdefault(int(match[1]), {})[column] = match[2]
-    own = rows[[column for column in rows.columns if not _COPY.fullmatch(column)]]
+    own = rows[[column for column in rows.columns if not _COPY.fullmatch(str(column))]]
     return own, [rows[list(names)].rename(columns=names)[own.columns] for _, names in sorted(places.items())]

@@ -10,21 +10,20 @@ from typing import Any
 import pandas as pd
 from joblib import parallel_config
 from sklearn.base import clone
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, cross_val_predict, train_test_split
+from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from kedro_guards import model_files
 from penstroke.domain import Features
 
-from .calibration import calibrate, scores_by
-from .estimators import AugmentedClassifier
+from .calibration import TemperatureScaledClassifier
+from .estimators import AugmentedClassifier, part_copies
 from .parameters import Contender, Contenders, FinalFit, Search
 
-REHEARSED = 2  # rows of each class, at least
+REHEARSED = 2  # rows of each class, at least, and folds
 ROWS_OF_A_REHEARSAL = 25  # of each class: half of ten classes are more rows than most projections have components
 
 
@@ -74,11 +73,11 @@ def search_contenders(
     _refuse_rare_classes(training_rows["label"], search, final_fit)
     label = _stratified_part(training_rows["label"], search.rows, search.seed)
     rows = training_rows.loc[label.index].drop(columns="label")
-    built = {name: _block(name, contenders).build(search.seed) for name in search.contenders}
+    built = {name: _build(name, contenders, search.seed, rows) for name in search.contenders}
     few = label.groupby(label).head(ROWS_OF_A_REHEARSAL).index
     for name, pipeline in built.items():
         first = {key: values[0] for key, values in contenders.root[name].grid.items()}
-        _rehearse(name, clone(pipeline).set_params(**first), rows.loc[few], label.loc[few], final_fit)
+        _rehearse(name, clone(pipeline).set_params(**first), rows.loc[few], label.loc[few])
     grids = {
         name: {"classifier": [pipeline]}
         | {f"classifier__{key}": values for key, values in contenders.root[name].grid.items()}
@@ -146,7 +145,7 @@ def fit_champion(
     final_fit: FinalFit,
     features: Features,
     row_form: dict[str, Any],
-) -> CalibratedClassifierCV:
+) -> TemperatureScaledClassifier:
     """Fit the champion on the training rows and their copies, and calibrate its probabilities.
 
     The calibration learns from the answers that cross-validation gives to rows not fitted on, in folds of rows as
@@ -155,38 +154,29 @@ def fit_champion(
     once, and the calibration from its answers to these.
 
     Returns:
-        The fitted classifier; ``classes_``, ``feature_names_in_``, ``predict`` and calibrated ``predict_proba``. Its
-        file says what it is long after the tables have changed: ``row_ids_`` names the rows that it was trained
-        on, the calibration included, ``features_`` holds the choices by which it sees a row, ``form_`` says in what
-        form it takes rows, and ``calibrated_on_`` how many ``rows`` the calibration learned from, and how many
-        ``errors`` it saw there.
-
-    Source: temperature scaling, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks",
-    ICML 2017, section 4.2.
+        The fitted classifier; ``classes_``, ``predict`` and calibrated ``predict_proba``, of tables with the columns
+        ``feature_names_in_`` or of arrays of as many. Its file says what it is long after the tables have changed:
+        ``row_ids_`` names the rows that it was trained on, the calibration included, ``features_`` holds the choices
+        by which it sees a row, ``form_`` says in what form it takes rows, and ``calibrated_on_`` how many ``rows``
+        the calibration learned from, and how many ``errors`` it saw there.
     """
     contender = Contender.model_validate({"steps": champion_settings["steps"], "grid": {}})
-    pipeline = contender.build(champion_settings["seed"]).set_params(**champion_settings["parameters"])
     label, rows = training_rows["label"], training_rows.drop(columns="label")
+    seed = champion_settings["seed"]
+    pipeline = contender.build(seed, _features(rows)).set_params(**champion_settings["parameters"])
+    alone = len(pipeline) == 1  # a pipeline around one step takes longer for a row than the step
+    champion = AugmentedClassifier(pipeline[0] if alone else pipeline)
     with threadpool_limits(1):
         if final_fit.held_back is None:
-            model = _calibrated(pipeline, rows, label, final_fit.calibration, final_fit.folds)
+            model = TemperatureScaledClassifier(champion, final_fit.folds).fit(rows, label)
         else:
-            held_back = _stratified_part(label, round(final_fit.held_back * len(label)), champion_settings["seed"])
+            held_back = _stratified_part(label, round(final_fit.held_back * len(label)), seed)
             taught = label.drop(held_back.index)
-            champion = AugmentedClassifier(pipeline).fit(rows.loc[taught.index], taught)
-            scores = getattr(champion, scores_by(champion))(rows.loc[held_back.index])
-            model = calibrate(FrozenEstimator(champion), scores, held_back.to_numpy(), final_fit.calibration)
+            frozen = FrozenEstimator(champion.fit(rows.loc[taught.index], taught))
+            model = TemperatureScaledClassifier(frozen, folds=None).fit(rows.loc[held_back.index], held_back)
     model.row_ids_ = rows.index.to_numpy(str)
     model.features_, model.form_ = features.model_dump(), row_form
     return model
-
-
-def _calibrated(
-    pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series, calibration: str, folds: int
-) -> CalibratedClassifierCV:
-    classifier, known = AugmentedClassifier(pipeline), label.to_numpy()
-    scores = cross_val_predict(classifier, rows, known, cv=folds, method=scores_by(classifier))
-    return calibrate(classifier.fit(rows, known), scores, known, calibration, folds)
 
 
 def _stratified_part(label: pd.Series, rows: int | None, seed: int) -> pd.Series:
@@ -222,11 +212,23 @@ def _block(name: str, contenders: Contenders) -> Contender:
     return contenders.root[name]
 
 
-def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series, final_fit: FinalFit) -> None:
+def _build(name: str, contenders: Contenders, seed: int, rows: pd.DataFrame) -> Pipeline:
+    block = _block(name, contenders)
+    try:
+        return block.build(seed, _features(rows))
+    except ValueError as error:
+        raise ValueError(f"contenders.{name}: {error}") from error
+
+
+def _features(rows: pd.DataFrame) -> list[str]:
+    return list(part_copies(rows.head(0))[0])
+
+
+def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series) -> None:
     """Fit, save and load a contender on a few rows, so that what cannot win is refused before the search."""
     try:
         with threadpool_limits(1), warnings.catch_warnings(action="ignore"):  # of few rows much can be said
-            model = _calibrated(pipeline, rows, label, final_fit.calibration, folds=2)
+            model = TemperatureScaledClassifier(AugmentedClassifier(pipeline), folds=REHEARSED).fit(rows, label)
         file = BytesIO()
         model_files.dump(model, file)
         file.seek(0)

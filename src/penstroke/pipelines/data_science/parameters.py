@@ -1,5 +1,6 @@
 """The choices of model selection. A contender is described here and built in ``estimators``."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
@@ -49,9 +50,9 @@ class Contender(Parameters):
                 )
         return self
 
-    def build(self, seed: int) -> Pipeline:
-        """Build the unfitted pipeline; each ``random_state`` that the block leaves open is ``seed``."""
-        return build_pipeline([step.model_dump(by_alias=True) for step in self.steps], seed)
+    def build(self, seed: int, features: Sequence[str] | None = None) -> Pipeline:
+        """Build the unfitted pipeline for arrays of these features; each ``random_state`` left open is ``seed``."""
+        return build_pipeline([step.model_dump(by_alias=True) for step in self.steps], seed, features)
 
 
 class Contenders(OneLineErrors, RootModel[dict[Name, Contender]]):
@@ -75,10 +76,9 @@ class Search(Parameters):
 class FinalFit(Parameters):
     """How the champion is fitted on the training rows (``params:final_fit``)."""
 
-    calibration: Literal["temperature", "sigmoid", "isotonic"] = Field(description="of the probabilities")
-    folds: int = Field(ge=2, le=50, description="parts of the cross-validation that the calibration learns from")
+    folds: int = Field(ge=2, le=50, description="parts of the cross-validation that calibrates the probabilities")
     held_back: float | None = Field(
         gt=0,
         lt=1,
-        description="share of the training rows that only the calibration learns from; null for folds of all",
+        description="share of the training rows that only calibrates the probabilities; null for folds of all",
     )
