@@ -3,7 +3,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from penstroke.domain.patches import PatchDictionary
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.dummy import DummyClassifier
@@ -19,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from kedro_guards.datasets.model import ModelDataset
 from penstroke import settings
+from penstroke.domain.patches import PatchDictionary
 from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import (
     AugmentedClassifier,
