@@ -105,13 +105,15 @@ def answer_rows(rows: pd.DataFrame, model: ClassifierMixin, answers: Answers, vi
     return answered
 
 
-def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int) -> pd.DataFrame:
+def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int, *, by_name: bool = True) -> pd.DataFrame:
     """Ask a model about rows, some of them at once.
 
     Args:
         model: a fitted classifier with ``predict_proba``.
         features: float32 features.
         chunk_rows: how many rows are asked about at once; bounds the memory.
+        by_name: whether the model gets the names of the features too, and may check them. That takes longer than to
+            answer one row; :func:`look_at` has checked them already.
 
     Returns:
         The same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
@@ -120,7 +122,7 @@ def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int) -> pd.D
     Raises:
         ValueError: what the model gives are no probabilities: not finite, negative, or of another sum than 1.
     """
-    rows = features.to_numpy()  # whose names look_at has compared: to check them takes longer than to answer one row
+    rows = features if by_name else features.to_numpy()
     chunks = [rows[start : start + chunk_rows] for start in range(0, len(rows), chunk_rows)]
     of_none = np.empty((0, len(model.classes_)))
     probabilities = np.concatenate([of_none, *map(model.predict_proba, chunks)])

@@ -43,7 +43,8 @@ class ServedModel:
     def answer(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Answer accepted rows, as :func:`penstroke.answers.ask` does."""
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            return ask(self.model, look_at(rows, self.model, self.view), self.answers.chunk_rows)
+            features = look_at(rows, self.model, self.view)
+            return ask(self.model, features, self.answers.chunk_rows, by_name=False)
 
 
 class ModelStore:
