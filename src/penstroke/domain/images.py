@@ -3,6 +3,8 @@
 All take (n, height, width) arrays in which paper is 0 and ink is more, and know nothing of tables.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy import ndimage
 
@@ -129,11 +131,13 @@ def oriented_gradients(images: np.ndarray, directions: int, grid: int, pooling_w
     return np.sqrt(described)
 
 
+@cache
 def _interpolation(side: int, times: int) -> np.ndarray:
     places = (np.arange(side * times) + 0.5) / times - 0.5
     return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(side))).astype(np.float32)
 
 
+@cache
 def pooling_weights(side: int, grid: int, width: float) -> np.ndarray:
     """Give the Gaussian weights of pixels for cells along one side, (grid, side) float32; each row sums to 1."""
     cell = side / grid

@@ -153,7 +153,10 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         Raises:
             ValueError: they have other features, or a table has them in another order.
         """
-        if isinstance(X, np.ndarray) and X.shape[1:] == (getattr(self, "n_features_in_", None),):
+        # for one row the checks of scikit-learn take longer than the answer, so they are left to rows that need them
+        if isinstance(X, pd.DataFrame) and np.array_equal(X.columns, getattr(self, "feature_names_in_", [])):
+            rows = np.ascontiguousarray(X.to_numpy())
+        elif isinstance(X, np.ndarray) and X.shape[1:] == (getattr(self, "n_features_in_", None),):
             rows = np.ascontiguousarray(X)  # as those of a table, or sums round otherwise
         else:
             check_is_fitted(self)
