@@ -16,6 +16,7 @@ MEASURED_ROWS = 5000  # at the most, which are enough to say where digits lie
 PALEST = 0.25  # share of full ink that the darkest pixel exceeds; blank rows are on any scale
 DRAWN = 0.15  # share of full ink from which a pixel belongs to the digit
 INVERTED = 0.5  # share of full ink by which its paper lies beyond that of the training rows
+FEW = 10  # inverted rows, up to which a table is not refused as a whole
 BLANK = "blank: all pixels are equal"
 USUAL = 0.9  # share of the digits that are no taller, or wider, than is said
 
@@ -135,7 +136,7 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
     if form.paper is not None:
         paper = _paper(scaled.reshape(-1, *form.size) / np.float32(INK))
         inverted = ~blank & ((paper < form.paper[0] - INVERTED) | (paper > form.paper[1] + INVERTED))
-        if inverted.sum() > len(rows) / 2:
+        if inverted.sum() > max(FEW, len(rows) / 2):  # fewer may be the odd rows of a last chunk
             raise ValueError(
                 f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), but {inverted.sum()} of {len(rows)} "
                 f"rows have it the other way round; replace each pixel by {form.full_ink} minus it"
