@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
-from contextvars import ContextVar
+from contextvars import copy_context
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -34,11 +34,11 @@ from .runs import ONLY_CHANGED
 from .secrets import refuse_packing_secrets
 from .unchanged import is_unchanged, stamp_place
 
-_running = list[bool]()  # as long as the command line runs pipelines; not set in a process that is only imported into
+_running = list[bool]()  # holds something while the command line runs pipelines
 
 
 def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a run its options of ours, and say how to go on where a person interrupts it."""
+    """Add the options of the guards to a run, and say how to go on after Ctrl-C."""
 
     def run(*, verbose: bool, changed: bool, allow_stale: bool, **options: Any) -> Any:  # noqa: ARG001
         options["env"] = options["env"] or os.environ.get("KEDRO_ENV")  # as the session will read it
@@ -50,10 +50,12 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
                 return say("nothing has changed")
         refuse_unknown_names(options)
         warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
+        context = copy_context()  # so that nothing is left to the next run of this process
+        context.run(ONLY_CHANGED.set, stamp)
+        context.run(ALLOW_STALE.set, allow_stale)
         with _workers_leaving_quietly(), forgiving_output():
             try:
-                with _holding(ONLY_CHANGED, stamp), _holding(ALLOW_STALE, allow_stale):
-                    return command(**options)
+                return context.run(command, **options)
             except KeyboardInterrupt:
                 way = as_called(go_on("", options["env"], bool(options["params"])))
                 click.secho(f"Interrupted. What was stored is whole; go on by {way}", fg="red", err=True)
@@ -63,17 +65,8 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _holding(variable: ContextVar[Any], value: Any) -> Iterator[None]:
-    former = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(former)
-
-
-@contextmanager
 def _workers_leaving_quietly() -> Iterator[None]:
-    """Let workers go without a word when a person interrupts the run; it is the main process that says so."""
+    """End worker processes silently on Ctrl-C; the main process reports it."""
     _register_at_fork()
     _running.append(True)
     try:

@@ -108,7 +108,12 @@ def _shown(place: str) -> str:
 
 
 def in_short(error: BaseException) -> str:
-    """Say what is wrong in at most three lines."""
+    """Say what is wrong in at most three lines.
+
+    Examples:
+        >>> in_short(ValueError("the table is empty; add a row"))
+        'the table is empty; add a row'
+    """
     if isinstance(error.__cause__, DataValidationError):  # of a chunk, in the middle of saving what is made of it
         error = error.__cause__
     if isinstance(error, DataValidationError):

@@ -218,10 +218,15 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
 
 
 def advice(error: BaseException | None) -> str | None:
-    """Say in a line what the system refused, where, and what to do; None where it is no such refusal.
+    """Say in a line what the system refused, where, and what to do; None if the error is of another kind.
 
     Args:
-        error: any; what caused it counts too.
+        error: any; its causes count too.
+
+    Examples:
+        >>> advice(OSError(errno.EROFS, "", "data/sums.json"))
+        'data/sums.json: Read-only file system; it may only be read: let `data` in globals.yml name a folder ...'
+        >>> advice(ValueError("no such refusal"))
     """
     while error and not (isinstance(error, OSError) and error.errno in REMEDIES):
         error = error.__cause__

@@ -21,7 +21,7 @@ from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SU
 from itertools import accumulate
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 from uuid import uuid4
 
 from packaging.requirements import Requirement
@@ -55,6 +55,7 @@ class Code:
         self._paths: dict[str, Path | None] = {}
         self._read: dict[str, tuple[str, set[str]]] = {}
         self._data: dict[Path, str] = {}
+        self._uses: dict[str, set[str]] = {}
         source = self._own(package)[0].parent
         # all that lies in it belongs to the code, unless it is the project's own folder or holds installed packages
         self._source = [] if source.resolve() == project.resolve() or source.name in INSTALLED else [source]
@@ -71,17 +72,17 @@ class Code:
             distribution, the interpreter being one.
         """
         modules, outside = self._reach({*_modules_of(function), *mentioned})
-        required, followed = _required(frozenset(outside)), set[str]()
+        required, followed = required_by(frozenset(outside)), set[str]()
         while more := {top for each in required.values() for top in each.editable} - followed:
             followed |= more  # a package known by its version may require one in editable form
             modules, further = self._reach(modules.union(*map(self._all, more)))
-            required |= _required(frozenset(further))
+            required |= required_by(frozenset(further))
         found = {name: self._module(name)[0] for name in sorted(modules)}
         if "__main__" in outside:
             found["__main__"] = THIS_PROCESS
-        folders = {name: self._folders(name) for name in found} | {"source folder": self._source}
-        found |= {f"{name}/": data for name, places in folders.items() if (data := "".join(map(self._others, places)))}
-        return found | _versions(required)
+        data = {f"{name}/": "".join(self._others(folder, name) for folder in self._folders(name)) for name in found}
+        data["source folder/"] = "".join(map(self._others, self._source))
+        return found | {name: sums for name, sums in data.items() if sums} | versions(required)
 
     def places(self) -> list[Path]:
         """List the files and folders of all code that was read, and what would take their places."""
@@ -143,35 +144,60 @@ class Code:
             path, top = self._path(name), name.partition(".")[0]
             content = path.read_bytes() if path else b""
             try:
-                tree: ast.AST | None = ast.parse(content)
+                tree: ast.Module | None = ast.parse(content)
             except (SyntaxError, ValueError):  # it is compiled
                 tree = None
+            nodes = list(ast.walk(tree)) if tree else []
             package = name if path is None or path.name == "__init__.py" else name.rpartition(".")[0]
-            calls = _importing_calls(tree) if tree else []
-            names = _imported(tree, package) | _called(calls, package) if tree else set()
+            asked = [node.args[0] for node in nodes if _imports(node)]
+            names = _imported(nodes, package) | {_absolute(text, package) for text in map(_text, asked) if text}
             # a variable holds what configuration mentions, or a word of this module
-            texts = _texts(tree, WORD if calls else DOTTED) if tree else ()
-            names |= {text for text in texts if self._own(text.partition(".")[0])}
-            known = tree and all(isinstance(call.args[0], ast.Constant | ast.Name) for call in calls)
-            said = ast.dump(tree).encode() if tree else content
-            if not known:  # it may import whatever is at hand
-                begun = {text.partition(".")[0] for text in (_texts(tree, BEGINNING) if tree else ())}
+            names |= {text for text in _texts(nodes, WORD if asked else DOTTED) if self._own(text.partition(".")[0])}
+            if tree is None or not all(isinstance(one, ast.Constant | ast.Name) for one in asked):
+                # it may import whatever is at hand
+                begun = {text.partition(".")[0] for text in _texts(nodes, BEGINNING)}
                 beside = {path.stem for source in self._source for path in source.iterdir() if path.stem.isidentifier()}
                 names = names.union(*map(self._all, {top, *filter(self._own, begun | beside)}))
+            said = ast.dump(tree).encode() if tree else content
             self._read[name] = hashlib.sha256(said).hexdigest(), names
         return self._read[name]
 
-    def _others(self, folder: Path) -> str:
-        """Sum up the files of a folder that are no modules, such as tables that a module reads; '' for none."""
+    def _others(self, folder: Path, name: str = "") -> str:
+        """Return a sum of the files of a package, or of the source folder, that are no modules; '' for none."""
         if folder not in self._data:
-            files = {str(path.relative_to(folder)): path for path in _files_beside_modules(folder)}
+            files = {str(path.relative_to(folder)): path for path in self._beside_modules(folder, name)}
             sums = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(files.items())}
             self._data[folder] = hashlib.sha256(json.dumps(sums).encode()).hexdigest() if sums else ""
         return self._data[folder]
 
+    def _beside_modules(self, folder: Path, name: str) -> Iterator[Path]:
+        """Find the files that are neither modules nor hidden, but not those of sub-packages that somebody imports."""
+        for path in folder.iterdir():
+            if path.name.startswith((".", "__pycache__")) or path.suffix in {".py", ".pyc", ".egg-info", ".dist-info"}:
+                continue
+            inner = f"{name}.{path.name}"
+            if path.is_file():
+                yield path
+            elif path.is_dir() and not folder.resolve().is_relative_to(path.resolve()):
+                holds_modules = any(path.glob("*.py"))
+                if not holds_modules or (name and inner not in self._used(name.partition(".")[0])):
+                    yield from self._beside_modules(path, inner)
+
+    def _used(self, top: str) -> set[str]:
+        """Name everything that some module of a package imports."""
+        if top not in self._uses:
+            names = set().union(*(self._module(name)[1] for name in self._all(top)))
+            self._uses[top] = {around for name in names for around in accumulate(name.split("."), "{}.{}".format)}
+        return self._uses[top]
+
 
 def mentioned_names(value: Any) -> set[str]:
-    """Find the strings in nested configuration that read like the path of a module, class or function."""
+    """Find the strings in nested configuration that read like the path of a module, class or function.
+
+    Examples:
+        >>> mentioned_names({"model": {"class": "sklearn.svm.SVC", "cost": 3}, "title": "no name"})
+        {'sklearn.svm.SVC'}
+    """
     if isinstance(value, dict):
         return set().union(*map(mentioned_names, value.values()))
     if isinstance(value, list):
@@ -190,22 +216,18 @@ class _Installed(NamedTuple):
     editable: frozenset[str]  # the packages and modules in editable form
 
 
-def versions(names: frozenset[str]) -> dict[str, str]:
-    """Return the versions of the distributions that these dotted names come from, and of all that those require.
-
-    What a class of kedro-datasets requires is an extra of its name: ``pandas-parquetdataset``.
-    """
-    return _versions(_required(names))
-
-
-def _versions(required: dict[str, _Installed]) -> dict[str, str]:
+def versions(required: dict[str, _Installed]) -> dict[str, str]:
+    """Return the version by the name of a distribution, and that of the interpreter."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {"python": python} | {name: required[name].version for name in sorted(required)}
 
 
 @cache
-def _required(names: frozenset[str]) -> dict[str, _Installed]:
-    """Find the distributions that dotted names come from, and all that those require, by their names."""
+def required_by(names: frozenset[str]) -> dict[str, _Installed]:
+    """Find the distributions that dotted names come from, and all that those require, by their names.
+
+    What a class of kedro-datasets requires is an extra of its name: ``pandas-parquetdataset``.
+    """
     parts = [name.split(".") for name in names]
     extras = {"", *(f"{inner[0]}-{inner[-1]}".lower() for _, *inner in parts if inner)}
     left = {(name, extra) for top, *_ in parts for name in _distributions().get(top, ()) for extra in extras}
@@ -285,17 +307,6 @@ def _places(top: str) -> list[Path]:
     return [next((place for place in (way, *way.parents) if place.exists()), way) for way in found]
 
 
-def _files_beside_modules(folder: Path) -> Iterator[Path]:
-    """Find what lies in a folder and is no module, nor hidden; folders that hold modules are packages of their own."""
-    for path in folder.iterdir():
-        if path.name.startswith((".", "__pycache__")) or path.suffix in {".py", ".pyc", ".egg-info", ".dist-info"}:
-            continue
-        if path.is_file():
-            yield path
-        elif path.is_dir() and not any(path.glob("*.py")) and not folder.resolve().is_relative_to(path.resolve()):
-            yield from _files_beside_modules(path)
-
-
 def _modules_of(function: Any) -> set[str]:
     """Name the modules in which a function is defined, with all that it wraps and that is bound to it."""
     found, left, seen = set[str](), [function], set[int]()
@@ -314,28 +325,27 @@ def _modules_of(function: Any) -> set[str]:
     return found
 
 
-def _texts(tree: ast.AST, pattern: re.Pattern[str]) -> set[str]:
+def _text(node: ast.AST) -> str | None:
+    """Return the text that a node of a syntax tree is, or None."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else None
+
+
+def _texts(nodes: Iterable[ast.AST], pattern: re.Pattern[str]) -> set[str]:
     """Find the strings that read like the path of a module, class or function."""
-    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return {text for text in texts if isinstance(text, str) and pattern.fullmatch(text)}
+    return {text for node in nodes if (text := _text(node)) and pattern.fullmatch(text)}
 
 
-def _importing_calls(tree: ast.AST) -> list[ast.Call]:
-    """Find the calls of ``import_module`` and ``__import__``."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-    return [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in IMPORTERS]
+def _imports(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether a node is a call of ``import_module`` or ``__import__``."""
+    called = node.func if isinstance(node, ast.Call) and node.args else None
+    return getattr(called, "attr", getattr(called, "id", "")) in IMPORTERS
 
 
-def _called(calls: list[ast.Call], package: str) -> set[str]:
-    """Name what such calls import by a name that stands there."""
-    names = [getattr(call.args[0], "value", None) for call in calls]
-    return {_absolute(name, package) for name in names if isinstance(name, str)}
-
-
-def _imported(tree: ast.AST, package: str) -> set[str]:
+def _imported(nodes: Iterable[ast.AST], package: str) -> set[str]:
     """Name what the statements of a module import."""
     found, aliases = set[str](), dict[str, str]()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
             tops = [(alias.name.partition(".")[0], alias) for alias in node.names]
@@ -344,7 +354,7 @@ def _imported(tree: ast.AST, package: str) -> set[str]:
             base = _absolute("." * node.level + (node.module or ""), package)
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
             aliases |= {alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names}
-    return found | {dotted for node in ast.walk(tree) if (dotted := _dotted(node, aliases))}
+    return found | {dotted for node in nodes if (dotted := _dotted(node, aliases))}
 
 
 def _absolute(name: str, package: str) -> str:

@@ -356,7 +356,12 @@ class Ledger:
 
 
 def go_on(options: str, env: str | None, overridden: bool) -> str:
-    """Say how to go on; what was given by ``--params`` may be a secret, and is not repeated."""
+    """Say how to go on. What ``--params`` gave may be a secret, and is not repeated.
+
+    Examples:
+        >>> go_on(" --pipelines=sums", env="test", overridden=True)
+        '`kedro run --changed --pipelines=sums --env=test` and the same --params'
+    """
     place = f" --env={env}" if env else ""
     return f"`kedro run --changed{options}{place}`" + (" and the same --params" if overridden else "")
 

@@ -10,12 +10,13 @@ bytes, in any process; skops by itself writes the addresses of objects in memory
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from io import BytesIO
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
-import skops.io
 from kedro.framework.project import settings
 
 TRUSTED_TYPES = (  # of scikit-learn, whose public ones skops trusts by itself
@@ -52,13 +53,19 @@ class UnreadableModel:
     reason: str
 
 
+@cache
+def _skops() -> Any:
+    """Import skops when a model is read or written; to import it takes as long as most commands."""
+    return import_module("skops.io")
+
+
 def dump(model: Any, file: IO[bytes]) -> None:
     """Write a fitted estimator; the same one, also after it was loaded, makes the same bytes.
 
     Raises:
         ModelFileError: :func:`load` would refuse what it holds.
     """
-    content = _canonical(_members(skops.io.dumps(model)))
+    content = _canonical(_members(_skops().dumps(model)))
     refuse_untrusted(_pack(_members(content), ZIP_STORED))
     file.write(content)
 
@@ -75,7 +82,7 @@ def load(file: IO[bytes]) -> Any:
         members[SCHEMA] = _under_present_names(members[SCHEMA].decode()).encode()
         content = _pack(members, ZIP_STORED)  # so skops reads what was counted here
         refuse_untrusted(content)
-        return skops.io.loads(content, trusted=trusted_types())
+        return _skops().loads(content, trusted=trusted_types())
     except ModelFileError:
         raise
     except Exception as error:
@@ -91,7 +98,7 @@ def refuse_untrusted(content: bytes) -> None:
     Raises:
         ModelFileError: with the names of those types.
     """
-    foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted_types()))
+    foreign = sorted(set(_skops().get_untrusted_types(data=content)) - set(trusted_types()))
     if foreign:
         raise ModelFileError(
             f"the model holds {', '.join(foreign)}, which is not trusted; use another class, or add the type to "

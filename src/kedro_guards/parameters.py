@@ -29,6 +29,14 @@ class Parameters(OneLineErrors):
     """One top-level key of ``conf/*/parameters*.yml``: frozen, strictly typed, no unknown keys.
 
     Values live in YAML only, so a field has a type, limits and a description, and no default.
+
+    Examples:
+        >>> class Oven(Parameters):
+        ...     degrees: int
+        >>> Oven.model_validate({"degres": 180})
+        Traceback (most recent call last):
+        ...
+        ValueError: degrees is missing; degres is not a known key; did you mean degrees?
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

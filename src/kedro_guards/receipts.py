@@ -68,7 +68,12 @@ def withdraw(place: str) -> None:
 
 
 def pending(place: str | PurePath) -> str:
-    """Say where the receipt lies that announces a save, until the one of the saved content takes its place."""
+    """Return the path of a pending receipt, which exists from before a save until the receipt is written.
+
+    Examples:
+        >>> pending("data/.receipts/sums.json")
+        'data/.receipts/sums.pending.json'
+    """
     return f"{str(place).removesuffix('.json')}.pending.json"
 
 
@@ -155,10 +160,24 @@ def sha256_of(files: fsspec.AbstractFileSystem, path: str) -> str:
 
 
 def hash_of(value: Any) -> str:
-    """Return the sha256 of what JSON can say."""
+    """Return the sha256 of a value as JSON, so that the order of keys does not count.
+
+    Examples:
+        >>> hash_of({"a": 1, "b": 2}) == hash_of({"b": 2, "a": 1})
+        True
+    """
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def receipt_folder(project: Path, data: str) -> str:
-    """Say where the receipts lie of a project's environment whose data lie in this folder or at this address."""
+    """Return the folder of an environment's receipts.
+
+    Args:
+        project: the project's folder.
+        data: what ``globals.yml`` calls ``data``: a folder below it, or an address.
+
+    Examples:
+        >>> receipt_folder(Path("/shop"), "data/test"), receipt_folder(Path("/shop"), "s3://shop")
+        ('/shop/data/test/.receipts', 's3://shop/.receipts')
+    """
     return f"{data if '://' in data else project / data}/{FOLDER}"

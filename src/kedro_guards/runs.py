@@ -22,7 +22,7 @@ from .ledger import Ledger
 from .printing import say
 from .unchanged import write_stamp
 
-ONLY_CHANGED: ContextVar[Path | None] = ContextVar("only_changed", default=None)  # where to note that nothing has
+ONLY_CHANGED: ContextVar[Path | None] = ContextVar("only_changed", default=None)  # path of the stamp file
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class GuardedSession(KedroSession):
             yield
 
     def _run_changed(self, asked: Pipeline, stamp: Path, **choices: Any) -> dict[str, Any]:
-        """Run what is due until nothing is: what comes out as it was before asks nobody after it to run."""
+        """Run the nodes that are due until none is. An unchanged output does not trigger its successors."""
         made, done = dict[str, Any](), set[str]()
         while due := (ledger := self._ledger).due(asked):
             if again := sorted(done & set(due)):
@@ -109,7 +109,12 @@ class GuardedSession(KedroSession):
 
 
 def lock_folder(project: Path, data: str) -> Path:
-    """Say where the locks lie of a project's environment whose data lie in this folder or at this address."""
+    """Return the folder of an environment's locks, which are always files of this machine.
+
+    Examples:
+        >>> lock_folder(Path("/shop"), "data").as_posix(), lock_folder(Path("/shop"), "s3://shop").as_posix()
+        ('/shop/data/.locks', '/shop/.locks/s3%3A%2F%2Fshop')
+    """
     return project / (f".locks/{quote(data, safe='')}" if "://" in data else f"{data}/.locks")
 
 

@@ -17,7 +17,12 @@ class SecretError(ValueError):
 
 
 def without_user(text: str) -> str:
-    """Leave user and password out of the addresses in a text: ``https://me:word@host/x`` becomes ``https://host/x``."""
+    """Leave user and password out of the addresses in a text.
+
+    Examples:
+        >>> without_user("cannot read https://me:word@host/x")
+        'cannot read https://host/x'
+    """
     return _USER.sub("", text)
 
 
