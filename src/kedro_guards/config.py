@@ -36,10 +36,10 @@ CALLED = ("validator", "comparison_func")  # the keys of functions that are call
 
 
 class CheckedConfigLoader(OmegaConfigLoader):
-    """Kedro's loader, whose catalog is refused where it names a class that is not allowed.
+    """Kedro's loader, which refuses a catalog that names a class outside the allow-list.
 
-    Runs, notebooks and Kedro-Viz, which leaves out a project's hooks, all have their catalog from here. So does logging
-    its configuration, unless an application has set up its own.
+    Runs, notebooks and Kedro-Viz, which runs no hooks, all get their catalog here. The loader also configures logging,
+    unless an application has done so.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -69,10 +69,10 @@ class CheckedConfigLoader(OmegaConfigLoader):
         return found
 
     def names_asked_for(self) -> set[str]:
-        """Find the names that the configuration takes from ``--params`` by itself: ``${runtime_params:NAME,…}``.
+        """Find the names that the configuration takes from ``--params``: ``${runtime_params:NAME,…}``.
 
         Returns:
-            The names, parted by dots where they are nested; those of every part, wherever its files lie.
+            The names, with dots if they are nested, of all parts of the configuration.
         """
         for key in self.config_patterns:
             with suppress(MissingConfigException):  # no credentials, say
@@ -80,12 +80,12 @@ class CheckedConfigLoader(OmegaConfigLoader):
         return self._asked
 
     def globals_of_base(self) -> dict[str, Any]:
-        """Return what ``globals.yml`` of the base says; nothing where there is none."""
+        """Return ``globals.yml`` of the base; empty if there is none."""
         place = self._get_conf_env_path(self.base_env)
         return self.load_and_merge_dir_config(place, self.config_patterns["globals"], "globals", set())
 
     def _configure_logging(self) -> None:
-        """Log as ``logging.yml`` says where Kedro found none: it looks below the present folder alone."""
+        """Log as ``logging.yml`` says if Kedro found none: it looks below the present folder alone."""
         if os.environ.get("KEDRO_LOGGING_CONFIG") or [type(one) for one in logging.root.handlers] != [RichHandler]:
             return
         place = (Path(self._get_conf_env_path(self.base_env)).parent / "logging.yml").as_posix()
@@ -94,11 +94,11 @@ class CheckedConfigLoader(OmegaConfigLoader):
             framework.configure_logging(yaml.safe_load(self._fs.cat_file(place)))
 
     def _get_runtime_value(self, variable: str, *default: Any) -> Any:
-        self._asked.add(variable)  # the one place that Kedro's resolver passes, whatever asks
+        self._asked.add(variable)  # Kedro's resolver always comes here
         return super()._get_runtime_value(variable, *default)
 
     def _refuse_locked_folders(self) -> None:
-        """Refuse a folder that may not be read: Kedro finds no file there, and passes over it without a word."""
+        """Refuse a folder without the right to read it, which Kedro takes for an empty one."""
         for name in (self.base_env, self.env or self.default_run_env):
             for _ in os.walk(Path(self.conf_source) / str(name), onerror=_raise_refusal):
                 pass
@@ -110,7 +110,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
             raise MissingConfigException(f"{os.path.relpath(folder / env)} is not there; the environments are {there}")
 
     def _refuse_unreadable_files(self) -> None:
-        """Name the first file at fault, for what Kedro says of some faults names none."""
+        """Name the first file at fault, since some errors of Kedro name none."""
         groups: dict[Any, Any] = {}
         for folder in (self.base_env, self.env or self.default_run_env):
             for path in sorted((Path(self.conf_source) / str(folder)).rglob("*.y*ml")):

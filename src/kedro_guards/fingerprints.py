@@ -1,7 +1,7 @@
-"""What a result depends on beside its data: the code that may change, and the versions of all other packages.
+"""Fingerprint the code behind a node: own modules by their content, installed packages by their version.
 
-Sound before it is precise: a module counts with all that it imports, wherever in it the import stands, so a change
-that a node cannot feel may ask for it to be run again, but none that it feels is passed over.
+Sound before precise: a module counts with everything that it imports, wherever the import stands. So a change without
+effect may run a node again, but no change with an effect is missed.
 """
 
 import ast
@@ -31,18 +31,18 @@ from .files import files_below
 
 WORD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-BEGINNING = re.compile(r"[A-Za-z_]\w*(\..*)?")  # of a name that is put together: "package.{module}"
+BEGINNING = re.compile(r"[A-Za-z_]\w*(\..*)?")  # of a computed name: "package.{module}"
 SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)  # in the order in which Python looks for them
 IMPORTERS = ("import_module", "__import__")
 INSTALLED = ("site-packages", "dist-packages")
-THIS_PROCESS = uuid4().hex  # stands for code that lies in no file, as a cell of a notebook
+THIS_PROCESS = uuid4().hex  # fingerprint of code that lies in no file, such as a cell of a notebook
 
 
 class Code:
-    """The modules that may change, by what they say and import; each is read once.
+    """The own modules of a project, with their content and imports; each is read once.
 
-    What an installer has put in its place is known by its version, and all else by its content: the project's source
-    folder, what is installed in editable form, and whatever else lies on Python's search path.
+    Packages that an installer put in place count by their version. All others count by their content: the project's
+    source folder, editable installs, and whatever else lies on Python's search path.
 
     Args:
         package: name of the project's package, whose folder lies in the project's source folder.
@@ -57,24 +57,24 @@ class Code:
         self._data: dict[Path, str] = {}
         self._uses: dict[str, set[str]] = {}
         source = self._own(package)[0].parent
-        # all that lies in it belongs to the code, unless it is the project's own folder or holds installed packages
+        # it counts whole, unless it is the project's folder or holds installed packages
         self._source = [] if source.resolve() == project.resolve() or source.name in INSTALLED else [source]
 
     def fingerprint(self, function: Callable[..., Any], mentioned: Iterable[str]) -> dict[str, str]:
-        """Say on which code a call depends.
+        """Return the code that a call depends on.
 
         Args:
             function: the function of a node, or anything else that can be called.
-            mentioned: dotted names that configuration hands it, such as the class paths of models and validators.
+            mentioned: dotted names in its configuration, such as the class paths of models and validators.
 
         Returns:
-            A sha256 by module that may change, one by ``package/`` of the other files in its folder, and a version by
-            distribution, the interpreter being one.
+            A sha256 by own module, one by ``package/`` of the other files in its folder, and a version by distribution
+            and of the interpreter.
         """
         modules, outside = self._reach({*_modules_of(function), *mentioned})
         required, followed = required_by(frozenset(outside)), set[str]()
         while more := {top for each in required.values() for top in each.editable} - followed:
-            followed |= more  # a package known by its version may require one in editable form
+            followed |= more  # an installed package may require an editable one
             modules, further = self._reach(modules.union(*map(self._all, more)))
             required |= required_by(frozenset(further))
         found = {name: self._module(name)[0] for name in sorted(modules)}
@@ -85,12 +85,12 @@ class Code:
         return found | {name: sums for name, sums in data.items() if sums} | versions(required)
 
     def places(self) -> list[Path]:
-        """List the files and folders of all code that was read, and what would take their places."""
+        """List the files and folders of all code that was read, and those that would take precedence."""
         tops = {place for name in self._read for place in self._own(name.partition(".")[0])}
         return [*self._source, *tops, *(top.with_suffix("" if top.suffix else ".py") for top in tops)]
 
     def _reach(self, names: Iterable[str]) -> tuple[set[str], set[str]]:
-        """Follow imports: the modules that may change, and the packages beyond them."""
+        """Follow imports: return the own modules, and the names of installed packages."""
         left, followed, outside = list(names), set[str](), set[str]()
         while left:
             name = left.pop()
@@ -99,11 +99,11 @@ class Code:
             elif (module := self._existing(name)) not in followed and self._path(module):
                 followed.add(module)
                 left.extend(self._module(module)[1])
-        # the packages round a module are run when it is imported; what they import counts where it is used
+        # the packages round a module run when it is imported; what they import counts where it is used
         return {around for name in followed for around in accumulate(name.split("."), "{}.{}".format)}, outside
 
     def _own(self, top: str) -> list[Path]:
-        """Return the folders of a package, or the file of a module, if it may change, or else nothing."""
+        """Return the folders of an own package, or the file of an own module; nothing for installed ones."""
         if top not in self._tops:
             places = _places(top)
             homes = {os.path.realpath(place.parent) for place in places}
@@ -111,7 +111,7 @@ class Code:
         return self._tops[top]
 
     def _existing(self, name: str) -> str:
-        """Cut a dotted name back to the module that it lies in."""
+        """Shorten a dotted name to its module."""
         while "." in name and self._path(name) is None:
             name = name.rpartition(".")[0]
         return name
@@ -123,7 +123,7 @@ class Code:
             ways = [place.joinpath(*inner) for place in self._own(top)]
             found = [way / f"__init__{suffix}" for way in ways for suffix in SUFFIXES]
             found += [way.with_name(f"{way.name}{suffix}") for way in ways for suffix in SUFFIXES if inner]
-            loaded = getattr(sys.modules.get(name), "__file__", None)  # by a finder that has ways of its own
+            loaded = getattr(sys.modules.get(name), "__file__", None)  # by a finder of another kind
             found += [*([] if inner else ways), *([Path(loaded)] if loaded else [])]
             self._paths[name] = next(filter(Path.is_file, found), None)
         return self._paths[name]
@@ -133,13 +133,13 @@ class Code:
         return [folder for place in self._own(top) if (folder := place.joinpath(*inner)).is_dir()]
 
     def _all(self, top: str) -> set[str]:
-        """Name all modules of a package that may change."""
+        """List all modules of an own package."""
         files = [file.relative_to(place) for place in self._own(top) for file in files_below(place)]
         inner = [(*file.parent.parts, file.name.partition(".")[0]) for file in files if file.suffix in {".py", ".so"}]
         return {".".join((top, *parts)).removesuffix(".__init__") for parts in inner} | {top}
 
     def _module(self, name: str) -> tuple[str, set[str]]:
-        """Read a module: the sha256 of what it says, comments and layout apart, and the names that it imports."""
+        """Read a module: its sha256 without comments and layout, and the names that it imports."""
         if name not in self._read:
             path, top = self._path(name), name.partition(".")[0]
             content = path.read_bytes() if path else b""
@@ -151,10 +151,10 @@ class Code:
             package = name if path is None or path.name == "__init__.py" else name.rpartition(".")[0]
             asked = [node.args[0] for node in nodes if _imports(node)]
             names = _imported(nodes, package) | {_absolute(text, package) for text in map(_text, asked) if text}
-            # a variable holds what configuration mentions, or a word of this module
+            # a name in a variable comes from configuration, or from a text of this module
             names |= {text for text in _texts(nodes, WORD if asked else DOTTED) if self._own(text.partition(".")[0])}
             if tree is None or not all(isinstance(one, ast.Constant | ast.Name) for one in asked):
-                # it may import whatever is at hand
+                # it computes names, so it may import anything own
                 begun = {text.partition(".")[0] for text in _texts(nodes, BEGINNING)}
                 beside = {path.stem for source in self._source for path in source.iterdir() if path.stem.isidentifier()}
                 names = names.union(*map(self._all, {top, *filter(self._own, begun | beside)}))
@@ -246,10 +246,10 @@ def required_by(names: frozenset[str]) -> dict[str, _Installed]:
 
 @cache
 def _installed(name: str) -> _Installed | None:
-    """Find a distribution; one that did not come from an index counts by the list of its files as well."""
+    """Find a distribution; one that came from no index counts by the list of its files, too."""
     try:
         distribution = metadata.distribution(name)
-    except metadata.PackageNotFoundError:  # not needed on this platform, or by nobody here
+    except metadata.PackageNotFoundError:  # not needed here
         return None
     required: dict[str, list[str]] = {}
     for line in distribution.requires or ():
@@ -262,7 +262,7 @@ def _installed(name: str) -> _Installed | None:
 
 
 def _is_editable(distribution: metadata.Distribution) -> bool:
-    """Whether a distribution only points to its code, as ``pip install --editable`` has it, or lies beside it."""
+    """Whether a distribution points to its code, as after ``pip install --editable``, or lies beside it."""
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     beside = distribution.read_text("RECORD") is None and _home(distribution).name not in INSTALLED
     return beside or bool(origin.get("dir_info", {}).get("editable"))
@@ -273,7 +273,7 @@ def _home(distribution: metadata.Distribution) -> Path:
 
 
 def _tops(distribution: metadata.Distribution) -> set[str]:
-    """Name the packages and modules of a distribution in editable form."""
+    """List the packages and modules of an editable distribution."""
     pointers = [file.locate() for file in distribution.files or () if file.suffix == ".pth"]
     lines = [line for pointer in pointers for line in Path(str(pointer)).read_text(encoding="utf-8").splitlines()]
     listed = (distribution.read_text("top_level.txt") or distribution.name.replace("-", "_")).split()
@@ -282,7 +282,7 @@ def _tops(distribution: metadata.Distribution) -> set[str]:
 
 @cache
 def _homes(top: str) -> set[str]:
-    """Return the folders where this Python or an installer may have put a package or module."""
+    """Return the folders where Python or an installer puts a package or module."""
     library = {os.path.realpath(sysconfig.get_path(way)) for way in ("stdlib", "platstdlib")}
     claims = map(metadata.distribution, _distributions().get(top, ()))
     return (
@@ -293,7 +293,7 @@ def _homes(top: str) -> set[str]:
 
 
 def _places(top: str) -> list[Path]:
-    """Find the folders of a package, or the file of a module, without importing it; nothing for what is built in."""
+    """Find the folders of a package, or the file of a module, without importing it; nothing for built-in ones."""
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):  # __main__ has none
@@ -303,12 +303,12 @@ def _places(top: str) -> list[Path]:
     else:
         file = spec.origin if spec and spec.has_location else getattr(sys.modules.get(top), "__file__", None)
         found = [Path(file)] if file else []
-    # what lies in an archive counts with all of it
+    # an archive counts whole
     return [next((place for place in (way, *way.parents) if place.exists()), way) for way in found]
 
 
 def _modules_of(function: Any) -> set[str]:
-    """Name the modules in which a function is defined, with all that it wraps and that is bound to it."""
+    """List the modules of a function, of what it wraps, and of what is bound to it."""
     found, left, seen = set[str](), [function], set[int]()
     while left:
         one = left.pop()
@@ -343,7 +343,7 @@ def _imports(node: ast.AST) -> TypeGuard[ast.Call]:
 
 
 def _imported(nodes: Iterable[ast.AST], package: str) -> set[str]:
-    """Name what the statements of a module import."""
+    """List the names that the statements of a module import."""
     found, aliases = set[str](), dict[str, str]()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -358,14 +358,14 @@ def _imported(nodes: Iterable[ast.AST], package: str) -> set[str]:
 
 
 def _absolute(name: str, package: str) -> str:
-    """Make a name absolute that begins with dots, as in relative imports."""
+    """Resolve the leading dots of a relative import."""
     level = len(name) - len(inner := name.lstrip("."))
     parts = package.split(".")
     return ".".join([*parts[: len(parts) - level + 1], *([inner] if inner else [])]) if level else name
 
 
 def _dotted(node: ast.AST, aliases: dict[str, str]) -> str:
-    """Spell out ``package.module.name`` where a module is reached through a package that was imported."""
+    """Return ``package.module.name`` for attributes of an imported package; '' for others."""
     inner = []
     while isinstance(node, ast.Attribute):
         inner.append(node.attr)

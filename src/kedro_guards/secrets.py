@@ -1,4 +1,4 @@
-"""Secrets stay where they are: out of messages, of the names of files and of packages."""
+"""Keep secrets out of messages, names of files, and packages."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ _FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:\w+\}")
 
 
 class SecretError(ValueError):
-    """A secret would leave the machine."""
+    """A secret would leave this machine."""
 
 
 def without_user(text: str) -> str:
@@ -27,9 +27,9 @@ def without_user(text: str) -> str:
 
 
 def refuse_packing_secrets(conf: Path) -> None:
-    """Refuse a folder of configuration that ``kedro package`` would pack with a secret in it.
+    """Refuse to pack a folder of configuration that holds secrets.
 
-    Kedro leaves out the ``.yml`` files of ``local`` and nothing else.
+    ``kedro package`` itself leaves out the ``.yml`` files of ``local``, and nothing else.
 
     Raises:
         SecretError: credentials of another environment have a value that is not ``${oc.env:NAME}``, or a file is no

@@ -1,4 +1,4 @@
-"""A folder of files, as people put them there."""
+"""A folder of files of any kind."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,15 +13,15 @@ from ..receipts import hash_of
 
 
 class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
-    """Give the files of a folder by name, each to be read when it is wanted: one at a time is in memory.
+    """The files of a folder by name, as functions that read them, so that one at a time is in memory.
 
-    Hidden files are passed over. Whatever else lies there is given, and says when it is read why it cannot be:
-    folders, pipes, links that lead nowhere, files beyond ``most_bytes``.
+    Hidden files are ignored. Folders, pipes, broken links and files beyond ``most_bytes`` are listed too; to read them
+    raises an error with the reason.
 
     Args:
         filepath: the folder; any protocol that fsspec knows.
-        most_bytes: what a file may hold.
-        may_be_absent: whether a folder that is not there, or holds nothing, is one without files, and no error.
+        most_bytes: size limit of a file.
+        may_be_absent: whether a missing or empty folder is no error.
         credentials: handed to fsspec's file system.
         metadata: ignored by Kedro; read by Kedro-Viz.
     """
@@ -42,13 +42,13 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], bytes]]:
-        """Return a function for each file, in the order of their names, which gives what it holds.
+        """Return a function by name of each file, sorted, that returns its bytes.
 
-        The functions raise a ValueError with the reason where a file cannot be read. A name that is no UTF-8 has its
-        odd bytes spelt out.
+        A function raises a ValueError with the reason if its file cannot be read. Bytes of a name that are no UTF-8 are
+        escaped.
 
         Raises:
-            DatasetError: there is no such folder, or nothing in it, and it may not be absent.
+            DatasetError: the folder is missing or empty, and may not be.
         """
         file_system, folder = located(self._filepath, **self._credentials)
         if self._may_be_absent and not file_system.exists(folder):
@@ -65,19 +65,19 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         }
 
     def content_hash(self) -> str | None:
-        """Return a sha256 of the names and of what they hold, or why that cannot be read; None where nothing is."""
+        """Return a sha256 of all names with the content, or the reason why it cannot be read; None if there is none."""
         if not self._exists():
             return None
         return hash_of({name: _sum(read) for name, read in self.load().items()})
 
     def save(self, data: None) -> None:  # noqa: ARG002
-        """Refuse: what comes in is never written."""
+        """Refuse: these files are input."""
         raise DatasetError("the files of a folder are read only")
 
     def _read(self, file_system: fsspec.AbstractFileSystem, place: str) -> bytes:
         try:
             entry = file_system.info(place)
-            if entry["type"] != "file":  # a pipe would be waited for, a device never ends
+            if entry["type"] != "file":  # reading a pipe waits, reading a device never ends
                 raise ValueError("it is no file")
             with file_system.open(place, "rb") as file:
                 content = file.read(self._most_bytes + 1)
@@ -102,7 +102,7 @@ def _name(place: str) -> str:
 
 
 def _is_shown(name: str) -> bool:
-    return bool(name) and not name.startswith(".")  # a bucket may list the folder itself, which has no name then
+    return bool(name) and not name.startswith(".")  # a bucket may list the folder itself, without a name
 
 
 def _sum(read: Callable[[], bytes]) -> str:
