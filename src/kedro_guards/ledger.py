@@ -28,6 +28,7 @@ from .receipts import (
     content_of,
     hash_of,
     is_versioned,
+    path_of,
     pending,
     read_receipt,
     withdraw,
@@ -236,9 +237,11 @@ class Ledger:
         self._contents[receipt.dataset] = sha256 or NOTHING
 
     def sweep(self, pipeline: Pipeline) -> None:
-        """Delete half-written receipts that killed runs left of a pipeline's outputs."""
-        for name in pipeline.all_outputs() if "://" not in self._folder else ():
-            sweep(Path(self._folder) / name)
+        """Delete half-written files and receipts that killed runs left of a pipeline's outputs."""
+        for name in pipeline.all_outputs():
+            for place in (path_of(self._catalog.get(name)), f"{self._folder}/{name}"):
+                if place and "://" not in place:
+                    sweep(Path(place))
 
     def settle(self, pipeline: Pipeline) -> None:
         """Delete pending receipts of finished saves, and of failed saves that changed nothing."""

@@ -46,17 +46,23 @@ def refuse_packing_secrets(conf: Path) -> None:
                 credentials = yaml.safe_load(path.read_bytes())
             except (ValueError, yaml.YAMLError):  # what it says may cite a secret
                 raise SecretError(f"{shown} cannot be read as YAML, so secrets may be in it; mend it first") from None
-            for key, value in _leaves(credentials):
-                if not _FROM_ENVIRONMENT.fullmatch(str(value)):
+            for key, value in leaves(credentials):
+                if value not in (None, {}) and not _FROM_ENVIRONMENT.fullmatch(str(value)):
                     raise SecretError(
                         f"{shown} would go into the package with the value of {key}; "
                         "write ${oc.env:NAME} there, or keep the file in conf/local"
                     )
 
 
-def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping):
+def leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Flatten nested mappings; an empty one is a leaf.
+
+    Examples:
+        >>> dict(leaves({"store": {"key": "word", "port": 3}, "title": None}))
+        {'store.key': 'word', 'store.port': 3, 'title': None}
+    """
+    if isinstance(node, Mapping) and node:
         for name, value in node.items():
-            yield from _leaves(value, f"{key}.{name}" if key else str(name))
-    elif node is not None:
+            yield from leaves(value, f"{key}.{name}" if key else str(name))
+    else:
         yield key, node
