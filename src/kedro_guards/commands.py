@@ -1,15 +1,13 @@
-"""The command ``receipt``, and the commands of Kedro that do more here: ``run`` and ``package``."""
+"""The command ``receipt``, and Kedro's commands ``run`` and ``package`` with guards."""
 
 import json
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import chdir, contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import chdir
+from contextvars import copy_context
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,11 +32,9 @@ from .runs import ONLY_CHANGED
 from .secrets import refuse_packing_secrets
 from .unchanged import is_unchanged, stamp_place
 
-_running = list[bool]()  # as long as the command line runs pipelines; not set in a process that is only imported into
-
 
 def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a run its options of ours, and say how to go on where a person interrupts it."""
+    """Add the options of the guards to a run, and say how to go on after Ctrl-C."""
 
     def run(*, verbose: bool, changed: bool, allow_stale: bool, **options: Any) -> Any:  # noqa: ARG001
         options["env"] = options["env"] or os.environ.get("KEDRO_ENV")  # as the session will read it
@@ -50,10 +46,12 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
                 return say("nothing has changed")
         refuse_unknown_names(options)
         warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so
-        with _workers_leaving_quietly(), forgiving_output():
+        context = copy_context()  # so that nothing is left to the next run of this process
+        context.run(ONLY_CHANGED.set, stamp)
+        context.run(ALLOW_STALE.set, allow_stale)
+        with forgiving_output():
             try:
-                with _holding(ONLY_CHANGED, stamp), _holding(ALLOW_STALE, allow_stale):
-                    return command(**options)
+                return context.run(command, **options)
             except KeyboardInterrupt:
                 way = as_called(go_on("", options["env"], bool(options["params"])))
                 click.secho(f"Interrupted. What was stored is whole; go on by {way}", fg="red", err=True)
@@ -62,36 +60,11 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-@contextmanager
-def _holding(variable: ContextVar[Any], value: Any) -> Iterator[None]:
-    former = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(former)
-
-
-@contextmanager
-def _workers_leaving_quietly() -> Iterator[None]:
-    """Let workers go without a word when a person interrupts the run; it is the main process that says so."""
-    _register_at_fork()
-    _running.append(True)
-    try:
-        yield
-    finally:
-        _running.pop()
-
-
-@cache
-def _register_at_fork() -> None:
-    os.register_at_fork(after_in_child=lambda: _running and signal.signal(signal.SIGINT, signal.SIG_DFL))
-
-
 conf_source_option = click.option("--conf-source", callback=validate_conf_source, help=CONF_SOURCE_HELP)
 
 
 def _receipts(env: str | None, conf_source: str | None) -> str:
-    """Say where an environment keeps its receipts."""
+    """Return the folder of an environment's receipts."""
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     source = conf_source or str(project / settings.CONF_SOURCE)
     env = env or os.environ.get("KEDRO_ENV")
@@ -104,7 +77,7 @@ def _receipts(env: str | None, conf_source: str | None) -> str:
 @click.option("--env", "-e", help="Environment whose dataset is meant.")
 @conf_source_option
 def receipt(name: str, env: str | None, conf_source: str | None) -> None:
-    """Print what a dataset is made of, and what that is, down to the raw data."""
+    """Print what a dataset was made of, and what that was made of, down to the raw data."""
     folder = _receipts(env, conf_source)
     if newest(name, folder) is None:
         near = get_close_matches(name, known := having_receipts(folder), n=1)
@@ -116,19 +89,19 @@ def receipt(name: str, env: str | None, conf_source: str | None) -> None:
 
 
 def having_receipts(folder: str) -> list[str]:
-    """Name the datasets that have a receipt in a folder."""
+    """List the datasets that have a receipt in a folder."""
     names = {name.removesuffix(".json") for name in names_in(folder)}
     return sorted(name for name in names if not name.startswith(".") and not name.endswith(".pending"))
 
 
 def newest(name: str, folder: str) -> Receipt | None:
-    """Read the receipt of a dataset, that of its newest version where it keeps versions; or nothing."""
+    """Read the receipt of a dataset, or of its newest version; None if there is none."""
     versions = [each for each in names_in(f"{folder}/{name}") if each.endswith(".json") and ".pending." not in each]
     return read_receipt(f"{folder}/{name}/{versions[-1]}" if versions else f"{folder}/{name}.json")
 
 
 def ancestry(name: str, folder: str) -> Tree:
-    """Draw what a dataset is made of, down to what no node made; each dataset is told of once.
+    """Draw what a dataset was made of, down to what no node made. Each dataset is described once.
 
     Args:
         name: of a dataset.
@@ -167,10 +140,8 @@ run = Command(
     help=kedro_run.help,
     params=[
         *with_readers(kedro_run.params),
-        click.Option(["--changed"], is_flag=True, help="Run what changed since its results were stored, and no more."),
-        click.Option(
-            ["--allow-stale"], is_flag=True, help="Build on stored results that do not agree with what is now."
-        ),
+        click.Option(["--changed"], is_flag=True, help="Run only what changed since its results were stored."),
+        click.Option(["--allow-stale"], is_flag=True, help="Use stored results of other parameters, code or data."),
         click.Option(["--verbose"], is_flag=True, help="Show the whole traceback of an error."),
     ],
     callback=_with_guards(cast("Callable[..., Any]", kedro_run.callback)),

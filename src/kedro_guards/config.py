@@ -1,11 +1,16 @@
-"""Classes that the catalog names come from an allow-list, so that configuration stays data."""
+"""Configuration is data: it is read in full or refused by name, and the classes it names come from an allow-list.
+
+A file of configuration may come from elsewhere, in an archive or another team's environment, and is read with less care
+than code. Kedro imports what it names: ``validator: os.system`` would be called with the data, ``pickle.PickleDataset``
+would run code that lies in a data file, and any other ``type`` is imported before Kedro sees that it is no dataset.
+"""
 
 import logging
 import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,30 +24,27 @@ from kedro.logging import RichHandler
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-TYPES = (
-    "kedro.io",
-    "kedro_datasets",
-    __name__.partition(".")[0],
-)  # whose classes an entry may be of, beside the project's
+# OmegaConf deprecates the function by which Kedro 1.7 registers its resolvers
+warnings.filterwarnings("ignore", "register_new_resolver", UserWarning)
+TYPES = ("kedro.io", "kedro_datasets", __name__.partition(".")[0])  # an entry may be of their classes, or the project's
 CARRIERS_OF_CODE = (  # what of kedro_datasets unpickles, or loads code, from a file
     *("pickle", "redis", "matlab", "tensorflow", "huggingface"),
     *("pandas.HDFDataset", "pandas.GenericDataset", "geopandas.GenericDataset"),
 )
 NESTED = ("dataset", "response_dataset", "checkpoint")  # the keys by which a dataset holds another one
+CALLED = ("validator", "comparison_func")  # the keys of functions that are called with data
 
 
 class CheckedConfigLoader(OmegaConfigLoader):
-    """Kedro's loader, whose catalog is refused where it names a class that is not allowed.
+    """Kedro's loader, which refuses a catalog that names a class outside the allow-list.
 
-    Runs, notebooks and Kedro-Viz, which leaves out a project's hooks, all have their catalog from here. So does logging
-    its configuration, unless an application has set up its own. A catalog entry takes a group of parameters by
-    ``${params:NAME}``.
+    Runs, notebooks and Kedro-Viz, which runs no hooks, all get their catalog here. The loader also configures logging,
+    unless an application has done so. A catalog entry takes a group of parameters by ``${params:NAME}``.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._asked = set[str]()
-        with _without_notice():
-            super().__init__(*arguments, **options)
+        super().__init__(*arguments, **options)
         self._refuse_locked_folders()
         self._configure_logging()
 
@@ -56,8 +58,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
         """
         OmegaConf.register_resolver("params", lambda name: self["parameters"][name], replace=True)
         try:
-            with _without_notice():
-                found = super().__getitem__(key)
+            found = super().__getitem__(key)
         except MissingConfigException:
             self._refuse_unknown_environment()
             raise
@@ -69,10 +70,10 @@ class CheckedConfigLoader(OmegaConfigLoader):
         return found
 
     def names_asked_for(self) -> set[str]:
-        """Find the names that the configuration takes from ``--params`` by itself: ``${runtime_params:NAME,…}``.
+        """Find the names that the configuration takes from ``--params``: ``${runtime_params:NAME,…}``.
 
         Returns:
-            The names, parted by dots where they are nested; those of every part, wherever its files lie.
+            The names, with dots if they are nested, of all parts of the configuration.
         """
         for key in self.config_patterns:
             with suppress(MissingConfigException):  # no credentials, say
@@ -80,12 +81,12 @@ class CheckedConfigLoader(OmegaConfigLoader):
         return self._asked
 
     def globals_of_base(self) -> dict[str, Any]:
-        """Return what ``globals.yml`` of the base says; nothing where there is none."""
+        """Return ``globals.yml`` of the base; empty if there is none."""
         place = self._get_conf_env_path(self.base_env)
         return self.load_and_merge_dir_config(place, self.config_patterns["globals"], "globals", set())
 
     def _configure_logging(self) -> None:
-        """Log as ``logging.yml`` says where Kedro found none: it looks below the present folder alone."""
+        """Log as ``logging.yml`` says if Kedro found none: it looks below the present folder alone."""
         if os.environ.get("KEDRO_LOGGING_CONFIG") or [type(one) for one in logging.root.handlers] != [RichHandler]:
             return
         place = (Path(self._get_conf_env_path(self.base_env)).parent / "logging.yml").as_posix()
@@ -94,11 +95,11 @@ class CheckedConfigLoader(OmegaConfigLoader):
             framework.configure_logging(yaml.safe_load(self._fs.cat_file(place)))
 
     def _get_runtime_value(self, variable: str, *default: Any) -> Any:
-        self._asked.add(variable)  # the one place that Kedro's resolver passes, whatever asks
+        self._asked.add(variable)  # Kedro's resolver always comes here
         return super()._get_runtime_value(variable, *default)
 
     def _refuse_locked_folders(self) -> None:
-        """Refuse a folder that may not be read: Kedro finds no file there, and passes over it without a word."""
+        """Refuse a folder without the right to read it, which Kedro takes for an empty one."""
         for name in (self.base_env, self.env or self.default_run_env):
             for _ in os.walk(Path(self.conf_source) / str(name), onerror=_raise_refusal):
                 pass
@@ -110,7 +111,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
             raise MissingConfigException(f"{os.path.relpath(folder / env)} is not there; the environments are {there}")
 
     def _refuse_unreadable_files(self) -> None:
-        """Name the first file at fault, for what Kedro says of some faults names none."""
+        """Name the first file at fault, since some errors of Kedro name none."""
         groups: dict[Any, Any] = {}
         for folder in (self.base_env, self.env or self.default_run_env):
             for path in sorted((Path(self.conf_source) / str(folder)).rglob("*.y*ml")):
@@ -130,14 +131,6 @@ def _raise_refusal(error: OSError) -> None:
         raise error
 
 
-@contextmanager
-def _without_notice() -> Iterator[None]:
-    """Ignore that OmegaConf deprecates the function by which Kedro 1.7 registers its resolvers."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "register_new_resolver", UserWarning)
-        yield
-
-
 def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:
     """Refuse a type outside ``TYPES`` and the project, one that can run code from a file, and a function of others.
 
@@ -146,43 +139,40 @@ def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:
 
     Raises:
         DatasetError: with the first such entry, its key and what stands there.
+
+    Examples:
+        >>> refuse_foreign_classes({"scores": {"type": "json.JSONDataset"}})
+        >>> refuse_foreign_classes({"scores": {"type": "pickle.PickleDataset"}})
+        Traceback (most recent call last):
+        ...
+        kedro.io.core.DatasetError: catalog entry scores: type 'pickle.PickleDataset' is not allowed: the files of ...
     """
     own = str(framework.PACKAGE_NAME)
     for name, entry in catalog.items():
-        for key, path in _paths(entry):
+        for key, path in _named(entry):
             wrong = f"catalog entry {name}: {key} {path!r} is not allowed"
-            called = key in ("validator", "comparison_func")
+            packages = (own,) if key in CALLED else (*TYPES, own)
+            lies_there = str(path).startswith(tuple(f"{package}." for package in packages))
             # a word with a brace, the placeholder of a pattern, could stand for anything
-            packages, text = (own,) if called else (*TYPES, own), str(path)
-            lies_there = text.startswith(tuple(f"{package}." for package in packages))
-            known = re.fullmatch(r"\w+(\.\w+)*", text) and (lies_there or (not called and _is_short(text)))
-            if not known:
+            if not re.fullmatch(r"\w+(\.\w+)*", str(path)) or not (
+                lies_there or (key not in CALLED and _is_short(path))
+            ):
                 raise DatasetError(f"{wrong}: it does not lie in {' or '.join(packages)}; check its spelling")
-            if _carries_code(path):
+            parts = path.removeprefix("kedro_datasets.").split(".")
+            if {parts[0], f"{parts[0]}.{parts[-1]}"} & set(CARRIERS_OF_CODE):
                 carriers = ", ".join(CARRIERS_OF_CODE)
                 raise DatasetError(f"{wrong}: the files of {carriers} can run code; use another type")
 
 
-def _paths(entry: Any) -> Iterator[tuple[str, Any]]:
-    """Find the keys of an entry that name a class, at any depth, and what stands there."""
-    if not isinstance(entry, Mapping):
-        return
-    if "type" in entry:
-        yield "type", entry["type"]
-    if "validator" in entry:
-        validator = entry["validator"]
-        yield "validator", validator.get("class") if isinstance(validator, Mapping) else validator
-    yield from _nested(entry)
-
-
-def _nested(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in entry.items():
-        if key == "comparison_func" or (key in NESTED and isinstance(value, str)):
+def _named(entry: Any, is_dataset: bool = True) -> Iterator[tuple[str, Any]]:
+    """Find the keys of an entry, at any depth, that name a class or function, and what stands there."""
+    for key, value in entry.items() if isinstance(entry, Mapping) else ():
+        if key == "validator" and is_dataset:
+            yield key, value.get("class") if isinstance(value, Mapping) else value
+        elif (key == "type" and is_dataset) or key == "comparison_func" or (key in NESTED and isinstance(value, str)):
             yield key, value
-        elif key in NESTED:
-            yield from _paths(value)
-        elif isinstance(value, Mapping):
-            yield from _nested(value)
+        else:
+            yield from _named(value, is_dataset=key in NESTED)
 
 
 def _is_short(path: str) -> bool:
@@ -192,8 +182,3 @@ def _is_short(path: str) -> bool:
         return True
     within = f"kedro_datasets.{module}"
     return "." not in module and find_spec(within) is not None and name in import_module(within).__all__
-
-
-def _carries_code(path: str) -> bool:
-    parts = path.removeprefix("kedro_datasets.").split(".")
-    return bool({parts[0], f"{parts[0]}.{parts[-1]}"} & set(CARRIERS_OF_CODE))

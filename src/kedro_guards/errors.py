@@ -1,4 +1,4 @@
-"""Errors in three lines, on the command line and there alone: to import this changes nothing in the process."""
+"""Errors of at most three lines, for commands alone: to import this module changes nothing."""
 
 import os
 import re
@@ -21,21 +21,15 @@ from .files import advice
 from .printing import let_go_of_output
 
 LINES_OF_AN_ERROR = 3
-UNEXPECTED = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NameError,
-    SyntaxError,
-    TypeError,
+UNEXPECTED = (  # errors that a message alone does not explain
+    *(ArithmeticError, AssertionError, AttributeError, ImportError),
+    *(LookupError, NameError, SyntaxError, TypeError),
 )
 WORDS = {"field_uniqueness": "must be unique", "not_nullable": "must not be empty"}  # pandera's names for them
 
 
 class ToldError(click.ClickException):
-    """An error of any kind, said in short; click prints it and exits with 1."""
+    """An error of any kind in short; click prints it and exits with 1."""
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002
         """Print what is wrong."""
@@ -70,9 +64,9 @@ Kind = TypeVar("Kind", bound=type[click.Command])
 
 
 def tells_in_short(kind: Kind) -> Kind:
-    """Let a class of commands say every error in at most three lines and exit with 1.
+    """Make a class of commands print every error in at most three lines and exit with 1.
 
-    ``--verbose`` keeps the whole traceback of what is no mistake of the command line.
+    ``--verbose`` keeps the traceback, except for mistakes on the command line.
     """
     for name in ("make_context", "invoke"):
         setattr(kind, name, _told(getattr(kind, name)))
@@ -81,18 +75,18 @@ def tells_in_short(kind: Kind) -> Kind:
 
 @tells_in_short
 class Command(click.Command):
-    """A command that says its errors in short."""
+    """A command whose errors have at most three lines."""
 
 
 @tells_in_short
 class Program(click.Group):
-    """The project's commands; called by itself, as a package, it is a program of its own beside ``kedro``."""
+    """The commands of a project. A package without Kedro's project calls them by itself, not by ``kedro``."""
 
 
 def as_called(text: str) -> str:
-    """Put the commands that a text advises as this program is called, with its ``--conf-source``.
+    """Replace ``kedro`` in the commands that a text advises by the program that runs, and add ``--conf-source``.
 
-    Kedro's own program knows no project where only the package and its configuration lie.
+    Where only the package is installed, Kedro's own program knows no project.
     """
     context = click.get_current_context(silent=True)
     if context is None:
@@ -108,8 +102,13 @@ def _shown(place: str) -> str:
 
 
 def in_short(error: BaseException) -> str:
-    """Say what is wrong in at most three lines."""
-    if isinstance(error.__cause__, DataValidationError):  # of a chunk, in the middle of saving what is made of it
+    """Say what is wrong in at most three lines.
+
+    Examples:
+        >>> in_short(ValueError("the table is empty; add a row"))
+        'the table is empty; add a row'
+    """
+    if isinstance(error.__cause__, DataValidationError):  # of a chunk that was loaded during a save
         error = error.__cause__
     if isinstance(error, DataValidationError):
         faults = [_fault(failure) for failure in error.failures] or [error.message]
@@ -133,7 +132,7 @@ def in_short(error: BaseException) -> str:
 def _fault(failure: CheckFailure) -> str:
     found = str(failure.failure_examples[0]) if failure.failure_examples else ""
     raised = re.fullmatch(r"ValueError\((?P<quote>['\"])(.*)(?P=quote)\)", found)
-    if raised:  # a check of ours says it all
+    if raised:  # the check says it all
         return raised[2]
     if failure.check == "column_in_dataframe":
         return f"column {found} is missing"

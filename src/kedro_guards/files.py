@@ -1,8 +1,6 @@
-"""Local files that are always whole: the former one until the new one is complete.
+"""Atomic local files: the old file stays until the new one is complete.
 
-Whatever writes through fsspec, as Kedro's datasets do, is made safe by one line in ``settings.py``::
-
-    fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
+``GuardHooks`` registers :class:`AtomicLocalFileSystem` with fsspec, through which Kedro's datasets write.
 """
 
 import errno
@@ -22,8 +20,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.utils import glob_translate
 
-PARTIAL = ".partial"  # the ending of what is being written, and of what a killed process left
-
+PARTIAL = ".partial"  # ending of a file that is being written, or that a killed process left
 
 _ELSEWHERE = "let `data` in globals.yml name a folder on another disk"
 _RIGHTS = "ask its owner for the right to read and write it, or let `data` in globals.yml name a folder of your own"
@@ -38,19 +35,19 @@ REMEDIES = {
 
 
 class AtomicWriter(io.BufferedRandom):
-    """A binary file that takes its place when it is closed, and not before.
+    """A binary file that replaces the old one when it is closed, and not before.
 
-    What is written goes to a hidden sibling. ``close`` brings it to the disk, renames it and brings the folder's
-    entry to the disk; ``discard``, or an error within a ``with`` block, removes it and leaves the former file alone.
-    In a transaction of fsspec it takes its place at ``commit``.
+    The content goes to a hidden file beside the old one. ``close`` syncs it, renames it and syncs the folder.
+    ``discard``, or an error within a ``with`` block, deletes it and leaves the old file alone. In a transaction of
+    fsspec, ``commit`` renames it.
 
     Args:
-        path: the file's place; that of a symbolic link's target, where it is one.
+        path: of the file; of a symbolic link, its target is replaced.
         mode: as for ``open``: ``w``, ``x``, ``a`` or ``r+``; the latter two begin with what the file holds.
-        autocommit: whether ``close`` puts it in its place; otherwise ``commit`` does.
+        autocommit: whether ``close`` renames the file; otherwise ``commit`` does.
 
     Raises:
-        OSError: as for ``open``, or, on ``close`` and ``write``, the disk is full; the former file is untouched.
+        OSError: as for ``open``, or, on ``close`` and ``write``, the disk is full; the old file is untouched.
     """
 
     _written = True  # until it is open
@@ -76,25 +73,25 @@ class AtomicWriter(io.BufferedRandom):
         self._written = False
 
     def __del__(self) -> None:
-        """Leave the former file alone where this one was opened, and then neither written nor closed."""
+        """Discard a file that was opened, and then neither written nor closed."""
         if not self._written:
             self.discard()
         super().__del__()
 
     def write(self, content: Any) -> int:
-        """Write, or forget all that was written where the disk is full."""
+        """Write, or discard the file if the disk is full."""
         self._written = True
-        with self._forgetting():
+        with self._discarding():
             return super().write(content)
 
     def flush(self) -> None:
-        """Hand what was written to the system, or forget all of it where the disk is full."""
-        with self._forgetting():
+        """Flush, or discard the file if the disk is full."""
+        with self._discarding():
             super().flush()
 
     @contextmanager
-    def _forgetting(self, kind: type[BaseException] = OSError) -> Iterator[None]:
-        """Discard on an error, for ``fsspec.open`` closes its files as if there had been none."""
+    def _discarding(self, kind: type[BaseException] = OSError) -> Iterator[None]:
+        """Discard the file on an error, since ``fsspec.open`` closes its files as if there had been none."""
         try:
             yield
         except kind:
@@ -102,45 +99,45 @@ class AtomicWriter(io.BufferedRandom):
             raise
 
     def close(self) -> None:
-        """Complete the file, and put it in its place unless a transaction will."""
+        """Complete the file, and replace the old one unless a transaction will."""
         if self.closed:
             return
-        with self._forgetting(BaseException):
+        with self._discarding(BaseException):
             self.flush()
             os.fsync(self.fileno())
             super().close()
         if self.autocommit:
-            self._take_place()
+            self._replace()
 
     def commit(self) -> None:
-        """Put the file in its place, unless it was discarded."""
+        """Replace the old file, unless this one was discarded."""
         if not self.closed:
             self.autocommit = True
             self.close()
         elif not self._discarded:
-            self._take_place()
+            self._replace()
 
-    def _take_place(self) -> None:
-        with self._forgetting(BaseException):
+    def _replace(self) -> None:
+        with self._discarding(BaseException):
             os.replace(self._partial, self.place)
         sync_folder(self.place.parent)
 
     def discard(self) -> None:
-        """Forget what was written."""
+        """Delete what was written, and leave the old file alone."""
         self._discarded = True
         self.raw.close()
         self._partial.unlink(missing_ok=True)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Refuse to be taken to another process.
+        """Refuse to be pickled, as fsspec's own files that are being written do.
 
         Raises:
-            ValueError: always, as fsspec's own files that are being written do.
+            ValueError: always.
         """
         raise ValueError(f"{self.place} is being written, and cannot be pickled")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Complete the file, or forget it where an error ended the block."""
+        """Complete the file, or discard it if an error ended the block."""
         self.close() if kind is None else self.discard()
 
 
@@ -153,7 +150,7 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
     """fsspec's local files, written by :class:`AtomicWriter`."""
 
     def open(self, path: str, mode: str = "rb", **options: Any) -> IO[Any]:
-        """Open a file as fsspec does; one that is written, as text or binary, is whole or not there.
+        """Open a file as fsspec does; writing is atomic.
 
         Text is UTF-8 unless ``encoding`` says otherwise, whatever the locale of the machine.
         """
@@ -181,12 +178,12 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
         return file
 
     def ls(self, path: str, detail: bool = False, **options: Any) -> list[Any]:
-        """List as fsspec does, but nothing that is still being written: it would pass for a part of a folder."""
+        """List as fsspec does, without files that are still being written."""
         found = super().ls(path, detail=detail, **options)
         return [entry for entry in found if not (entry["name"] if detail else entry).endswith(PARTIAL)]
 
     def glob(self, path: str, maxdepth: int | None = None, **options: Any) -> Any:
-        """Match as fsspec does, but take what is there by its very name, such as a folder ``v[2]``, for no pattern."""
+        """Match as fsspec does, but take the name of an existing folder, such as ``v[2]``, literally."""
         whole = self._strip_protocol(path)
         ways = (whole, *map(str, PurePosixPath(whole).parents))
         there = next(way for way in ways if os.path.lexists(way))
@@ -209,7 +206,7 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
         return out if detail else list(out)
 
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
-        """Copy a file, as ``put`` does for datasets that write by path; the copy is whole or not there."""
+        """Copy a file atomically; ``put`` does so for datasets that write by path."""
         if self.isdir(path1):
             return super().cp_file(path1, path2, **options)
         with self.open(path1, "rb") as source, self.open(path2, "wb") as target:
@@ -218,10 +215,15 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
 
 
 def advice(error: BaseException | None) -> str | None:
-    """Say in a line what the system refused, where, and what to do; None where it is no such refusal.
+    """Say in a line what the system refused, where, and what to do; None if the error is of another kind.
 
     Args:
-        error: any; what caused it counts too.
+        error: any; its causes count too.
+
+    Examples:
+        >>> advice(OSError(errno.EROFS, "", "data/sums.json"))
+        'data/sums.json: Read-only file system; it may only be read: let `data` in globals.yml name a folder ...'
+        >>> advice(ValueError("no such refusal"))
     """
     while error and not (isinstance(error, OSError) and error.errno in REMEDIES):
         error = error.__cause__
@@ -232,7 +234,7 @@ def advice(error: BaseException | None) -> str | None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the entries of a folder to the disk, so that a rename outlives a power cut."""
+    """Sync a folder, so that a rename outlives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -241,17 +243,17 @@ def sync_folder(folder: Path) -> None:
 
 
 def located(place: str, **options: Any) -> tuple[AbstractFileSystem, str]:
-    """Find the file system and the path of a local file, whose name may hold what fsspec takes for more, or an address.
+    """Return the file system of a path or address, and the path there.
 
     Args:
-        place: path or address.
+        place: an address, if it holds ``://``; otherwise a local path, in which no character has a meaning.
         options: of the file system.
     """
     return fsspec.url_to_fs(place, **options) if "://" in place else (fsspec.filesystem("file", **options), place)
 
 
 def names_in(place: str) -> list[str]:
-    """List the names in a folder; nothing where there is no such folder."""
+    """List the names in a folder; none if there is no such folder."""
     files, path = located(place)
     files.invalidate_cache()
     with suppress(FileNotFoundError):
@@ -260,7 +262,7 @@ def names_in(place: str) -> list[str]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Find all files below a folder, through links too, but no bytecode; each folder is entered once."""
+    """Find all files below a folder, without bytecode. Links are followed, but each folder is entered once."""
     seen = set[tuple[int, int]]()
     for place, folders, names in os.walk(folder, followlinks=True):
         state = os.stat(place)
@@ -273,7 +275,7 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def sweep(place: Path) -> list[Path]:
-    """Remove what killed processes left of a file, of its versions or in a folder; nobody may be writing it."""
+    """Delete what killed processes left of a file, its versions or a folder. No other process may be writing it."""
     left = [*place.parent.glob(f"{escape(_stem(place))}*{PARTIAL}"), *place.glob(f"**/.*{PARTIAL}")]
     for path in left:
         path.unlink(missing_ok=True)
@@ -281,7 +283,7 @@ def sweep(place: Path) -> list[Path]:
 
 
 def _stem(place: Path) -> str:
-    return f".{place.name[:150]}."  # a name of the file system's greatest length leaves no room for more
+    return f".{place.name[:150]}."  # the longest names leave no room for more
 
 
 def _only_reads(mode: str) -> bool:

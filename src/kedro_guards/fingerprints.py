@@ -1,7 +1,7 @@
-"""What a result depends on beside its data: the code that may change, and the versions of all other packages.
+"""Fingerprint the code behind a node: own modules by their content, installed packages by their version.
 
-Sound before it is precise: a module counts with all that it imports, wherever in it the import stands, so a change
-that a node cannot feel may ask for it to be run again, but none that it feels is passed over.
+Sound before precise: a module counts with everything that it imports, wherever the import stands. So a change without
+effect may run a node again, but no change with an effect is missed.
 """
 
 import ast
@@ -21,7 +21,7 @@ from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SU
 from itertools import accumulate
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 from uuid import uuid4
 
 from packaging.requirements import Requirement
@@ -31,18 +31,18 @@ from .files import files_below
 
 WORD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-BEGINNING = re.compile(r"[A-Za-z_]\w*(\..*)?")  # of a name that is put together: "package.{module}"
+BEGINNING = re.compile(r"[A-Za-z_]\w*(\..*)?")  # of a computed name: "package.{module}"
 SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)  # in the order in which Python looks for them
 IMPORTERS = ("import_module", "__import__")
 INSTALLED = ("site-packages", "dist-packages")
-THIS_PROCESS = uuid4().hex  # stands for code that lies in no file, as a cell of a notebook
+THIS_PROCESS = uuid4().hex  # fingerprint of code that lies in no file, such as a cell of a notebook
 
 
 class Code:
-    """The modules that may change, by what they say and import; each is read once.
+    """The own modules of a project, with their content and imports; each is read once.
 
-    What an installer has put in its place is known by its version, and all else by its content: the project's source
-    folder, what is installed in editable form, and whatever else lies on Python's search path.
+    Packages that an installer put in place count by their version. All others count by their content: the project's
+    source folder, editable installs, and whatever else lies on Python's search path.
 
     Args:
         package: name of the project's package, whose folder lies in the project's source folder.
@@ -55,41 +55,42 @@ class Code:
         self._paths: dict[str, Path | None] = {}
         self._read: dict[str, tuple[str, set[str]]] = {}
         self._data: dict[Path, str] = {}
+        self._uses: dict[str, set[str]] = {}
         source = self._own(package)[0].parent
-        # all that lies in it belongs to the code, unless it is the project's own folder or holds installed packages
+        # it counts whole, unless it is the project's folder or holds installed packages
         self._source = [] if source.resolve() == project.resolve() or source.name in INSTALLED else [source]
 
     def fingerprint(self, function: Callable[..., Any], mentioned: Iterable[str]) -> dict[str, str]:
-        """Say on which code a call depends.
+        """Return the code that a call depends on.
 
         Args:
             function: the function of a node, or anything else that can be called.
-            mentioned: dotted names that configuration hands it, such as the class paths of models and validators.
+            mentioned: dotted names in its configuration, such as the class paths of models and validators.
 
         Returns:
-            A sha256 by module that may change, one by ``package/`` of the other files in its folder, and a version by
-            distribution, the interpreter being one.
+            A sha256 by own module, one by ``package/`` of the other files in its folder, and a version by distribution
+            and of the interpreter.
         """
         modules, outside = self._reach({*_modules_of(function), *mentioned})
-        required, followed = _required(frozenset(outside)), set[str]()
+        required, followed = required_by(frozenset(outside)), set[str]()
         while more := {top for each in required.values() for top in each.editable} - followed:
-            followed |= more  # a package known by its version may require one in editable form
+            followed |= more  # an installed package may require an editable one
             modules, further = self._reach(modules.union(*map(self._all, more)))
-            required |= _required(frozenset(further))
+            required |= required_by(frozenset(further))
         found = {name: self._module(name)[0] for name in sorted(modules)}
         if "__main__" in outside:
             found["__main__"] = THIS_PROCESS
-        folders = {name: self._folders(name) for name in found} | {"source folder": self._source}
-        found |= {f"{name}/": data for name, places in folders.items() if (data := "".join(map(self._others, places)))}
-        return found | _versions(required)
+        data = {f"{name}/": "".join(self._others(folder, name) for folder in self._folders(name)) for name in found}
+        data["source folder/"] = "".join(map(self._others, self._source))
+        return found | {name: sums for name, sums in data.items() if sums} | versions(required)
 
     def places(self) -> list[Path]:
-        """List the files and folders of all code that was read, and what would take their places."""
+        """List the files and folders of all code that was read, and those that would take precedence."""
         tops = {place for name in self._read for place in self._own(name.partition(".")[0])}
         return [*self._source, *tops, *(top.with_suffix("" if top.suffix else ".py") for top in tops)]
 
     def _reach(self, names: Iterable[str]) -> tuple[set[str], set[str]]:
-        """Follow imports: the modules that may change, and the packages beyond them."""
+        """Follow imports: return the own modules, and the names of installed packages."""
         left, followed, outside = list(names), set[str](), set[str]()
         while left:
             name = left.pop()
@@ -98,11 +99,11 @@ class Code:
             elif (module := self._existing(name)) not in followed and self._path(module):
                 followed.add(module)
                 left.extend(self._module(module)[1])
-        # the packages round a module are run when it is imported; what they import counts where it is used
+        # the packages round a module run when it is imported; what they import counts where it is used
         return {around for name in followed for around in accumulate(name.split("."), "{}.{}".format)}, outside
 
     def _own(self, top: str) -> list[Path]:
-        """Return the folders of a package, or the file of a module, if it may change, or else nothing."""
+        """Return the folders of an own package, or the file of an own module; nothing for installed ones."""
         if top not in self._tops:
             places = _places(top)
             homes = {os.path.realpath(place.parent) for place in places}
@@ -110,7 +111,7 @@ class Code:
         return self._tops[top]
 
     def _existing(self, name: str) -> str:
-        """Cut a dotted name back to the module that it lies in."""
+        """Shorten a dotted name to its module."""
         while "." in name and self._path(name) is None:
             name = name.rpartition(".")[0]
         return name
@@ -122,7 +123,7 @@ class Code:
             ways = [place.joinpath(*inner) for place in self._own(top)]
             found = [way / f"__init__{suffix}" for way in ways for suffix in SUFFIXES]
             found += [way.with_name(f"{way.name}{suffix}") for way in ways for suffix in SUFFIXES if inner]
-            loaded = getattr(sys.modules.get(name), "__file__", None)  # by a finder that has ways of its own
+            loaded = getattr(sys.modules.get(name), "__file__", None)  # by a finder of another kind
             found += [*([] if inner else ways), *([Path(loaded)] if loaded else [])]
             self._paths[name] = next(filter(Path.is_file, found), None)
         return self._paths[name]
@@ -132,46 +133,71 @@ class Code:
         return [folder for place in self._own(top) if (folder := place.joinpath(*inner)).is_dir()]
 
     def _all(self, top: str) -> set[str]:
-        """Name all modules of a package that may change."""
+        """List all modules of an own package."""
         files = [file.relative_to(place) for place in self._own(top) for file in files_below(place)]
         inner = [(*file.parent.parts, file.name.partition(".")[0]) for file in files if file.suffix in {".py", ".so"}]
         return {".".join((top, *parts)).removesuffix(".__init__") for parts in inner} | {top}
 
     def _module(self, name: str) -> tuple[str, set[str]]:
-        """Read a module: the sha256 of what it says, comments and layout apart, and the names that it imports."""
+        """Read a module: its sha256 without comments and layout, and the names that it imports."""
         if name not in self._read:
             path, top = self._path(name), name.partition(".")[0]
             content = path.read_bytes() if path else b""
             try:
-                tree: ast.AST | None = ast.parse(content)
+                tree: ast.Module | None = ast.parse(content)
             except (SyntaxError, ValueError):  # it is compiled
                 tree = None
+            nodes = list(ast.walk(tree)) if tree else []
             package = name if path is None or path.name == "__init__.py" else name.rpartition(".")[0]
-            calls = _importing_calls(tree) if tree else []
-            names = _imported(tree, package) | _called(calls, package) if tree else set()
-            # a variable holds what configuration mentions, or a word of this module
-            texts = _texts(tree, WORD if calls else DOTTED) if tree else ()
-            names |= {text for text in texts if self._own(text.partition(".")[0])}
-            known = tree and all(isinstance(call.args[0], ast.Constant | ast.Name) for call in calls)
-            said = ast.dump(tree).encode() if tree else content
-            if not known:  # it may import whatever is at hand
-                begun = {text.partition(".")[0] for text in (_texts(tree, BEGINNING) if tree else ())}
+            asked = [node.args[0] for node in nodes if _imports(node)]
+            names = _imported(nodes, package) | {_absolute(text, package) for text in map(_text, asked) if text}
+            # a name in a variable comes from configuration, or from a text of this module
+            names |= {text for text in _texts(nodes, WORD if asked else DOTTED) if self._own(text.partition(".")[0])}
+            if tree is None or not all(isinstance(one, ast.Constant | ast.Name) for one in asked):
+                # it computes names, so it may import anything own
+                begun = {text.partition(".")[0] for text in _texts(nodes, BEGINNING)}
                 beside = {path.stem for source in self._source for path in source.iterdir() if path.stem.isidentifier()}
                 names = names.union(*map(self._all, {top, *filter(self._own, begun | beside)}))
+            said = ast.dump(tree).encode() if tree else content
             self._read[name] = hashlib.sha256(said).hexdigest(), names
         return self._read[name]
 
-    def _others(self, folder: Path) -> str:
-        """Sum up the files of a folder that are no modules, such as tables that a module reads; '' for none."""
+    def _others(self, folder: Path, name: str = "") -> str:
+        """Return a sum of the files of a package, or of the source folder, that are no modules; '' for none."""
         if folder not in self._data:
-            files = {str(path.relative_to(folder)): path for path in _files_beside_modules(folder)}
+            files = {str(path.relative_to(folder)): path for path in self._beside_modules(folder, name)}
             sums = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(files.items())}
             self._data[folder] = hashlib.sha256(json.dumps(sums).encode()).hexdigest() if sums else ""
         return self._data[folder]
 
+    def _beside_modules(self, folder: Path, name: str) -> Iterator[Path]:
+        """Find the files that are neither modules nor hidden, but not those of sub-packages that somebody imports."""
+        for path in folder.iterdir():
+            if path.name.startswith((".", "__pycache__")) or path.suffix in {".py", ".pyc", ".egg-info", ".dist-info"}:
+                continue
+            inner = f"{name}.{path.name}"
+            if path.is_file():
+                yield path
+            elif path.is_dir() and not folder.resolve().is_relative_to(path.resolve()):
+                holds_modules = any(path.glob("*.py"))
+                if not holds_modules or (name and inner not in self._used(name.partition(".")[0])):
+                    yield from self._beside_modules(path, inner)
+
+    def _used(self, top: str) -> set[str]:
+        """Name everything that some module of a package imports."""
+        if top not in self._uses:
+            names = set().union(*(self._module(name)[1] for name in self._all(top)))
+            self._uses[top] = {around for name in names for around in accumulate(name.split("."), "{}.{}".format)}
+        return self._uses[top]
+
 
 def mentioned_names(value: Any) -> set[str]:
-    """Find the strings in nested configuration that read like the path of a module, class or function."""
+    """Find the strings in nested configuration that read like the path of a module, class or function.
+
+    Examples:
+        >>> mentioned_names({"model": {"class": "sklearn.svm.SVC", "cost": 3}, "title": "no name"})
+        {'sklearn.svm.SVC'}
+    """
     if isinstance(value, dict):
         return set().union(*map(mentioned_names, value.values()))
     if isinstance(value, list):
@@ -190,22 +216,18 @@ class _Installed(NamedTuple):
     editable: frozenset[str]  # the packages and modules in editable form
 
 
-def versions(names: frozenset[str]) -> dict[str, str]:
-    """Return the versions of the distributions that these dotted names come from, and of all that those require.
-
-    What a class of kedro-datasets requires is an extra of its name: ``pandas-parquetdataset``.
-    """
-    return _versions(_required(names))
-
-
-def _versions(required: dict[str, _Installed]) -> dict[str, str]:
+def versions(required: dict[str, _Installed]) -> dict[str, str]:
+    """Return the version by the name of a distribution, and that of the interpreter."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {"python": python} | {name: required[name].version for name in sorted(required)}
 
 
 @cache
-def _required(names: frozenset[str]) -> dict[str, _Installed]:
-    """Find the distributions that dotted names come from, and all that those require, by their names."""
+def required_by(names: frozenset[str]) -> dict[str, _Installed]:
+    """Find the distributions that dotted names come from, and all that those require, by their names.
+
+    What a class of kedro-datasets requires is an extra of its name: ``pandas-parquetdataset``.
+    """
     parts = [name.split(".") for name in names]
     extras = {"", *(f"{inner[0]}-{inner[-1]}".lower() for _, *inner in parts if inner)}
     left = {(name, extra) for top, *_ in parts for name in _distributions().get(top, ()) for extra in extras}
@@ -224,10 +246,10 @@ def _required(names: frozenset[str]) -> dict[str, _Installed]:
 
 @cache
 def _installed(name: str) -> _Installed | None:
-    """Find a distribution; one that did not come from an index counts by the list of its files as well."""
+    """Find a distribution; one that came from no index counts by the list of its files, too."""
     try:
         distribution = metadata.distribution(name)
-    except metadata.PackageNotFoundError:  # not needed on this platform, or by nobody here
+    except metadata.PackageNotFoundError:  # not needed here
         return None
     required: dict[str, list[str]] = {}
     for line in distribution.requires or ():
@@ -240,7 +262,7 @@ def _installed(name: str) -> _Installed | None:
 
 
 def _is_editable(distribution: metadata.Distribution) -> bool:
-    """Whether a distribution only points to its code, as ``pip install --editable`` has it, or lies beside it."""
+    """Whether a distribution points to its code, as after ``pip install --editable``, or lies beside it."""
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     beside = distribution.read_text("RECORD") is None and _home(distribution).name not in INSTALLED
     return beside or bool(origin.get("dir_info", {}).get("editable"))
@@ -251,7 +273,7 @@ def _home(distribution: metadata.Distribution) -> Path:
 
 
 def _tops(distribution: metadata.Distribution) -> set[str]:
-    """Name the packages and modules of a distribution in editable form."""
+    """List the packages and modules of an editable distribution."""
     pointers = [file.locate() for file in distribution.files or () if file.suffix == ".pth"]
     lines = [line for pointer in pointers for line in Path(str(pointer)).read_text(encoding="utf-8").splitlines()]
     listed = (distribution.read_text("top_level.txt") or distribution.name.replace("-", "_")).split()
@@ -260,7 +282,7 @@ def _tops(distribution: metadata.Distribution) -> set[str]:
 
 @cache
 def _homes(top: str) -> set[str]:
-    """Return the folders where this Python or an installer may have put a package or module."""
+    """Return the folders where Python or an installer puts a package or module."""
     library = {os.path.realpath(sysconfig.get_path(way)) for way in ("stdlib", "platstdlib")}
     claims = map(metadata.distribution, _distributions().get(top, ()))
     return (
@@ -271,7 +293,7 @@ def _homes(top: str) -> set[str]:
 
 
 def _places(top: str) -> list[Path]:
-    """Find the folders of a package, or the file of a module, without importing it; nothing for what is built in."""
+    """Find the folders of a package, or the file of a module, without importing it; nothing for built-in ones."""
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):  # __main__ has none
@@ -281,23 +303,12 @@ def _places(top: str) -> list[Path]:
     else:
         file = spec.origin if spec and spec.has_location else getattr(sys.modules.get(top), "__file__", None)
         found = [Path(file)] if file else []
-    # what lies in an archive counts with all of it
+    # an archive counts whole
     return [next((place for place in (way, *way.parents) if place.exists()), way) for way in found]
 
 
-def _files_beside_modules(folder: Path) -> Iterator[Path]:
-    """Find what lies in a folder and is no module, nor hidden; folders that hold modules are packages of their own."""
-    for path in folder.iterdir():
-        if path.name.startswith((".", "__pycache__")) or path.suffix in {".py", ".pyc", ".egg-info", ".dist-info"}:
-            continue
-        if path.is_file():
-            yield path
-        elif path.is_dir() and not any(path.glob("*.py")) and not folder.resolve().is_relative_to(path.resolve()):
-            yield from _files_beside_modules(path)
-
-
 def _modules_of(function: Any) -> set[str]:
-    """Name the modules in which a function is defined, with all that it wraps and that is bound to it."""
+    """List the modules of a function, of what it wraps, and of what is bound to it."""
     found, left, seen = set[str](), [function], set[int]()
     while left:
         one = left.pop()
@@ -314,28 +325,27 @@ def _modules_of(function: Any) -> set[str]:
     return found
 
 
-def _texts(tree: ast.AST, pattern: re.Pattern[str]) -> set[str]:
+def _text(node: ast.AST) -> str | None:
+    """Return the text that a node of a syntax tree is, or None."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else None
+
+
+def _texts(nodes: Iterable[ast.AST], pattern: re.Pattern[str]) -> set[str]:
     """Find the strings that read like the path of a module, class or function."""
-    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return {text for text in texts if isinstance(text, str) and pattern.fullmatch(text)}
+    return {text for node in nodes if (text := _text(node)) and pattern.fullmatch(text)}
 
 
-def _importing_calls(tree: ast.AST) -> list[ast.Call]:
-    """Find the calls of ``import_module`` and ``__import__``."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-    return [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) in IMPORTERS]
+def _imports(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether a node is a call of ``import_module`` or ``__import__``."""
+    called = node.func if isinstance(node, ast.Call) and node.args else None
+    return getattr(called, "attr", getattr(called, "id", "")) in IMPORTERS
 
 
-def _called(calls: list[ast.Call], package: str) -> set[str]:
-    """Name what such calls import by a name that stands there."""
-    names = [getattr(call.args[0], "value", None) for call in calls]
-    return {_absolute(name, package) for name in names if isinstance(name, str)}
-
-
-def _imported(tree: ast.AST, package: str) -> set[str]:
-    """Name what the statements of a module import."""
+def _imported(nodes: Iterable[ast.AST], package: str) -> set[str]:
+    """List the names that the statements of a module import."""
     found, aliases = set[str](), dict[str, str]()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
             tops = [(alias.name.partition(".")[0], alias) for alias in node.names]
@@ -344,18 +354,18 @@ def _imported(tree: ast.AST, package: str) -> set[str]:
             base = _absolute("." * node.level + (node.module or ""), package)
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
             aliases |= {alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names}
-    return found | {dotted for node in ast.walk(tree) if (dotted := _dotted(node, aliases))}
+    return found | {dotted for node in nodes if (dotted := _dotted(node, aliases))}
 
 
 def _absolute(name: str, package: str) -> str:
-    """Make a name absolute that begins with dots, as in relative imports."""
+    """Resolve the leading dots of a relative import."""
     level = len(name) - len(inner := name.lstrip("."))
     parts = package.split(".")
     return ".".join([*parts[: len(parts) - level + 1], *([inner] if inner else [])]) if level else name
 
 
 def _dotted(node: ast.AST, aliases: dict[str, str]) -> str:
-    """Spell out ``package.module.name`` where a module is reached through a package that was imported."""
+    """Return ``package.module.name`` for attributes of an imported package; '' for others."""
     inner = []
     while isinstance(node, ast.Attribute):
         inner.append(node.attr)

@@ -1,9 +1,8 @@
 """What happens round a run: checks before it, receipts during it, advice where it fails."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, cast
 
 import fsspec
@@ -17,9 +16,10 @@ from kedro.validation.exceptions import ParameterValidationError
 from pydantic import BaseModel
 
 from .config import CheckedConfigLoader
-from .files import AtomicLocalFileSystem, sweep
+from .files import AtomicLocalFileSystem
 from .ledger import PARAMETER, Ledger, go_on, spell_out_patterns
-from .receipts import Receipt, is_versioned, path_of, receipt_folder
+from .receipts import Receipt, is_versioned, receipt_folder
+from .secrets import leaves
 
 
 class GuardHooks:
@@ -64,10 +64,6 @@ class GuardHooks:
         for name in run_params["load_versions"] or ():
             if not is_versioned(catalog[name]):
                 raise DatasetError(f"{name} keeps no versions, so --load-versions can choose none of it; leave it out")
-        for name in pipeline.all_outputs():
-            place = path_of(catalog.get(name))
-            if place and "://" not in place:
-                sweep(Path(place))
         asks = run_params["only_missing_outputs"]
         kept = [node.outputs for node in pipeline.nodes if asks and all(map(catalog.exists, node.outputs))]
         keeps = {name for outputs in kept for name in outputs}
@@ -154,7 +150,7 @@ def check_parameters(
 def _refuse_unless_asked_for(unread: dict[str, Any], known: set[str], loader: CheckedConfigLoader) -> None:
     """Refuse parameters that no pipeline reads, unless the configuration takes them from ``--params``."""
     asked = loader.names_asked_for()
-    for leaf in _leaves(unread):
+    for leaf, _ in leaves(unread):
         if any(f"{leaf}.".startswith(f"{name}.") for name in asked):
             continue
         group, groups = leaf.partition(".")[0], {name.partition(".")[0] for name in asked}
@@ -166,14 +162,6 @@ def _refuse_unless_asked_for(unread: dict[str, Any], known: set[str], loader: Ch
         raise ParameterValidationError(
             f"{fault}; " + (f"did you mean {near[0]}?" if near else f"the known ones are {', '.join(sorted(there))}")
         )
-
-
-def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}"
 
 
 def _ledger(catalog: DataCatalog) -> Ledger:

@@ -1,4 +1,4 @@
-"""The receipts of a project, and whether what they say still holds."""
+"""Compare the receipts of a project with its data, code and parameters."""
 
 import json
 import signal
@@ -28,6 +28,7 @@ from .receipts import (
     content_of,
     hash_of,
     is_versioned,
+    path_of,
     pending,
     read_receipt,
     withdraw,
@@ -35,24 +36,24 @@ from .receipts import (
 )
 
 PARAMETER = "params:"
-NOTHING = "nothing"  # the content of a folder without a file
+NOTHING = "nothing"  # fingerprint of a folder without files
 ALLOW_STALE: ContextVar[bool] = ContextVar("allow_stale", default=False)
 
 
 class StaleError(RuntimeError):
-    """A run would build on what does not agree with today's code, parameters or data."""
+    """A run would use stored data that do not agree with today's code, parameters or data."""
 
 
 @dataclass
 class Ledger:
-    """What the receipts say, beside how things are.
+    """The receipts of a catalog, and how its datasets differ from them now.
 
     Args:
         catalog: of the run.
         entries: the catalog's configuration, without credentials.
-        parameters: as configured; Kedro makes typed ones of those alone whose pipelines are run.
+        parameters: as configured, without types.
         folder: path or address of the receipts.
-        project: the project's folder; a path below it counts the same wherever the project lies.
+        project: the project's folder. Paths below it count relative to it.
     """
 
     _catalog: DataCatalog
@@ -64,23 +65,23 @@ class Ledger:
     def __post_init__(self) -> None:
         self._code = Code(cast("str", framework.PACKAGE_NAME), self._project)
         self._accepted: dict[str, str] = {}
-        self._built_on: dict[str, str | None] = {}  # what the run's inputs held when it was let go
+        self._built_on: dict[str, str | None] = {}  # fingerprints of the run's inputs when it began
         self.look_again()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Take the project's logging along to another process."""
-        return vars(self) | {"_logging": dict(framework.LOGGING)}
+        """Add the project's logging to what another process gets."""
+        return vars(self) | {"logging": dict(framework.LOGGING)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make the project known to a worker process that was spawned, where Kedro would run none of its hooks."""
-        logging = state.pop("_logging")
+        """Configure the project in a spawned worker process, where Kedro runs no hooks otherwise."""
+        logging = state.pop("logging")
         vars(self).update(state)
         if framework.PACKAGE_NAME is None:
             _configure_worker(self._code.package)
             framework.configure_logging(logging)
 
     def look_again(self) -> None:
-        """Forget what was found on disk."""
+        """Forget all fingerprints that were computed."""
         self._contents: dict[str, str | None] = {}
         self._faults: dict[str, tuple[str, str] | None] = {}
 
@@ -100,15 +101,15 @@ class Ledger:
         return None
 
     def receipt(self, name: str) -> Receipt | None:
-        """Read the receipt of what a dataset would load now."""
+        """Read the receipt of the version that a dataset would load now."""
         return read_receipt(self._place(name))
 
     def content(self, name: str) -> str | None:
-        """Return the fingerprint of what a dataset holds now, or None.
+        """Return the fingerprint of what a dataset holds now; None if it holds nothing.
 
-        What outlives no run is known by what it is made of.
+        In-memory datasets are identified by their recipe.
         """
-        if not self._outlives(name):
+        if not self._is_stored(name):
             return hash_of(self._recipe(self.makers[name])) if name in self.makers else None
         if name not in self._contents:
             content = content_of(self._catalog[name])[0]
@@ -117,45 +118,45 @@ class Ledger:
         return self._contents[name]
 
     def fault(self, name: str) -> tuple[str, str] | None:
-        """Find what forbids to build upon a dataset.
+        """Find out why a dataset may not be used.
 
         Returns:
-            The dataset, which may be any of those that it was made from, and what is wrong with it; or None.
+            The dataset at fault, which may be one that it was made from, and what is wrong with it; or None.
         """
         if name not in self.makers:
             return None
         if name not in self._faults:
-            above = [] if self._stands(name) else self.makers[name].inputs
-            deeper = next((fault for source in above if (fault := self.fault(source))), None)
-            own = self._own_fault(name, built_on=True) if self._outlives(name) else None
+            sources = [] if self._is_pinned(name) else self.makers[name].inputs
+            deeper = next((fault for source in sources if (fault := self.fault(source))), None)
+            own = self._own_fault(name, as_input=True)
             self._faults[name] = deeper or ((name, own) if own else None)
         return self._faults[name]
 
     def due(self, pipeline: Pipeline) -> dict[str, str]:
-        """Find the nodes to be run next: those whose results are not what they would make of their inputs now.
+        """Find the nodes to run next: those whose stored outputs differ from what they would make now.
 
         Returns:
-            The reason by the node's name; of nodes of which one depends on the other, the first one alone.
+            The reason by the node's name. A node that depends on another one of them waits for a later call.
         """
         found = ((node, name, self._own_fault(name)) for node in pipeline.nodes for name in node.outputs)
         reasons = {node: f"{name} {fault}" for node, name, fault in found if fault}
         waiting = {later for node in reasons for later in pipeline.from_nodes(node.name).nodes if later != node}
         ready = {node: reason for node, reason in reasons.items() if node not in waiting}
         for node in reversed(pipeline.nodes):
-            for name in (name for name in node.inputs if node in ready and not self._outlives(name)):
+            for name in (name for name in node.inputs if node in ready and not self._is_stored(name)):
                 if self.makers.get(name) in pipeline.nodes:
                     ready.setdefault(self.makers[name], f"{name} is needed by {node.name}, and kept nowhere")
         return {node.name: reason for node, reason in ready.items()}
 
     def places(self, pipeline: Pipeline) -> list[Path]:
-        """List the files and folders, of code and of data, that a pipeline depends on or makes.
+        """List the files and folders of code and data that a pipeline reads or writes.
 
         Returns:
-            Nothing, if not all of it is on this machine.
+            An empty list if some are not on this machine.
         """
         names = sum(pipelines.values(), start=Pipeline([])).to_outputs(*pipeline.all_outputs()).datasets()
         found = [Path(self._folder), *self._code.places()]
-        for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._outlives(name)):
+        for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._is_stored(name)):
             ways = (getattr(dataset, way, None) for way in ("_filepath", "_path"))
             local = [Path(way) for way in ways if way and "://" not in str(way)]
             if not local or getattr(dataset, "_protocol", "file") != "file":
@@ -164,11 +165,11 @@ class Ledger:
         return [] if "://" in self._folder else found
 
     def refuse_stale(self, pipeline: Pipeline, keeps: set[str], env: str | None, overridden: bool) -> None:
-        """Refuse a run that would build on what is stale, or let it pass and remember that.
+        """Refuse a run that would use stale data; with ``--allow-stale``, note that it does.
 
         Args:
             pipeline: what is to be run.
-            keeps: datasets that it would make, but keeps as they are.
+            keeps: outputs that the run keeps as they are.
             env: environment of the run.
             overridden: whether parameters come from the command line.
 
@@ -179,7 +180,7 @@ class Ledger:
         for name in sorted(name for name in pipeline.inputs() | keeps if name in self.makers):
             if name in pipeline.inputs():
                 self._built_on[name] = self.content(name)
-            gone = self._outlives(name) and self.content(name) is None
+            gone = self._is_stored(name) and self.content(name) is None
             culprit, why = (name, "is missing") if gone else self.fault(name) or (name, "")
             if not why:
                 continue
@@ -196,14 +197,14 @@ class Ledger:
         self.look_again()
 
     def announce(self, node: Node, run_id: str) -> dict[str, Receipt]:
-        """Say what a node's outputs will have been made of, once its inputs are loaded.
+        """Make the receipts of a node's outputs, before they have any content.
 
         Raises:
-            StaleError: another run has replaced one of them since this one began; which was loaded nobody knows.
+            StaleError: another run has replaced an input since this one began; nobody knows which one was loaded.
         """
         recipe = self._recipe(node)
         for name in self._built_on.keys() & recipe["inputs"].keys():
-            if self._outlives(name) and self._built_on[name] != self.content(name):
+            if self._is_stored(name) and self._built_on[name] != self.content(name):
                 raise StaleError(f"{name} was replaced by another run while this one read it; start this run again")
         stale = self._let_pass(node)
         return {
@@ -217,15 +218,15 @@ class Ledger:
                 **recipe,
             )
             for name in node.outputs
-            if self._outlives(name)
+            if self._is_stored(name)
         }
 
     def before_save(self, receipt: Receipt) -> None:
-        """Store the receipt that announces a save."""
+        """Write the pending receipt of a save."""
         write_receipt(receipt, pending(self._place(receipt.dataset, saved=True)))
 
     def after_save(self, receipt: Receipt, data: Any) -> None:
-        """Store the receipt of what was saved."""
+        """Write the receipt of a save that is over, and delete the pending one."""
         dataset, place = self._catalog[receipt.dataset], self._place(receipt.dataset, saved=True)
         version = dataset.resolve_save_version() if is_versioned(dataset) else None
         sha256, files = content_of(dataset, version)
@@ -236,25 +237,27 @@ class Ledger:
         self._contents[receipt.dataset] = sha256 or NOTHING
 
     def sweep(self, pipeline: Pipeline) -> None:
-        """Remove what killed runs left of the receipts of what a run will write."""
-        for name in pipeline.all_outputs() if "://" not in self._folder else ():
-            sweep(Path(self._folder) / name)
+        """Delete half-written files and receipts that killed runs left of a pipeline's outputs."""
+        for name in pipeline.all_outputs():
+            for place in (path_of(self._catalog.get(name)), f"{self._folder}/{name}"):
+                if place and "://" not in place:
+                    sweep(Path(place))
 
     def settle(self, pipeline: Pipeline) -> None:
-        """Withdraw what announces saves that are over, or that failed and left what was there."""
+        """Delete pending receipts of finished saves, and of failed saves that changed nothing."""
         self.look_again()
-        for name in (name for name in pipeline.all_outputs() if self._outlives(name)):
+        for name in (name for name in pipeline.all_outputs() if self._is_stored(name)):
             receipt, announced = self.receipt(name), pending(self._place(name))
             if receipt and receipt.sha256 == self.content(name) and read_receipt(announced):
                 withdraw(announced)
 
     def refuse_unreceipted(self, pipeline: Pipeline, run_id: str) -> None:
-        """Refuse to call a run done whose results have no receipts, since its runner called no hooks.
+        """Refuse to end a run whose runner called no hooks, so that its outputs have no receipts.
 
         Raises:
             StaleError: one line that names a dataset and what to do.
         """
-        for name in sorted(name for name in pipeline.all_outputs() if self._outlives(name)):
+        for name in sorted(name for name in pipeline.all_outputs() if self._is_stored(name)):
             receipt = read_receipt(self._place(name, saved=True))
             if receipt is None or receipt.run_id != run_id:
                 raise StaleError(
@@ -263,36 +266,35 @@ class Ledger:
                 )
 
     def _let_pass(self, node: Node) -> dict[str, str]:
-        """Collect what is stale among that of which a node's outputs will have been made, and was let pass."""
+        """Collect the stale data that a node's outputs will be made of, by ``--allow-stale``."""
         stale = {name: why for name, why in self._accepted.items() if name in node.inputs}
         for name in (name for name in node.inputs if name in self.makers and name not in stale):
-            if not self._outlives(name):
+            if not self._is_stored(name):
                 stale |= self._let_pass(self.makers[name])
             elif receipt := self.receipt(name):
                 stale |= receipt.stale
         return stale
 
-    def _own_fault(self, name: str, built_on: bool = False) -> str | None:
-        """Say why a dataset is not what its node would make of its inputs as they are now, or None.
+    def _own_fault(self, name: str, as_input: bool = False) -> str | None:
+        """Say why a dataset is not what its node would make of its inputs now, or None.
 
         Args:
             name: of the dataset.
-            built_on: whether it is asked for by what was made of it: then it may be gone, and a decision of its day
-                stands.
+            as_input: True when checking another dataset's input: it may be missing, and pinned datasets pass.
         """
-        if not self._outlives(name):
+        if not self._is_stored(name):
             return None
         receipt, content = self.receipt(name), self.content(name)
-        if content is None and not built_on:
+        if content is None and not as_input:
             return "is missing"
         if receipt is None or content not in (None, receipt.sha256):
             if read_receipt(pending(self._place(name))):
                 return "was being saved when its run was interrupted"
             return "was altered on disk" if receipt else "has no receipt"
-        return None if built_on and self._stands(name) else self._made_otherwise(name, receipt)
+        return None if as_input and self._is_pinned(name) else self._made_otherwise(name, receipt)
 
     def _made_otherwise(self, name: str, receipt: Receipt) -> str | None:
-        """Say what a receipt cites that is no longer so."""
+        """Say which part of a receipt differs from what its node would get now, or None."""
         now = self._recipe(self.makers[name])
         for part, words in (("code", "other code"), ("parameters", "other parameters"), ("inputs", "other data")):
             then = getattr(receipt, part)
@@ -305,7 +307,7 @@ class Ledger:
         return None if receipt.entries == now["entries"] else "was made with other entries of the catalog"
 
     def _recipe(self, node: Node) -> dict[str, Any]:
-        """Say what a node's results depend on, as it is now."""
+        """Return everything that a node's outputs depend on, as it is now."""
         parameters = {name: self._parameter(name) for name in node.inputs if _is_parameter(name)}
         sources = [name for name in node.inputs if not _is_parameter(name)]
         entries = {name: self._entry(name) for name in sorted({*sources, *node.outputs})}
@@ -326,7 +328,7 @@ class Ledger:
         return to_jsonable_python(value, fallback=str)
 
     def _known_content(self, name: str) -> str:
-        """Return what a dataset holds, or held when it was last there."""
+        """Return the fingerprint of a dataset; of one that is missing, that of its receipt."""
         content = self.content(name)
         if content is None and name in self.makers and (receipt := self.receipt(name)):
             return receipt.sha256
@@ -338,16 +340,16 @@ class Ledger:
         text = json.dumps({key: value for key, value in entry.items() if key != "metadata"}, default=str)
         return json.loads(text.replace(f"{self._project.as_posix()}/", ""))
 
-    def _outlives(self, name: str) -> bool:
+    def _is_stored(self, name: str) -> bool:
         return name in self._catalog and not getattr(self._catalog[name], "_EPHEMERAL", False)
 
-    def _stands(self, name: str) -> bool:
-        """Whether it is a decision of its day, which no later parameter makes stale: ``guards: {stands: true}``."""
+    def _is_pinned(self, name: str) -> bool:
+        """Whether later parameters, code and data leave it valid: ``metadata: {guards: {stands: true}}``."""
         metadata = getattr(self._catalog[name], "metadata", None) or {} if name in self._catalog else {}
         return bool(metadata.get("guards", {}).get("stands"))
 
     def _place(self, name: str, saved: bool = False) -> str:
-        """Say where a receipt lies; those of a dataset's versions lie in a folder."""
+        """Return the path of a dataset's receipt; versions have theirs in a folder."""
         dataset = self._catalog[name]
         if not is_versioned(dataset):
             return f"{self._folder}/{name}.json"
@@ -356,13 +358,18 @@ class Ledger:
 
 
 def go_on(options: str, env: str | None, overridden: bool) -> str:
-    """Say how to go on; what was given by ``--params`` may be a secret, and is not repeated."""
+    """Say how to go on. What ``--params`` gave may be a secret, and is not repeated.
+
+    Examples:
+        >>> go_on(" --pipelines=sums", env="test", overridden=True)
+        '`kedro run --changed --pipelines=sums --env=test` and the same --params'
+    """
     place = f" --env={env}" if env else ""
     return f"`kedro run --changed{options}{place}`" + (" and the same --params" if overridden else "")
 
 
 def _bound(function: Any) -> str:
-    """Say which values a function brings along: those of a partial, of the function that made it, of its object."""
+    """Return the values that belong to a function: of a partial, a closure, or the object of a method."""
     if isinstance(function, partial):
         return f" {function.args} {function.keywords}"
     values: list[Any] = [vars(function.__self__)] if isinstance(function, MethodType) else []
@@ -373,7 +380,7 @@ def _bound(function: Any) -> str:
 
 
 def spell_out_patterns(configured: AbstractConfigLoader) -> None:
-    """Replace the catalog's patterns by entries, for Kedro takes braces in a project's path for placeholders."""
+    """Replace the catalog's patterns by entries: Kedro takes braces in a project's path for placeholders."""
     patterns = DataCatalog.default_runtime_patterns  # those of what no entry names
     resolver = CatalogConfigResolver(configured["catalog"], default_runtime_patterns=patterns)
     names = [name for name in sum(pipelines.values(), start=Pipeline([])).datasets() if not _is_parameter(name)]
@@ -385,11 +392,11 @@ def spell_out_patterns(configured: AbstractConfigLoader) -> None:
 
 @cache
 def _configure_worker(package: str) -> None:
-    """Do what ``configure_project`` does, all but note the name: Kedro 1.7 ends in a recursion where it knows that."""
+    """Configure the project without its name, whose presence sends Kedro 1.7 into a recursion here."""
     framework.settings.configure(f"{package}.settings")
     framework.pipelines.configure(f"{package}.pipeline_registry")
     with suppress(ValueError):  # of a thread, which gets no signals
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # it is the main process that says how to go on
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the main process says how to go on
 
 
 def _is_parameter(name: str) -> bool:

@@ -1,21 +1,22 @@
-"""Model files that cannot run code: skops with a list of types that are trusted.
+"""Model files that cannot run code: skops files of types that are trusted.
 
-``TRUSTED_TYPES`` in the project's ``settings.py`` names the project's own; ``MOVED_MODULES`` there says where modules
-lie now that files of before name otherwise, both without the package: ``{"former.module": "module"}``.
+``TRUSTED_TYPES`` in the project's ``settings.py`` names its own types. ``MOVED_MODULES`` there gives the new name of a
+module that older files name otherwise, both without the package: ``{"former.module": "module"}``.
 
-The module has the ``load`` and ``dump`` of ``pickle``, but no pickle is written or read. The same model makes the same
-bytes, in any process; skops by itself writes the addresses of objects in memory and the time of the day.
+``load`` and ``dump`` are called as those of ``pickle``, but no pickle is read or written. The same model makes the same
+bytes in any process; plain skops writes memory addresses and the time.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from io import BytesIO
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
-import skops.io
 from kedro.framework.project import settings
 
 TRUSTED_TYPES = (  # of scikit-learn, whose public ones skops trusts by itself
@@ -31,7 +32,7 @@ TRUSTED_TYPES = (  # of scikit-learn, whose public ones skops trusts by itself
 )
 UNIX = 3  # what zip archives call it
 SCHEMA = "schema.json"  # what skops calls the description of the objects; the other members are their arrays
-MOST_BYTES, MOST_TIMES = 2**26, 100  # what a file may unfold to: the larger of 64 MiB and 100 times its size
+MOST_BYTES, MOST_TIMES = 2**26, 100  # a file may unfold to 64 MiB or 100 times its size
 _ADDRESS = re.compile(r'(?<="__id__": )\d+|(?<="file": ")[^".]+')  # in text of objects quotes are escaped
 
 
@@ -41,7 +42,7 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True)
 class UnreadableModel:
-    """Stands for a model that a receipt vouches for, but that today's code and packages cannot load.
+    """A model that agrees with its receipt, but that today's code and packages cannot load.
 
     Args:
         sha256: of its file.
@@ -52,30 +53,36 @@ class UnreadableModel:
     reason: str
 
 
+@cache
+def _skops() -> Any:
+    """Import skops when a model is read or written; to import it takes as long as most commands."""
+    return import_module("skops.io")
+
+
 def dump(model: Any, file: IO[bytes]) -> None:
-    """Write a fitted estimator; the same one, also after it was loaded, makes the same bytes.
+    """Write a fitted estimator. The same one, also after it was loaded, makes the same bytes.
 
     Raises:
         ModelFileError: :func:`load` would refuse what it holds.
     """
-    content = _canonical(_members(skops.io.dumps(model)))
+    content = _canonical(_members(_skops().dumps(model)))
     refuse_untrusted(_pack(_members(content), ZIP_STORED))
     file.write(content)
 
 
 def load(file: IO[bytes]) -> Any:
-    """Read a fitted estimator; classes of this project load also from a file that was made before it was renamed.
+    """Read a fitted estimator, also one that was written before the project or a module was renamed.
 
     Raises:
-        ModelFileError: the file is damaged, unfolds to more than it may or holds a type that is not trusted; nothing
-            of it has run.
+        ModelFileError: the file is damaged, unfolds to too many bytes, or holds a type that is not trusted; nothing of
+            it has run.
     """
     try:
         members = _members(file.read())
         members[SCHEMA] = _under_present_names(members[SCHEMA].decode()).encode()
         content = _pack(members, ZIP_STORED)  # so skops reads what was counted here
         refuse_untrusted(content)
-        return skops.io.loads(content, trusted=trusted_types())
+        return _skops().loads(content, trusted=trusted_types())
     except ModelFileError:
         raise
     except Exception as error:
@@ -86,12 +93,12 @@ def load(file: IO[bytes]) -> Any:
 
 
 def refuse_untrusted(content: bytes) -> None:
-    """Refuse the bytes of a skops file that hold a type beyond scikit-learn's own and :func:`trusted_types`.
+    """Refuse a skops file with a type that neither skops nor :func:`trusted_types` trusts.
 
     Raises:
         ModelFileError: with the names of those types.
     """
-    foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted_types()))
+    foreign = sorted(set(_skops().get_untrusted_types(data=content)) - set(trusted_types()))
     if foreign:
         raise ModelFileError(
             f"the model holds {', '.join(foreign)}, which is not trusted; use another class, or add the type to "
@@ -101,12 +108,12 @@ def refuse_untrusted(content: bytes) -> None:
 
 
 def trusted_types() -> list[str]:
-    """Name the types that model files may hold beside those that skops trusts."""
+    """Return the types that model files may hold beside those that skops trusts."""
     return [*TRUSTED_TYPES, *settings.get("TRUSTED_TYPES", ())]
 
 
 def _under_present_names(schema: str) -> str:
-    """Name the project's modules as they are called now, in a file of before they moved or the project was renamed."""
+    """Replace old names of the project's modules by the present ones."""
     own = {path.rpartition(".")[0] for path in settings.get("TRUSTED_TYPES", ())}
     present = {module.partition(".")[2]: module for module in own}
     former = {before: present[now] for before, now in settings.get("MOVED_MODULES", {}).items()}
@@ -116,7 +123,7 @@ def _under_present_names(schema: str) -> str:
 
 
 def _members(content: bytes) -> dict[str, bytes]:
-    """Unfold the members of a skops file, and no more bytes than it may hold."""
+    """Unfold the members of a skops file, up to the number of bytes that it may have."""
     if not is_zipfile(BytesIO(content)):
         raise ModelFileError(
             "this is no model file: skops files are zip archives; run the pipeline that makes it again"
@@ -129,7 +136,7 @@ def _members(content: bytes) -> dict[str, bytes]:
                 f"the model unfolds to {size} bytes, but may to {most}; fetch it again from its source"
             )
         for member in members:
-            # other kinds of packing cannot be bounded, and a sparse matrix is an archive of its own
+            # other compressions cannot be bounded, and a sparse matrix is an archive of its own
             if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or member.filename.endswith(".npz"):
                 raise ModelFileError(f"the model holds {member.filename}, no plain array; use a class that keeps none")
         unfolded = {}
@@ -140,7 +147,7 @@ def _members(content: bytes) -> dict[str, bytes]:
 
 
 def _canonical(members: Mapping[str, bytes]) -> bytes:
-    """Pack the members so that the bytes depend on the model alone."""
+    """Pack the members so that the bytes depend on nothing but the model."""
     numbers: dict[str, str] = {}
     schema = _ADDRESS.sub(
         lambda found: numbers.setdefault(found[0], str(1 + len(numbers))), members[SCHEMA].decode()
@@ -154,7 +161,7 @@ def _canonical(members: Mapping[str, bytes]) -> bytes:
 
 
 def _without_gaps(array_file: bytes) -> bytes:
-    """Clear the bytes between the fields of a structured array (the nodes of a tree), which hold what memory held."""
+    """Clear the padding of a structured array (the nodes of a tree), which holds random bytes of memory."""
     array = np.load(BytesIO(array_file))
     if not array.dtype.names:
         return array_file

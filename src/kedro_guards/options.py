@@ -1,4 +1,4 @@
-"""What ``kedro run`` is given: read, and refused in words where it cannot be meant."""
+"""Read the options of ``kedro run``, and refuse in words what cannot be meant."""
 
 import re
 from collections.abc import Iterable
@@ -19,35 +19,39 @@ from yaml import YAMLError
 DEFAULT = "SequentialRunner"
 RUNNERS = [name for name in runners.__all__ if name.endswith("Runner") and not name.startswith("Abstract")]
 MOST_NAMES = 20  # that an error lists
+FORM = "write NAME=VALUE, several as NAME=VALUE,NAME=VALUE, a list as NAME=[VALUE,VALUE]"
+_QUOTED = r"""(?<=[=:,{\[\s])(?:'[^']*'|"[^"]*")"""  # a quote opens where a value begins
+_PARTS = re.compile(rf"(?:{_QUOTED}|[^,]|,(?!\s*[\w.\[\]-]+\s*=))+")  # a comma parts where NAME= follows
 
 
 def read_parameters(context: click.Context, option: click.Parameter, value: Any) -> dict[str, Any]:  # noqa: ARG001
-    """Read ``a.b=1,c=[x,y]``: as Kedro does, and lists and mappings of YAML too.
+    """Read ``a.b=1,c=[x,y]``: as Kedro does, and lists, mappings and quoted texts of YAML too.
 
     Raises:
         click.BadParameter: a part has no name or no value, or a value is not YAML. No value is repeated: it may be a
             secret.
+
+    Examples:
+        >>> read_parameters(None, None, "split.seed=3, models=[a,b], title='x,y=3'")
+        {'split': {'seed': 3}, 'models': ['a', 'b'], 'title': 'x,y=3'}
     """
     if isinstance(value, dict):  # from a file, by --config
         return value
-    form = "write NAME=VALUE, several as NAME=VALUE,NAME=VALUE, a list as NAME=[VALUE,VALUE]"
     found = OmegaConf.create()
-    for item in re.split(r",(?=\s*[\w.\[\]-]+\s*=)", value):  # not at the commas of a list
-        if not (item := item.strip(" ,")):
-            continue
-        name, equals, given = (part.strip() for part in item.partition("="))
+    for part in filter(None, (part.strip(" ,") for part in _PARTS.findall(value))):
+        name, equals, given = (text.strip() for text in part.partition("="))
         if not name or not equals:
-            raise click.BadParameter(f"a part has no {'value' if name else 'name'}; {form}")
+            raise click.BadParameter(f"a part has no {'value' if name else 'name'}; {FORM}")
         if not given:
             raise click.BadParameter(f"{name} has no value; write {name}=VALUE, or {name}=null for none")
         try:
             read = OmegaConf.from_dotlist([f"{name}={given}"])
         except (YAMLError, OmegaConfBaseException):
             raise click.BadParameter(
-                f"the value of {name} is not YAML; {form}, or put quotes round the value"
+                f"the value of {name} is not YAML; {FORM}, or put quotes round the value"
             ) from None
         if "," in given and OmegaConf.select(read, name) == given:
-            raise click.BadParameter(f"what follows a comma after {name}= has no name; {form}")
+            raise click.BadParameter(f"what follows a comma after {name}= has no name; {FORM}")
         found.merge_with(read)
     return OmegaConf.to_container(found)  # type: ignore[return-value]
 
@@ -60,7 +64,7 @@ def read_runner(context: click.Context, option: click.Parameter, value: str | No
     """
     try:
         kind = load_obj(value or DEFAULT, "kedro.runner")
-    except (ImportError, AttributeError, TypeError, ValueError):  # a TypeError of names such as ".."
+    except (ImportError, AttributeError, TypeError, ValueError):  # a TypeError for names such as ".."
         kind = None
     if not (isinstance(kind, type) and issubclass(kind, runners.AbstractRunner)) or kind is runners.AbstractRunner:
         raise click.BadParameter(f"{value} is not a runner{_instead(str(value), RUNNERS)}")
@@ -68,12 +72,12 @@ def read_runner(context: click.Context, option: click.Parameter, value: str | No
 
 
 def with_readers(options: Iterable[click.Parameter]) -> list[click.Parameter]:
-    """Give Kedro's options the readers of this module."""
+    """Copy Kedro's options, with the readers of this module."""
     readers = {"params": read_parameters, "runner_params": read_parameters, "runner": read_runner}
-    given = [copy(option) for option in options]
-    for option in given:
+    copies = [copy(option) for option in options]
+    for option in copies:
         option.callback = readers.get(option.name or "", option.callback)
-    return given
+    return copies
 
 
 def refuse_unknown_names(options: dict[str, Any]) -> None:
@@ -94,29 +98,23 @@ def refuse_unknown_names(options: dict[str, Any]) -> None:
     pipelines.set_requested(asked or None)  # as the session will
     if not set(asked) <= set(pipelines):
         pipelines.set_requested(None)
-        _refuse_unknown("--pipelines", asked, pipelines)
+        _refuse_unknown("pipelines", asked, pipelines)
     pipeline = sum((pipelines[name] for name in asked or ["__default__"]), start=Pipeline([]))
     nodes = [node.name for node in pipeline.nodes]
     datasets = pipeline.datasets() | {name.partition("@")[0] for name in pipeline.datasets()}
-    namespaces = {prefix for node in pipeline.nodes if node.namespace for prefix in node.namespace_prefixes}
-    there = {
-        "nodes": ("node_names", nodes),
-        "from-nodes": ("from_nodes", nodes),
-        "to-nodes": ("to_nodes", nodes),
-        "from-inputs": ("from_inputs", datasets),
-        "to-outputs": ("to_outputs", datasets),
-        "load-versions": ("load_versions", datasets),
-        "tags": ("tags", {tag for node in pipeline.nodes for tag in node.tags}),
-        "namespaces": ("namespaces", namespaces),
-    }
-    for option, (key, known) in there.items():
-        _refuse_unknown(f"--{option}", options[key] or (), known)
+    known: dict[str, Iterable[str]] = dict.fromkeys(("from_nodes", "to_nodes"), nodes)
+    known |= dict.fromkeys(("from_inputs", "to_outputs", "load_versions"), datasets)
+    known["tags"] = {tag for node in pipeline.nodes for tag in node.tags}
+    known["namespaces"] = {prefix for node in pipeline.nodes if node.namespace for prefix in node.namespace_prefixes}
+    _refuse_unknown("nodes", options["node_names"], nodes)
+    for option, names in known.items():
+        _refuse_unknown(option, options[option], names)
 
 
-def _refuse_unknown(option: str, asked: Iterable[str], known: Iterable[str]) -> None:
-    for name in asked:
+def _refuse_unknown(option: str, asked: Iterable[str] | None, known: Iterable[str]) -> None:
+    for name in asked or ():
         if name not in known:
-            raise click.ClickException(f"{option}: there is no {name}{_instead(name, known)}")
+            raise click.ClickException(f"--{option.replace('_', '-')}: there is no {name}{_instead(name, known)}")
 
 
 def _instead(name: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What every group of parameters has in common."""
+"""Base classes for typed parameter groups."""
 
 from difflib import get_close_matches
 from typing import Any, Self
@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class OneLineErrors(BaseModel):
-    """A model whose validation says in one line which key is wrong and what was found there."""
+    """A pydantic model whose errors have one line, with each wrong key and the value found."""
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
         """Validate ``obj`` as pydantic does.
 
         Raises:
-            ValueError: a value is wrong, or a key is unknown or missing; a clause for each, with its key.
+            ValueError: a value is wrong, or a key is unknown or missing; one clause for each key.
         """
         try:
             return super().model_validate(obj, **options)
@@ -29,6 +29,14 @@ class Parameters(OneLineErrors):
     """One top-level key of ``conf/*/parameters*.yml``: frozen, strictly typed, no unknown keys.
 
     Values live in YAML only, so a field has a type, limits and a description, and no default.
+
+    Examples:
+        >>> class Oven(Parameters):
+        ...     degrees: int
+        >>> Oven.model_validate({"degres": 180})
+        Traceback (most recent call last):
+        ...
+        ValueError: degrees is missing; degres is not a known key; did you mean degrees?
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,4 +1,4 @@
-"""Printing for people. No program depends on it, so it degrades where it must and fails nothing."""
+"""Print for people: output that cannot be printed is lost, and fails no run."""
 
 import os
 import sys
@@ -9,15 +9,15 @@ from typing import Any, TextIO, cast
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-WIDE = 1000  # columns, where nobody looks
+WIDE = 1000  # columns, if the output is no terminal
 
 
 def say(*parts: RenderableType, wide: bool = False) -> None:
-    """Print to standard output, whatever that is: a terminal of few characters, a closed pipe, a full disk.
+    """Print to standard output, whatever that is: a terminal without UTF-8, a closed pipe, a full disk.
 
     Args:
-        *parts: a line each. A text is printed as it is: nothing in it is markup, and only the terminal wraps it.
-        wide: whether tables and trees may take any width where the output is no terminal.
+        *parts: a line each. Text is printed literally, without markup, and only the terminal wraps it.
+        wide: whether tables and trees may have any width if the output is no terminal.
     """
     if sys.stdout is None:  # a process without it
         return
@@ -30,9 +30,9 @@ def say(*parts: RenderableType, wide: bool = False) -> None:
 
 @contextmanager
 def forgiving_output() -> Iterator[None]:
-    """Take what others print to standard output, a node say, as :func:`say` prints.
+    """Let nodes print to standard output as :func:`say` does.
 
-    A process without that output gets one that keeps nothing, which a node may ask whether it is a terminal.
+    A process without that output gets one that keeps nothing.
     """
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
@@ -42,7 +42,7 @@ def forgiving_output() -> Iterator[None]:
 
 
 def let_go_of_output() -> None:
-    """Forget what could not be printed when a process is about to end: Python would exit with a code of its own."""
+    """Drop what could not be printed before a process ends, since Python would change its exit code."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream:
@@ -53,7 +53,7 @@ def let_go_of_output() -> None:
 
 
 class _Paper:
-    """A stream that takes every character, as ``?`` if need be, and loses what it cannot keep."""
+    """A stream that prints ``?`` for characters it lacks, and drops what it cannot print."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -1,7 +1,7 @@
 """Receipts: what each stored dataset holds, and what it was made of.
 
-Beside a project's data lies a folder of receipts, one for each dataset that a node saved. A receipt cites the content
-of what its dataset was made of, so that a run which begins in the middle can tell whether all of that still stands.
+A folder beside the data holds a receipt for each dataset that a node saved. A receipt cites the fingerprints of the
+inputs, so that a run which begins in the middle can tell whether all of them are up to date.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from .files import PARTIAL, located
 
 FOLDER = ".receipts"
-PATIENCE_S = 2.0  # between the rename of a file and that of its receipt lie milliseconds
+PATIENCE_S = 2.0  # a file and its receipt are renamed milliseconds apart
 
 
 class Receipt(BaseModel):
@@ -29,15 +29,15 @@ class Receipt(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
-    sha256: str = ""  # of the content; empty in the receipt that announces a save
-    files: dict[str, str] = {}  # of a folder: the sha256 of each file that belongs to it
+    sha256: str = ""  # of the content; empty in a pending receipt
+    files: dict[str, str] = {}  # the sha256 of each file of a folder
     rows: int | None = None
     call: str  # the node: its function, inputs and outputs
-    code: dict[str, str]  # sha256 by module of the project, version by package
+    code: dict[str, str]  # sha256 by own module, version by installed package
     parameters: dict[str, Any]  # by group
     entries: str  # sha256 of the catalog's entries of inputs and outputs
     inputs: dict[str, str]  # sha256 of each by name
-    stale: dict[str, str]  # what was let pass by --allow-stale, and why it was stale
+    stale: dict[str, str]  # by name, why --allow-stale had to let it pass
     project_version: str
     commit: str | None
     time: str
@@ -45,7 +45,7 @@ class Receipt(BaseModel):
 
 
 def read_receipt(place: str | PurePath) -> Receipt | None:
-    """Read a receipt, or nothing where there is none that this version can read."""
+    """Read a receipt; None if there is none that this version can read."""
     try:
         files, path = located(str(place))
         with files.open(path, "rb") as file:
@@ -55,33 +55,38 @@ def read_receipt(place: str | PurePath) -> Receipt | None:
 
 
 def write_receipt(receipt: Receipt, place: str) -> None:
-    """Store a receipt."""
+    """Write a receipt."""
     files, path = located(place, auto_mkdir=True)
     with files.open(path, "wb") as file:
         file.write((json.dumps(receipt.model_dump(), indent=2, sort_keys=True) + "\n").encode())
 
 
 def withdraw(place: str) -> None:
-    """Remove a receipt."""
+    """Delete a receipt."""
     files, path = located(place)
     files.rm_file(path)
 
 
 def pending(place: str | PurePath) -> str:
-    """Say where the receipt lies that announces a save, until the one of the saved content takes its place."""
+    """Return the path of a pending receipt, which exists from before a save until the receipt is written.
+
+    Examples:
+        >>> pending("data/.receipts/sums.json")
+        'data/.receipts/sums.pending.json'
+    """
     return f"{str(place).removesuffix('.json')}.pending.json"
 
 
 def read_vouched_for(read: Callable[[], bytes], place: str | PurePath, name: str) -> bytes:
-    """Read a file with whose receipt it agrees.
+    """Read a file that agrees with its receipt.
 
     Args:
-        read: returns the bytes; called again while a run is putting a new file in its place.
+        read: returns the bytes; called again while a run replaces the file.
         place: where the receipt lies.
         name: what to call the file in an error.
 
     Raises:
-        ValueError: it has no receipt, or another content than its receipt says; nobody has looked into it.
+        ValueError: it has no receipt, or another content than its receipt says; it was not parsed.
     """
     until = monotonic() + PATIENCE_S
     while True:
@@ -104,13 +109,12 @@ def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -
     """Fingerprint what a dataset holds.
 
     Args:
-        dataset: any of Kedro's. Files and folders are taken by their bytes, and others as they offer it by a method
-            ``content_hash``, or else by what they load. A dataset that passes over some files of its folder says
-            by a method ``members`` which it reads.
-        version: of a versioned dataset; the one that would be loaded otherwise.
+        dataset: any of Kedro's. Its method ``content_hash`` counts, if it has one; else the bytes of its file or
+            folder; else what it loads. A method ``members`` says which files of a folder it reads.
+        version: of a versioned dataset; by default the one that would be loaded.
 
     Returns:
-        The sha256 (or what ``content_hash`` says), None where there is nothing; and that of each file of a folder.
+        The sha256 (or what ``content_hash`` says), None if there is nothing; and that of each file of a folder.
     """
     if isinstance(dataset, CachedDataset):
         dataset = dataset._dataset
@@ -155,10 +159,24 @@ def sha256_of(files: fsspec.AbstractFileSystem, path: str) -> str:
 
 
 def hash_of(value: Any) -> str:
-    """Return the sha256 of what JSON can say."""
+    """Return the sha256 of a value as JSON, so that the order of keys does not count.
+
+    Examples:
+        >>> hash_of({"a": 1, "b": 2}) == hash_of({"b": 2, "a": 1})
+        True
+    """
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def receipt_folder(project: Path, data: str) -> str:
-    """Say where the receipts lie of a project's environment whose data lie in this folder or at this address."""
+    """Return the folder of an environment's receipts.
+
+    Args:
+        project: the project's folder.
+        data: what ``globals.yml`` calls ``data``: a folder below it, or an address.
+
+    Examples:
+        >>> receipt_folder(Path("/shop"), "data/test"), receipt_folder(Path("/shop"), "s3://shop")
+        ('/shop/data/test/.receipts', 's3://shop/.receipts')
+    """
     return f"{data if '://' in data else project / data}/{FOLDER}"

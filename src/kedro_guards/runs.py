@@ -1,4 +1,4 @@
-"""Runs that do not mix: each holds a lock on every dataset that it writes."""
+"""Runs that exclude each other: each one locks every dataset that it writes."""
 
 import logging
 import os
@@ -22,40 +22,40 @@ from .ledger import Ledger
 from .printing import say
 from .unchanged import write_stamp
 
-ONLY_CHANGED: ContextVar[Path | None] = ContextVar("only_changed", default=None)  # where to note that nothing has
+ONLY_CHANGED: ContextVar[Path | None] = ContextVar("only_changed", default=None)  # path of the stamp file
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 logger = logging.getLogger(__name__)
 
 
 class RunLockError(RuntimeError):
-    """Another run writes what this one would write."""
+    """Another run writes a dataset of this one."""
 
 
 class GuardedSession(KedroSession):
-    """A session whose run waits until no other run writes any of its datasets; two that write others go on at once.
+    """A session whose run waits until no other run writes any of its datasets.
 
-    The locks lie in ``<data>/.locks``, where ``globals.yml`` says what ``data`` is and how long to wait
-    (``lock_timeout_s``). They are the operating system's, so those of a process that has died are free. Where ``data``
-    is an address, they lie in the project's folder and hold for one machine.
+    The locks lie in ``<data>/.locks``. ``globals.yml`` says what ``data`` is and how long to wait
+    (``lock_timeout_s``). They are locks of the operating system, so a process that dies frees its own. If ``data`` is
+    an address, they lie in the project's folder and hold for one machine.
     """
 
     def run(self, pipeline_name: str | None = None, **choices: Any) -> dict[str, Any]:  # type: ignore[override]
-        """Run as Kedro does, once all locks are had; with ``ONLY_CHANGED``, what changed alone.
+        """Lock all outputs, then run as Kedro does; with ``ONLY_CHANGED``, only what changed.
 
         Raises:
             ValueError: ``lock_timeout_s`` is no number.
-            RunLockError: another run has held one of them for as long as this one may wait.
-            StaleError: the run would build on what does not agree with today's code, parameters or data.
+            RunLockError: another run held one of the locks for ``lock_timeout_s``.
+            StaleError: the run would use data that do not agree with today's code, parameters or data.
         """
         names = choices.pop("pipeline_names", None) or ([pipeline_name] if pipeline_name else None)
         asked = _asked(names, choices)
         with ExitStack() as held:
             try:
                 held.enter_context(self.holding(asked.all_outputs()))
-            except RunLockError as error:  # where nothing can be written, there may be nothing to write
+            except RunLockError as error:  # if nothing can be written, perhaps nothing has to be
                 if ONLY_CHANGED.get() is None or error.__cause__ is None or self._ledger.due(asked):
                     raise
-            # versions follow the order in which runs wrote, not that in which they were asked for
+            # so that versions follow the order in which runs wrote
             self._stamp()
             if stamp := ONLY_CHANGED.get():
                 return self._run_changed(asked, stamp, pipeline_names=names, **choices)
@@ -63,23 +63,23 @@ class GuardedSession(KedroSession):
 
     @contextmanager
     def holding(self, datasets: set[str]) -> Iterator[None]:
-        """Hold the locks of datasets, as a run does that writes them.
+        """Hold the locks of datasets, as a run that writes them does.
 
         Raises:
             ValueError: ``lock_timeout_s`` is no number.
-            RunLockError: somebody else has held one of them for as long as this session may wait.
+            RunLockError: somebody else held one of them for ``lock_timeout_s``.
         """
         places = self._get_config_loader()["globals"]
         folder, patience_s = lock_folder(self._project_path, str(places["data"])), places["lock_timeout_s"]
         if not isinstance(patience_s, int | float):
             raise ValueError(f"lock_timeout_s in globals.yml must be a number of seconds, found {patience_s!r}")
         with ExitStack() as held:
-            for dataset in sorted(datasets):  # so that no two sessions can wait for each other
+            for dataset in sorted(datasets):  # in one order, so that no two sessions wait for each other
                 held.enter_context(lock(folder / dataset, patience_s))
             yield
 
     def _run_changed(self, asked: Pipeline, stamp: Path, **choices: Any) -> dict[str, Any]:
-        """Run what is due until nothing is: what comes out as it was before asks nobody after it to run."""
+        """Run the nodes that are due until none is. An unchanged output does not trigger its successors."""
         made, done = dict[str, Any](), set[str]()
         while due := (ledger := self._ledger).due(asked):
             if again := sorted(done & set(due)):
@@ -90,7 +90,7 @@ class GuardedSession(KedroSession):
             made |= super().run(**choices | {"node_names": tuple(due)})
             done |= set(due)
             self._stamp()
-        ledger.refuse_stale(asked, set(), self._store.get("env"), bool(self._store.get("runtime_params")))
+        ledger.refuse_stale(asked, set(), self.store.get("env"), bool(self.store.get("runtime_params")))
         ledger.settle(asked)
         if not done:
             say("nothing has changed")
@@ -109,18 +109,23 @@ class GuardedSession(KedroSession):
 
 
 def lock_folder(project: Path, data: str) -> Path:
-    """Say where the locks lie of a project's environment whose data lie in this folder or at this address."""
+    """Return the folder of an environment's locks, which are always files of this machine.
+
+    Examples:
+        >>> lock_folder(Path("/shop"), "data").as_posix(), lock_folder(Path("/shop"), "s3://shop").as_posix()
+        ('/shop/data/.locks', '/shop/.locks/s3%3A%2F%2Fshop')
+    """
     return project / (f".locks/{quote(data, safe='')}" if "://" in data else f"{data}/.locks")
 
 
 @contextmanager
 def lock(place: Path, timeout_s: float) -> Iterator[None]:
-    """Hold a lock, whose file says who holds it and since when.
+    """Hold a lock. Its file says which process holds it, and since when.
 
     Raises:
-        RunLockError: somebody else has held it for ``timeout_s`` seconds, or it cannot be locked here at all.
+        RunLockError: somebody else held it for ``timeout_s`` seconds, or nothing can be locked here.
     """
-    mine = FileLock(place, fallback_to_soft=False)  # a soft one would outlive a process that is killed
+    mine = FileLock(place, fallback_to_soft=False)  # a soft lock would stay after its process was killed
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _acquire(mine, place, timeout_s)
@@ -129,7 +134,7 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
         raise RunLockError(f"{place.name} cannot be locked, and nothing was written: {what}") from error
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with suppress(OSError):  # the lock holds whether or not its file can say whose it is
+        with suppress(OSError):  # the lock holds without that text, too
             place.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}", encoding="utf-8")
         yield
     finally:
@@ -153,7 +158,7 @@ def _acquire(mine: BaseFileLock, place: Path, timeout_s: float) -> None:
 
 
 def _asked(names: list[str] | None, choices: dict[str, Any]) -> Pipeline:
-    """Return what a run was asked for; nothing for pipelines that Kedro will refuse."""
+    """Return the pipeline that a run asks for; an empty one for names that Kedro will refuse."""
     pipelines.set_requested(names)
     names = names or ["__default__"]
     if not set(names) <= set(pipelines):

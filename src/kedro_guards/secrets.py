@@ -1,4 +1,4 @@
-"""Secrets stay where they are: out of messages, of the names of files and of packages."""
+"""Keep secrets out of messages, names of files, and packages."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,18 +13,23 @@ _FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:\w+\}")
 
 
 class SecretError(ValueError):
-    """A secret would leave the machine."""
+    """A secret would leave this machine."""
 
 
 def without_user(text: str) -> str:
-    """Leave user and password out of the addresses in a text: ``https://me:word@host/x`` becomes ``https://host/x``."""
+    """Leave user and password out of the addresses in a text.
+
+    Examples:
+        >>> without_user("cannot read https://me:word@host/x")
+        'cannot read https://host/x'
+    """
     return _USER.sub("", text)
 
 
 def refuse_packing_secrets(conf: Path) -> None:
-    """Refuse a folder of configuration that ``kedro package`` would pack with a secret in it.
+    """Refuse to pack a folder of configuration that holds secrets.
 
-    Kedro leaves out the ``.yml`` files of ``local`` and nothing else.
+    ``kedro package`` itself leaves out the ``.yml`` files of ``local``, and nothing else.
 
     Raises:
         SecretError: credentials of another environment have a value that is not ``${oc.env:NAME}``, or a file is no
@@ -41,17 +46,23 @@ def refuse_packing_secrets(conf: Path) -> None:
                 credentials = yaml.safe_load(path.read_bytes())
             except (ValueError, yaml.YAMLError):  # what it says may cite a secret
                 raise SecretError(f"{shown} cannot be read as YAML, so secrets may be in it; mend it first") from None
-            for key, value in _leaves(credentials):
-                if not _FROM_ENVIRONMENT.fullmatch(str(value)):
+            for key, value in leaves(credentials):
+                if value not in (None, {}) and not _FROM_ENVIRONMENT.fullmatch(str(value)):
                     raise SecretError(
                         f"{shown} would go into the package with the value of {key}; "
                         "write ${oc.env:NAME} there, or keep the file in conf/local"
                     )
 
 
-def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, Mapping):
+def leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Flatten nested mappings; an empty one is a leaf.
+
+    Examples:
+        >>> dict(leaves({"store": {"key": "word", "port": 3}, "title": None}))
+        {'store.key': 'word', 'store.port': 3, 'title': None}
+    """
+    if isinstance(node, Mapping) and node:
         for name, value in node.items():
-            yield from _leaves(value, f"{key}.{name}" if key else str(name))
-    elif node is not None:
+            yield from leaves(value, f"{key}.{name}" if key else str(name))
+    else:
         yield key, node

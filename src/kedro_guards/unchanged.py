@@ -1,7 +1,7 @@
-"""Answering in a moment that nothing has changed, before the project's own code and its packages are even imported.
+"""Answer "nothing has changed" at once, before the project and its packages are imported.
 
-After a run of what changed, a stamp is left: one sum over every file that its outcome depends on. As long as it holds,
-the same command has nothing to do.
+``kedro run --changed`` leaves a stamp: one sum over all files that it read or wrote. As long as it is the same, the
+same command has nothing to do. To ask the ledger instead takes seconds, most of them for imports.
 """
 
 import hashlib
@@ -20,17 +20,17 @@ ENVIRONMENT = re.compile(rb"oc\.env:\s*(\w+)")
 
 
 def stamp_place(receipts: Path, options: dict[str, Any]) -> Path:
-    """Say where the stamp of a command lies: beside the receipts, by the command's options."""
+    """Return the path of the stamp file of a command with these options."""
     key = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()
     return receipts / ".unchanged" / f"{key[:32]}.json"
 
 
 def write_stamp(stamp: Path, roots: Iterable[Path]) -> None:
-    """Note how things are.
+    """Write the stamp file.
 
     Args:
         stamp: a file.
-        roots: the files and folders that a run depends on or makes.
+        roots: the files and folders that the run reads or writes.
     """
     names = sorted({str(root) for root in roots})
     stamp.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def write_stamp(stamp: Path, roots: Iterable[Path]) -> None:
 
 
 def is_unchanged(stamp: Path) -> bool:
-    """Whether all is as it was when the stamp was written."""
+    """Whether all files are as they were when the stamp was written."""
     try:
         noted = json.loads(stamp.read_text(encoding="utf-8"))
         return bool(noted["sha256"] == _sum(noted["roots"]))
@@ -47,7 +47,7 @@ def is_unchanged(stamp: Path) -> bool:
 
 
 def _sum(roots: Iterable[str]) -> str:
-    """Sum up the bytes and the names of all files, what Python would import, and the variables that are asked for."""
+    """Sum up names and bytes of all files, the search path of Python, and the variables that configuration reads."""
     found = hashlib.sha256(sys.version.encode())
     for folder in map(Path, sys.path):
         found.update(str(folder).encode())
@@ -64,7 +64,7 @@ def _sum(roots: Iterable[str]) -> str:
 
 
 def _pointing(place: Path) -> bytes:
-    """Read what points to code that lies elsewhere, or which files a distribution has that came from no index."""
+    """Read what points to code elsewhere, or the list of files of a distribution that came from no index."""
     if place.suffix in (".pth", ".egg-link") or (place.name.startswith("__editable__") and place.suffix == ".py"):
         return place.read_bytes()
     if place.suffix == ".dist-info" and (place / "direct_url.json").exists():

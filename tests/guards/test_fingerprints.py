@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from kedro_guards import fingerprints
-from kedro_guards.fingerprints import Code, mentioned_names, versions
+from kedro_guards.fingerprints import Code, mentioned_names, required_by, versions
 
 MODULES = {
     "__init__": "",
@@ -124,8 +124,11 @@ USES_OTHERS = {
     "plant/stem.py": "",
     "plant/colours.csv": "green",
     "plant/tables/deep/sizes.csv": "1",
+    "plant/tools.py": "from . import root",
     "plant/root/__init__.py": "",
     "plant/root/depths.csv": "1",
+    "plant/atlas/__init__.py": "",
+    "plant/atlas/maps/trees.csv": "1",
     "mineral/hard/stone.py": "WEIGHT = 1",
     "weather.py": "",
     "loose/notes.csv": "1",
@@ -152,7 +155,11 @@ def test_whatever_lies_in_the_source_folder_counts_by_its_content_where_it_is_us
 
 
 @pytest.mark.parametrize(
-    "name", ["plant/stem.py", "plant/colours.csv", "plant/tables/deep/sizes.csv", "weather.py", "loose/notes.csv"]
+    "name",
+    [
+        *("plant/stem.py", "plant/colours.csv", "plant/tables/deep/sizes.csv", "weather.py", "loose/notes.csv"),
+        "plant/atlas/maps/trees.csv",  # in a package that no module imports
+    ],
 )
 def test_a_change_of_a_module_or_of_a_file_that_it_may_read_changes_the_fingerprint(neighbours, name):
     source, run = neighbours
@@ -253,7 +260,7 @@ def installed(package, tmp_path, monkeypatch):
     folder = tmp_path / "environment/site-packages"
     folder.mkdir(parents=True)
     monkeypatch.syspath_prepend(folder)
-    caches = (fingerprints._distributions, fingerprints._required, fingerprints._installed, fingerprints._homes)
+    caches = (fingerprints._distributions, fingerprints.required_by, fingerprints._installed, fingerprints._homes)
     for cached in caches:
         cached.cache_clear()
     yield folder
@@ -313,15 +320,15 @@ def test_a_package_in_a_folder_of_the_search_path_counts_by_its_content_and_so_d
 
 
 def test_a_package_counts_with_all_that_it_requires():
-    found = versions(frozenset({"sklearn.svm.SVC"}))
+    found = versions(required_by(frozenset({"sklearn.svm.SVC"})))
 
     assert {"python", "scikit-learn", "scipy", "numpy", "joblib", "threadpoolctl"} <= set(found)
     assert "pandas" not in found
 
 
 def test_a_dataset_of_kedro_counts_with_the_packages_of_its_extra():
-    plain = versions(frozenset({"kedro_datasets.json.JSONDataset"}))
-    parquet = versions(frozenset({"kedro_datasets.pandas.parquet_dataset.ParquetDataset"}))
+    plain = versions(required_by(frozenset({"kedro_datasets.json.JSONDataset"})))
+    parquet = versions(required_by(frozenset({"kedro_datasets.pandas.parquet_dataset.ParquetDataset"})))
 
     assert {"pandas", "pyarrow"} <= set(parquet)
     assert not {"pandas", "pyarrow"} & set(plain)

@@ -16,7 +16,7 @@ from textwrap import dedent
 
 from kedro.framework.cli.cli import main
 
-from kedro_guards.fingerprints import versions
+from kedro_guards.fingerprints import required_by
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -255,7 +255,7 @@ def _look_up_once() -> None:
     for module in NEEDED:
         import_module(module)
     inspect.stack()
-    versions(frozenset({"kedro_datasets.json.json_dataset.JSONDataset"}))
+    required_by(frozenset({"kedro_datasets.json.json_dataset.JSONDataset"}))
 
 
 def _kedro(folder: Path, arguments: tuple[str, ...], out: int, err: int, within: Callable[[], None] | None) -> None:

@@ -1,4 +1,4 @@
-"""Tables that may be larger than memory."""
+"""Parquet tables that may be larger than memory."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,24 +13,23 @@ from kedro.io import DatasetError
 from kedro.io.core import get_filepath_str
 from kedro_datasets.pandas import ParquetDataset
 
-READ_AHEAD = 1 << 16  # bytes of each column, rather than all that a group of rows has
-HIDDEN = (".", "_")  # how names begin that pyarrow passes over too: _SUCCESS, ._a.parquet, .part.crc
+READ_AHEAD = 1 << 16  # bytes of each column, instead of whole row groups
+HIDDEN = (".", "_")  # beginnings of hidden names, as in pyarrow: _SUCCESS, ._a.parquet, .part.crc
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
-    """A Parquet file, or a folder of them, that goes through memory in chunks.
+    """A Parquet file, or a folder of them, read and written in chunks.
 
-    Every file of a folder is read, those of its sub-folders too, in the order of their paths, where numbers count by
-    their value: ``part.2`` comes before ``part.10``. The rows of a sub-folder ``key=value`` have a column ``key`` of
-    text, as Hive and Spark store partitions. Files and folders whose names begin with a dot or an underscore are
-    passed over. The files must have the same columns; their types may differ, and the identifier may be a
-    column or the index.
+    All files of a folder and its sub-folders are read in the order of their paths, with numbers in order of their
+    value: ``part.2`` before ``part.10``. Rows of a sub-folder ``key=value`` get a text column ``key``, as Hive and
+    Spark store partitions. Names that begin with a dot or an underscore are ignored. All files must have the same
+    columns; types may differ, and the identifier may be a column or the index.
 
     Args:
         chunk_rows: rows that are loaded at once; None loads the whole table.
-        arguments: those of kedro-datasets' ``ParquetDataset``. Of a folder, and in chunks, ``load_args`` may hold
-            ``columns`` alone.
+        arguments: those of kedro-datasets' ``ParquetDataset``. For folders and chunks, ``load_args`` may only hold
+            ``columns``.
     """
 
     def __init__(self, *, chunk_rows: int | None = None, **arguments: Any) -> None:
@@ -38,11 +37,11 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
         super().__init__(**arguments)
 
     def load(self) -> pd.DataFrame | Iterator[pd.DataFrame]:
-        """Return the table, or an iterator over its chunks; a table without rows is one chunk.
+        """Return the table, or an iterator over its chunks. A table without rows is one chunk.
 
         Raises:
-            DatasetError: there is no such file, or a folder without any, or a link to a folder in it; a file (for
-                chunks, when its turn comes) is no Parquet, or has other columns than the first.
+            DatasetError: the file is missing, or the folder is empty or holds a link to a folder; a file (for chunks,
+                when it is read) is no Parquet, or has other columns than the first.
         """
         path = get_filepath_str(self._get_load_path(), self._protocol)
         is_folder = self._fs.isdir(path)
@@ -65,15 +64,15 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
         return pd.concat(found, ignore_index=found[0].index.name is None) if is_folder else found[0]
 
     def members(self, folder: str) -> list[str]:
-        """Return the files of a folder that belong to the table, in the order in which they are read.
+        """List the files of a folder that belong to the table, in the order of reading.
 
         Raises:
-            DatasetError: a sub-folder cannot be listed or is a link, or something there is no file.
+            DatasetError: a sub-folder cannot be listed or is a link, or an entry is neither file nor folder.
         """
         return sorted(_files_below(self._fs, folder), key=_numbers_by_value)
 
     def save(self, data: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
-        """Write a table, or chunk after chunk as they come; the file takes its place when it is complete.
+        """Write a table, or one chunk after another; the file is replaced when the new one is complete.
 
         Raises:
             DatasetError: a chunk could not be made, or has other columns than the first.
@@ -119,14 +118,14 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
                 for batch in table.iter_batches(self._chunk_rows, columns=columns, use_pandas_metadata=True):
                     yield batch.to_pandas()
         except (pa.ArrowException, OSError, ValueError) as error:
-            # what pyarrow finds in a damaged file is an OSError too, but one without a number
+            # pyarrow reports damaged files by an OSError without a number
             missed = error.strerror if isinstance(error, OSError) else None
             fault = f"cannot be read: {missed}" if missed else f"is no whole Parquet file: {error}"
             raise DatasetError(f"{path} {fault}; mend it, or move it away") from error
 
 
 def _files_below(files: fsspec.AbstractFileSystem, folder: str) -> Iterator[str]:
-    """Find the files of a folder and of the folders in it, but the hidden ones."""
+    """Find the files below a folder, without hidden ones."""
     folder = files._strip_protocol(folder)
     try:
         for entry in files.ls(folder, detail=True):
@@ -137,7 +136,7 @@ def _files_below(files: fsspec.AbstractFileSystem, folder: str) -> Iterator[str]
                 yield from _files_below(files, path)
             elif entry["type"] == "file" or files.info(path)["type"] == "file":  # or a link to one
                 yield path
-            else:  # a link to a folder could lead back, or to rows that are read already
+            else:  # a link to a folder could lead back
                 raise DatasetError(f"{path} is neither a file nor a folder; put the files themselves there")
     except OSError as error:
         fault = f"{error.filename or folder} cannot be read: {error.strerror or error}"
@@ -150,13 +149,13 @@ def _numbers_by_value(path: str) -> tuple[list[str | int], str]:
 
 
 def _keys(path: str) -> dict[str, str | None]:
-    """Return what the folders ``key=value`` of a path say."""
+    """Return the keys and values of the folders ``key=value`` in a path."""
     found = dict(part.split("=", 1) for part in path.split("/")[:-1] if "=" in part)
     return {unquote(key): None if value == NO_VALUE else unquote(value) for key, value in found.items()}
 
 
 def _names(table: pd.DataFrame) -> pd.Index:
-    """Return the columns of a table, and of its index: the identifier may be either."""
+    """Return the names of the columns and of the index."""
     return table.columns.append(pd.Index([name for name in table.index.names if name is not None]))
 
 

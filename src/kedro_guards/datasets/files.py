@@ -1,11 +1,10 @@
-"""A folder of files, as people put them there."""
+"""A folder of files of any kind."""
 
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
-import fsspec
 from kedro.io import AbstractDataset, DatasetError
 
 from ..files import located
@@ -13,15 +12,15 @@ from ..receipts import hash_of
 
 
 class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
-    """Give the files of a folder by name, each to be read when it is wanted: one at a time is in memory.
+    """The files of a folder by name, as functions that read them, so that one at a time is in memory.
 
-    Hidden files are passed over. Whatever else lies there is given, and says when it is read why it cannot be:
-    folders, pipes, links that lead nowhere, files beyond ``most_bytes``.
+    Hidden files are ignored. Folders, pipes, broken links and files beyond ``most_bytes`` are listed too; to read them
+    raises an error with the reason.
 
     Args:
         filepath: the folder; any protocol that fsspec knows.
-        most_bytes: what a file may hold.
-        may_be_absent: whether a folder that is not there, or holds nothing, is one without files, and no error.
+        most_bytes: size limit of a file.
+        may_be_absent: whether a missing or empty folder is no error.
         credentials: handed to fsspec's file system.
         metadata: ignored by Kedro; read by Kedro-Viz.
     """
@@ -38,48 +37,41 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
         self._filepath = filepath
         self._most_bytes = most_bytes
         self._may_be_absent = may_be_absent
-        self._credentials = credentials or {}
+        self._files, self._folder = located(filepath, **credentials or {})
         self.metadata = metadata
 
     def load(self) -> dict[str, Callable[[], bytes]]:
-        """Return a function for each file, in the order of their names, which gives what it holds.
+        """Return a function by name of each file, sorted, that returns its bytes.
 
-        The functions raise a ValueError with the reason where a file cannot be read. A name that is no UTF-8 has its
-        odd bytes spelt out.
+        A function raises a ValueError with the reason if its file cannot be read. Bytes of a name that are no UTF-8 are
+        escaped.
 
         Raises:
-            DatasetError: there is no such folder, or nothing in it, and it may not be absent.
+            DatasetError: the folder is missing or empty, and may not be.
         """
-        file_system, folder = located(self._filepath, **self._credentials)
-        if self._may_be_absent and not file_system.exists(folder):
-            return {}
-        if not file_system.isdir(folder):
+        places = self._places()
+        if places is None and (not self._may_be_absent or self._files.exists(self._folder)):
             raise DatasetError(f"{self._filepath} is no folder; make it and put your files there")
-        places = {_name(place): place for place in file_system.ls(folder, detail=False)}
-        shown = {name: places[name] for name in sorted(places) if _is_shown(name)}
-        if not shown and not self._may_be_absent:
+        if not places and not self._may_be_absent:
             raise DatasetError(f"{self._filepath} holds no files; put yours there")
         return {
-            name.encode(errors="backslashreplace").decode(): partial(self._read, file_system, place)
-            for name, place in shown.items()
+            name.encode(errors="backslashreplace").decode(): partial(self._read, place)
+            for name, place in sorted((places or {}).items())
         }
 
     def content_hash(self) -> str | None:
-        """Return a sha256 of the names and of what they hold, or why that cannot be read; None where nothing is."""
-        if not self._exists():
-            return None
-        return hash_of({name: _sum(read) for name, read in self.load().items()})
+        """Return a sha256 of all names with the content, or the reason why it cannot be read; None if there is none."""
+        return hash_of({name: _sum(read) for name, read in self.load().items()}) if self._exists() else None
 
     def save(self, data: None) -> None:  # noqa: ARG002
-        """Refuse: what comes in is never written."""
+        """Refuse: these files are input."""
         raise DatasetError("the files of a folder are read only")
 
-    def _read(self, file_system: fsspec.AbstractFileSystem, place: str) -> bytes:
+    def _read(self, place: str) -> bytes:
         try:
-            entry = file_system.info(place)
-            if entry["type"] != "file":  # a pipe would be waited for, a device never ends
+            if self._files.info(place)["type"] != "file":  # reading a pipe waits, reading a device never ends
                 raise ValueError("it is no file")
-            with file_system.open(place, "rb") as file:
+            with self._files.open(place, "rb") as file:
                 content = file.read(self._most_bytes + 1)
         except OSError as error:
             raise ValueError(f"it cannot be read: {error.strerror or type(error).__name__}") from error
@@ -87,22 +79,19 @@ class FilesDataset(AbstractDataset[None, dict[str, Callable[[], bytes]]]):
             raise ValueError(f"it holds more than {self._most_bytes:,} bytes; make it smaller")
         return content
 
+    def _places(self) -> dict[str, str] | None:
+        """Return the path of each file by its name; None if there is no such folder."""
+        if not self._files.isdir(self._folder):
+            return None
+        places = {place.rpartition("/")[2]: place for place in self._files.ls(self._folder, detail=False)}
+        # a bucket may list the folder itself, without a name
+        return {name: place for name, place in places.items() if name and not name.startswith(".")}
+
     def _exists(self) -> bool:
-        file_system, folder = located(self._filepath, **self._credentials)
-        if not file_system.isdir(folder):
-            return False
-        return any(_is_shown(_name(place)) for place in file_system.ls(folder, detail=False))
+        return bool(self._places())
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "most_bytes": self._most_bytes, "may_be_absent": self._may_be_absent}
-
-
-def _name(place: str) -> str:
-    return place.rpartition("/")[2]
-
-
-def _is_shown(name: str) -> bool:
-    return bool(name) and not name.startswith(".")  # a bucket may list the folder itself, which has no name then
 
 
 def _sum(read: Callable[[], bytes]) -> str:

@@ -1,4 +1,4 @@
-"""What is cited of receipts, in the catalog."""
+"""Receipts in the catalog."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from ..receipts import hash_of, read_receipt
 
 
 class ReceiptDataset(AbstractDataset[None, dict[str, Any]]):
-    """What the receipt of a dataset says of its content; nothing of that depends on when or by whom it was made.
+    """The part of a receipt that depends on the content alone, not on time, run or person.
 
-    A node that reads it must depend on the dataset, too, or on what was made of it, so that it runs afterwards.
+    A node that reads it must also depend on the dataset, or on what was made of it, so that it runs afterwards.
 
     Args:
         filepath: of the receipt.

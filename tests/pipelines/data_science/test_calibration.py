@@ -1,3 +1,5 @@
+import doctest
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -9,6 +11,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from penstroke.pipelines.data_science import calibration
 from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
 
@@ -142,3 +145,10 @@ def test_a_class_with_fewer_rows_than_folds_is_refused():
 
     with pytest.raises(ValueError, match="class 1 has too few rows: n_samples=2 is less than folds=3; [^\n]+$"):
         TemperatureScaledClassifier(LogisticRegression(), folds=3).fit(rows[few], label[few])
+
+
+def test_the_examples_say_what_comes_out():
+    found = doctest.testmod(calibration)
+
+    assert found.attempted > 0
+    assert found.failed == 0
