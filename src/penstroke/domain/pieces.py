@@ -12,7 +12,7 @@ GAP = 0.05  # a larger gap divides a digit into two parts; as a share of its len
 PARTS = {
     1: 0.6,
     0: 0.3,
-}  # two parts, side by side (1) or stacked (0), are digits if both reach this share of the height
+}  # two parts, side by side (1) or stacked (0), are digits if both have this share of its height
 ACROSS = 0.98  # smallest share of ink along a line from edge to edge
 THIN, ASLANT = 0.015, 0.1  # largest half width and largest slope of such a line, as shares of the side
 LINE_ALONE = 0.15  # ink lower than this share of the picture's width is a single stroke, such as a 1 on its side
