@@ -21,7 +21,7 @@ HAS_ROWS = Check(lambda table: len(table) > 0, error="the table has no rows")
 SOURCES = ("reference", "incoming", "other model", "unanswered")
 
 
-class InPartitions:
+class PartitionContract:
     """A contract for each table of a partitioned dataset, checked on saving, and on reading when it is loaded.
 
     Args:
@@ -30,7 +30,7 @@ class InPartitions:
     """
 
     def __init__(self, name: str, schema: DataFrameSchema) -> None:
-        self._contract = InChunks(name, schema)
+        self._contract = TableContract(name, schema)
 
     def validate(self, data: Mapping[str, pd.DataFrame | Callable[[], pd.DataFrame]]) -> dict[str, Any]:
         """Check tables now; wrap functions that load a table, so that they check it after loading.
@@ -44,7 +44,7 @@ class InPartitions:
         return (lambda: self._contract.validate(part())) if callable(part) else self._contract.validate(part)
 
 
-class InChunks:
+class TableContract:
     """A contract for one table, or for an iterator of tables, each checked when it is reached.
 
     Args:
@@ -86,7 +86,7 @@ def _features_beside_label_are_finite_float32(table: pd.DataFrame) -> bool:
     return _is_finite_float32(table.drop(columns="label", errors="ignore"))
 
 
-def _what_is_seen_is_finite_float32(table: pd.DataFrame) -> bool:
+def _descriptions_are_finite_float32(table: pd.DataFrame) -> bool:
     if "source" in table:  # only compared rows have descriptions
         table = table[table["source"].isin(SOURCES[:2])]
     return _is_finite_float32(table.drop(columns=[*_answered, "source", "model_version"], errors="ignore"))
@@ -140,10 +140,10 @@ TRAINING_ROWS = _rows({"label": LABEL}, Check(_features_beside_label_are_finite_
 TEST_PREDICTIONS = _rows(
     {"label": LABEL, "prediction": LABEL, "confidence": _share()}, Check(_probabilities_sum_to_one)
 )
-INCOMING_DIGITS = InChunks("incoming_digits", domain.INCOMING)
-DRAWING_DIGITS = InChunks("drawing_digits", domain.INCOMING)
-SERVED_DIGITS = InChunks("served_digits", domain.INCOMING)
-PREDICTIONS = InChunks(
+INCOMING_DIGITS = TableContract("incoming_digits", domain.INCOMING)
+DRAWING_DIGITS = TableContract("drawing_digits", domain.INCOMING)
+SERVED_DIGITS = TableContract("served_digits", domain.INCOMING)
+PREDICTIONS = TableContract(
     "predictions",
     _rows(
         {
@@ -161,12 +161,12 @@ _answered = {
     "confidence": Column(float, Check.in_range(0, 1), nullable=True),
     "right": Column("boolean", nullable=True),
 }
-REFERENCE_PROFILES = InPartitions(
-    "reference_profiles", _rows(_answered, HAS_ROWS, Check(_what_is_seen_is_finite_float32))
+REFERENCE_PROFILES = PartitionContract(
+    "reference_profiles", _rows(_answered, HAS_ROWS, Check(_descriptions_are_finite_float32))
 )
 COMPARED_DIGITS = DataFrameSchema(
     _answered | {"source": Column(str, Check.isin(SOURCES)), "model_version": Column(str, nullable=True)},
-    Check(_what_is_seen_is_finite_float32),
+    Check(_descriptions_are_finite_float32),
     index=Index(str, name=domain.ROW_ID),  # not unique: an incoming row and a reference row can share an identifier
 )
 ODDEST_DIGITS = DataFrameSchema(
