@@ -1,4 +1,4 @@
-"""``python -m penstroke``: the project's commands where only its package is installed; ``run`` if none is named."""
+"""``python -m penstroke``: the project's commands for an installed package. Without a command it runs ``run``."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-logging.disable(logging.INFO)  # Kedro says which logging configuration it takes, before it knows the project's
+logging.disable(logging.INFO)  # on import, Kedro logs its own logging configuration, which is not the project's
 from kedro.framework.project import configure_project  # noqa: E402
 
 logging.disable(logging.NOTSET)
@@ -15,11 +15,11 @@ COMMANDS = ("run", "receipt", "rollback", "serve")
 
 
 def main(arguments: Sequence[str] | None = None, **options: Any) -> Any:
-    """Run a command with the options that ``kedro`` gives it.
+    """Run one command of the project.
 
     Args:
-        arguments: those of the command line, unless others are given.
-        **options: of click; ``standalone_mode=False`` returns or raises rather than to leave the process.
+        arguments: the command and its options; None for those of the command line.
+        **options: passed on to click. ``standalone_mode=False`` returns or raises instead of ending the process.
     """
     package_name = Path(__file__).parent.name
     configure_project(package_name)

@@ -1,4 +1,4 @@
-"""What a model answers, as a table. Every stage and the service ask a model by these functions."""
+"""Model predictions as tables. Every stage and the service call models through these functions."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,24 +15,24 @@ NEARLY = 1e-3
 
 
 class Answers(Parameters):
-    """How the model is asked (``params:answers``)."""
+    """How the model predicts (``params:answers``)."""
 
-    sure_from: float = Field(ge=0, le=1, description="confidence from which an answer is not unsure")
-    chunk_rows: int = Field(ge=1, description="rows that the model is asked about at once; bounds the memory")
+    sure_from: float = Field(ge=0, le=1, description="lowest confidence of a sure answer; answers below it are unsure")
+    chunk_rows: int = Field(ge=1, description="rows per call of the model; limits memory")
 
 
 class View(NamedTuple):
-    """How a model sees rows: the form in which it takes them, and the features that it sees of them."""
+    """How a model sees rows: the form of its input rows, and the parameters of its features."""
 
     form: Form
     features: Features
 
 
 def view_of(model: ClassifierMixin) -> View:
-    """Return how a model sees rows, as its file says, whatever today's parameters are.
+    """Return the input form and the feature parameters that are stored in a model; current parameters do not matter.
 
     Raises:
-        ValueError: its file does not say so.
+        ValueError: the model stores none.
     """
     form, features = getattr(model, "form_", None), getattr(model, "features_", None)
     if form is None or features is None:
@@ -45,18 +45,18 @@ def view_of(model: ClassifierMixin) -> View:
 
 
 def look_at(rows: pd.DataFrame, model: ClassifierMixin, view: View | None = None) -> pd.DataFrame:
-    """Give the features by which a model sees accepted rows. Whoever hands rows to a model does it by this.
+    """Compute the features that a model sees of accepted rows. All code that calls a model uses this function.
 
     Args:
-        rows: accepted rows, as :func:`penstroke.domain.accept` makes them.
+        rows: accepted rows, as :func:`penstroke.domain.accept` returns them.
         model: a fitted classifier.
-        view: :func:`view_of` the model, where it is known.
+        view: the result of :func:`view_of` for this model, if the caller has it already.
 
     Returns:
-        The same rows: float32 features.
+        float32 features of the same rows.
 
     Raises:
-        ValueError: the model takes rows of another form, or does not say of which.
+        ValueError: the model takes rows of another form, or its file does not say which form.
     """
     form, features = view or view_of(model)
     form.refuse_other_columns(rows)
@@ -66,10 +66,21 @@ def look_at(rows: pd.DataFrame, model: ClassifierMixin, view: View | None = None
 
 
 def refuse_other_features(model: ClassifierMixin, names: Iterable[str]) -> None:
-    """Refuse features that are not those that a model was fitted on, in their order.
+    """Refuse features whose names or order differ from those that a model was fitted on.
+
+    A model that was fitted without feature names accepts all.
 
     Raises:
-        ValueError: the first that differs, and what to do. A model that was fitted without names refuses nothing.
+        ValueError: the features differ. The message names the first difference and what to do.
+
+    Examples:
+        >>> from sklearn.dummy import DummyClassifier
+        >>> model = DummyClassifier().fit(pd.DataFrame({"height": [1.0], "width": [2.0]}), ["a"])
+        >>> refuse_other_features(model, ["height", "width"])
+        >>> refuse_other_features(model, ["height", "depth"])
+        Traceback (most recent call last):
+        ...
+        ValueError: the model was fitted on 2 features, but ...
     """
     found, known = list(names), list(getattr(model, "feature_names_in_", []))
     if known and found != known:
@@ -82,17 +93,17 @@ def refuse_other_features(model: ClassifierMixin, names: Iterable[str]) -> None:
 
 
 def answer_rows(rows: pd.DataFrame, model: ClassifierMixin, answers: Answers, view: View | None = None) -> pd.DataFrame:
-    """Answer raw rows.
+    """Predict the classes of raw rows.
 
     Args:
-        rows: in the form that the model takes; other columns are left out.
+        rows: raw rows in the form that the model takes; further columns are ignored.
         model: a fitted classifier with calibrated ``predict_proba``.
-        answers: how many rows are asked about at once, and from which confidence an answer is sure.
-        view: :func:`view_of` the model, where it is known.
+        answers: rows per call of the model, and the lowest confidence of a sure answer.
+        view: the result of :func:`view_of` for this model, if the caller has it already.
 
     Returns:
-        The same rows: ``prediction``, ``confidence`` (0 to 1), ``unsure``, ``probability_<class>`` of each class. A row
-        that :func:`penstroke.domain.accept` has a reason against is unsure, whatever the confidence.
+        For the same rows: ``prediction``, ``confidence`` (0 to 1), ``unsure``, and ``probability_<class>`` for each
+        class. A row that :func:`penstroke.domain.accept` would reject is unsure, whatever its confidence.
 
     Raises:
         ValueError: the rows have another form than the model takes.
@@ -106,21 +117,29 @@ def answer_rows(rows: pd.DataFrame, model: ClassifierMixin, answers: Answers, vi
 
 
 def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int, *, by_name: bool = True) -> pd.DataFrame:
-    """Ask a model about rows, some of them at once.
+    """Call a model on features, in chunks.
 
     Args:
         model: a fitted classifier with ``predict_proba``.
         features: float32 features.
-        chunk_rows: how many rows are asked about at once; bounds the memory.
-        by_name: whether the model gets the names of the features too, and may check them. That takes longer than to
-            answer one row; :func:`look_at` has checked them already.
+        chunk_rows: rows per call of the model; limits memory.
+        by_name: whether the model receives the feature names, and can check them. For one row, that check takes
+            longer than the prediction; :func:`look_at` has done it already.
 
     Returns:
-        The same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
+        For the same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
         ``probability_<class>`` for each class.
 
     Raises:
-        ValueError: what the model gives are no probabilities: not finite, negative, or of another sum than 1.
+        ValueError: the model returns numbers that are no probabilities: not finite, negative, or not summing to 1.
+
+    Examples:
+        >>> from sklearn.dummy import DummyClassifier
+        >>> rows = pd.DataFrame({"width": np.float32([1, 2, 3, 4])})
+        >>> model = DummyClassifier().fit(rows, ["a", "a", "a", "b"])
+        >>> ask(model, rows.head(1), chunk_rows=100)
+          prediction  confidence  probability_a  probability_b
+        0          a        0.75           0.75           0.25
     """
     rows = features if by_name else features.to_numpy()
     chunks = [rows[start : start + chunk_rows] for start in range(0, len(rows), chunk_rows)]
@@ -133,7 +152,7 @@ def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int, *, by_n
             f"the model gives no probabilities for {wrong.sum()} of {len(features)} rows: they are not finite, "
             "below 0, or do not sum to 1; train another one"
         )
-    probabilities /= sums  # of float32 features they sum to 1 only nearly
+    probabilities /= sums  # with float32 features the sums are not exactly 1
     answered = pd.DataFrame(probabilities, features.index, [f"probability_{name}" for name in model.classes_])
     answered.insert(0, "confidence", probabilities.max(axis=1))
     answered.insert(0, "prediction", model.classes_[probabilities.argmax(axis=1)])
@@ -141,10 +160,15 @@ def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int, *, by_n
 
 
 def version_of(sha256: str) -> str:
-    """Return how a model is called for short: the first twelve characters of the sha256 of its file."""
+    """Return a model's version: the first twelve characters of the sha256 of its file.
+
+    Examples:
+        >>> version_of("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+        '9f86d081884c'
+    """
     return sha256[:12]
 
 
 def trained_on(model: ClassifierMixin) -> np.ndarray | None:
-    """Return the identifiers of the rows that a model was trained on; None where its file does not say."""
-    return getattr(model, "row_ids_", getattr(model, "digit_ids_", None))  # the latter in files of former versions
+    """Return the identifiers of the rows that a model was trained on; None if the model does not store them."""
+    return getattr(model, "row_ids_", getattr(model, "digit_ids_", None))  # files of earlier versions: digit_ids_

@@ -1,4 +1,4 @@
-"""The project's commands. Kedro's command line imports this, and nothing else does."""
+"""The project's commands. Only Kedro's command line imports this module."""
 
 import os
 
@@ -22,7 +22,7 @@ from kedro_guards.printing import say
 @click.option("--verbose", is_flag=True, help="Show the whole traceback of an error.")
 def serve(env: str | None, conf_source: str | None, host: str, port: int, verbose: bool) -> None:  # noqa: ARG001
     """Answer over HTTP by the production model."""
-    from penstroke.serving.command import serve as serve_model  # noqa: PLC0415 # no other command pays for it
+    from penstroke.serving.command import serve as serve_model  # noqa: PLC0415 # slow to import; other commands skip it
 
     serve_model(env, host, port, conf_source)
 

@@ -1,7 +1,7 @@
-"""What each table must look like: pandera schemas that the catalog attaches by ``validator:``.
+"""Contracts of the tables: pandera schemas that catalog entries name under ``validator:``.
 
-What rows of the domain must look like, the domain says. Features are checked as one matrix, not column by column: the
-same verdict in a fraction of the time.
+The domain defines the contracts of its own rows. Features are checked as one matrix, not column by column: the result
+is the same, in a fraction of the time.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,22 +21,22 @@ HAS_ROWS = Check(lambda table: len(table) > 0, error="the table has no rows")
 SOURCES = ("reference", "incoming", "other model", "unanswered")
 
 
-class InPartitions:
-    """A contract for each table of a folder: when it is saved, and when it is read, which its turn decides.
+class PartitionContract:
+    """A contract for each table of a partitioned dataset, checked on saving, and on reading when it is loaded.
 
     Args:
-        name: what an error calls the dataset.
-        schema: what each table must look like.
+        name: name of the dataset in error messages.
+        schema: contract of each table.
     """
 
     def __init__(self, name: str, schema: DataFrameSchema) -> None:
-        self._contract = InChunks(name, schema)
+        self._contract = TableContract(name, schema)
 
     def validate(self, data: Mapping[str, pd.DataFrame | Callable[[], pd.DataFrame]]) -> dict[str, Any]:
-        """Check tables now, and those that are still to be read when they are.
+        """Check tables now; wrap functions that load a table, so that they check it after loading.
 
         Raises:
-            DataValidationError: with what is wrong, and the dataset's name.
+            DataValidationError: a table breaks the contract. The message names the fault and the dataset.
         """
         return {name: self._checked(part) for name, part in data.items()}
 
@@ -44,12 +44,12 @@ class InPartitions:
         return (lambda: self._contract.validate(part())) if callable(part) else self._contract.validate(part)
 
 
-class InChunks:
-    """A contract for a table, or for tables that come one after the other: each is checked when its turn comes.
+class TableContract:
+    """A contract for one table, or for an iterator of tables, each checked when it is reached.
 
     Args:
-        name: what an error calls the dataset, since Kedro does not see it when it is raised in the middle.
-        schema: what a table, or each of them, must look like. Identifiers are unique within each.
+        name: name of the dataset in error messages. Kedro cannot add it to errors that are raised during iteration.
+        schema: contract of each table. Identifiers are unique within a table.
     """
 
     def __init__(self, name: str, schema: DataFrameSchema) -> None:
@@ -57,10 +57,10 @@ class InChunks:
         self._contract = PanderaValidator(schema)
 
     def validate(self, data: pd.DataFrame | Iterator[pd.DataFrame]) -> pd.DataFrame | Iterator[pd.DataFrame]:
-        """Check a table now, or have each of an iterator checked on its way.
+        """Check a table now; for an iterator, return one that checks each table.
 
         Raises:
-            DataValidationError: with what is wrong, and the dataset's name.
+            DataValidationError: a table breaks the contract. The message names the fault and the dataset.
         """
         return self._check(data) if isinstance(data, pd.DataFrame) else map(self._check, data)
 
@@ -86,8 +86,8 @@ def _features_beside_label_are_finite_float32(table: pd.DataFrame) -> bool:
     return _is_finite_float32(table.drop(columns="label", errors="ignore"))
 
 
-def _what_is_seen_is_finite_float32(table: pd.DataFrame) -> bool:
-    if "source" in table:  # rows that are not compared are not described
+def _descriptions_are_finite_float32(table: pd.DataFrame) -> bool:
+    if "source" in table:  # only compared rows have descriptions
         table = table[table["source"].isin(SOURCES[:2])]
     return _is_finite_float32(table.drop(columns=[*_answered, "source", "model_version"], errors="ignore"))
 
@@ -104,7 +104,7 @@ def _probabilities_sum_to_one(table: pd.DataFrame) -> bool:
 
 
 def _not_empty(schema: DataFrameSchema) -> DataFrameSchema:
-    """Ask for rows, too."""
+    """Add the check that the table has rows."""
     filled = copy(schema)
     filled.checks = [HAS_ROWS, *schema.checks]
     return filled
@@ -140,10 +140,10 @@ TRAINING_ROWS = _rows({"label": LABEL}, Check(_features_beside_label_are_finite_
 TEST_PREDICTIONS = _rows(
     {"label": LABEL, "prediction": LABEL, "confidence": _share()}, Check(_probabilities_sum_to_one)
 )
-INCOMING_DIGITS = InChunks("incoming_digits", domain.INCOMING)
-DRAWING_DIGITS = InChunks("drawing_digits", domain.INCOMING)
-SERVED_DIGITS = InChunks("served_digits", domain.INCOMING)
-PREDICTIONS = InChunks(
+INCOMING_DIGITS = TableContract("incoming_digits", domain.INCOMING)
+DRAWING_DIGITS = TableContract("drawing_digits", domain.INCOMING)
+SERVED_DIGITS = TableContract("served_digits", domain.INCOMING)
+PREDICTIONS = TableContract(
     "predictions",
     _rows(
         {
@@ -161,13 +161,13 @@ _answered = {
     "confidence": Column(float, Check.in_range(0, 1), nullable=True),
     "right": Column("boolean", nullable=True),
 }
-REFERENCE_PROFILES = InPartitions(
-    "reference_profiles", _rows(_answered, HAS_ROWS, Check(_what_is_seen_is_finite_float32))
+REFERENCE_PROFILES = PartitionContract(
+    "reference_profiles", _rows(_answered, HAS_ROWS, Check(_descriptions_are_finite_float32))
 )
 COMPARED_DIGITS = DataFrameSchema(
     _answered | {"source": Column(str, Check.isin(SOURCES)), "model_version": Column(str, nullable=True)},
-    Check(_what_is_seen_is_finite_float32),
-    index=Index(str, name=domain.ROW_ID),  # what came in may be called as a row of the reference is
+    Check(_descriptions_are_finite_float32),
+    index=Index(str, name=domain.ROW_ID),  # not unique: an incoming row and a reference row can share an identifier
 )
 ODDEST_DIGITS = DataFrameSchema(
     {"prediction": LABEL, "confidence": _share(), "column": Column(str), "value": Column(np.float32)},

@@ -1,4 +1,4 @@
-"""Rows from files, where the domain can read them."""
+"""Rows from files, for domains that can read files."""
 
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
@@ -12,15 +12,15 @@ from penstroke import domain
 def read_files(
     files: Mapping[str, Callable[[], bytes]], form: domain.Form, reading: "domain.Reading"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read each file; one is in memory at a time.
+    """Turn files into rows. Only one file is in memory at a time.
 
     Args:
-        files: what gives the bytes of each, by name; raises a ValueError where it cannot be read.
-        form: of the rows.
+        files: by file name, a function that returns the bytes, or raises a ValueError if the file cannot be read.
+        form: form of the rows.
         reading: how a file becomes a row.
 
     Returns:
-        Rows of that form by the name of their file; and the other files by the same, with the ``reason``.
+        The rows in that form, and the rejected files with the ``reason``. File names are the index of both.
     """
     rows: dict[str, np.ndarray] = {}
     reasons: dict[str, str] = {}
@@ -35,9 +35,11 @@ def read_files(
 
 
 def labelled_name(label: object, row_id: str) -> str:
-    """Name the file of a row whose right label is known.
+    """Return the file name for a row and its right label: ``<label>_<identifier>``, label escaped as in URLs.
 
     Examples:
+        >>> labelled_name(7, "scan12.png")
+        '7_scan12.png'
         >>> labelled_name("a/b", "1.png")
         'a%2Fb_1.png'
     """
@@ -45,9 +47,16 @@ def labelled_name(label: object, row_id: str) -> str:
 
 
 def label_and_id(name: str, classes: Iterable[object]) -> tuple[str, str] | None:
-    """Part the name of such a file into label, as text, and identifier; None where it begins with no class.
+    """Split a name made by :func:`labelled_name` into label (as text) and identifier.
+
+    Returns:
+        None if the name does not begin with one of the classes. If several fit, the longest class counts.
 
     Examples:
+        >>> label_and_id("7_scan12.png", range(10))
+        ('7', 'scan12.png')
+        >>> label_and_id("scan12.png", range(10)) is None
+        True
         >>> label_and_id("iris_setosa_1.png", ["iris", "iris_setosa"])
         ('iris_setosa', '1.png')
     """

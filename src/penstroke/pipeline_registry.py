@@ -16,10 +16,10 @@ from penstroke.pipelines import (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Name the pipelines; ``__default__`` is the main job, the others run on their own clock.
+    """Return all pipelines by name. ``__default__`` is the main job; the others run on their own schedules.
 
-    All are registered whichever were asked for, so that a parameter that belongs to no pipeline can be told from one of
-    a pipeline that does not run now. What begins with files is there if the domain can read files.
+    All pipelines are registered, whichever one runs: only then can a parameter that no pipeline uses be detected.
+    Pipelines that start from files exist only if the domain can read files.
     """
     main_job = {
         "data_processing": data_processing.create_pipeline(),
@@ -39,5 +39,5 @@ def register_pipelines() -> dict[str, Pipeline]:
             "feedback": feedback.create_pipeline(),
             "monitoring": monitoring.create_pipeline(),
         }
-    # first, since Kedro-Viz describes a dataset as the first pipeline that has it does
+    # __default__ comes first: Kedro-Viz takes a dataset's description from the first pipeline that contains it
     return {"__default__": sum(main_job.values(), start=Pipeline([])), **main_job, **others}

@@ -1,4 +1,4 @@
-"""What all figures have in common."""
+"""Layout shared by all figures."""
 
 import plotly.graph_objects as go
 
@@ -6,7 +6,7 @@ TEMPLATE = "plotly_white"
 
 
 def finish(figure: go.Figure, title: str, across: str | None = None, up: str | None = None) -> go.Figure:
-    """Give a figure its title and those of its axes, which stay as they are where there are none."""
+    """Set the title and axis titles of a figure; an axis title of None keeps the present one."""
     figure.update_layout(template=TEMPLATE, title={"text": title, "font": {"size": 16}})
     if across is not None:
         figure.update_xaxes(title=across)
@@ -16,5 +16,5 @@ def finish(figure: go.Figure, title: str, across: str | None = None, up: str | N
 
 
 def row_spacing(rows: int, wanted: float) -> float:
-    """Give the space between two rows of a figure, a share of its height: less than is wanted where rows are many."""
+    """Return the spacing between subplot rows, as a share of the figure's height; smaller if there are many rows."""
     return min(wanted, 0.5 / max(rows, 1))

@@ -1,4 +1,4 @@
-"""What rows of any domain have in common: identifiers, labels, a form, and the contracts of tables that come in."""
+"""Shared by rows of every domain: identifiers, labels, the form of rows, contracts of incoming tables."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,15 +17,19 @@ SOME = 3  # columns that an error names
 
 
 class RowForm(Parameters):
-    """The form in which a model takes rows: the columns that it needs, in their order."""
+    """The form in which a model takes rows: its input columns, in order."""
 
     columns: list[str]
 
     def refuse_other_columns(self, rows: pd.DataFrame) -> None:
-        """Refuse rows that lack a column.
+        """Refuse rows that lack an input column. Further columns are allowed.
 
         Raises:
-            ValueError: which are missing.
+            ValueError: columns are missing. The message names the first ones.
+
+        Examples:
+            >>> form = RowForm(columns=["height", "width"])
+            >>> form.refuse_other_columns(pd.DataFrame({"width": [1.0], "height": [2.0], "note": ["x"]}))
         """
         if missing := [name for name in self.columns if name not in rows.columns]:
             more = f" and {len(missing) - SOME} more" if len(missing) > SOME else ""
@@ -35,12 +39,21 @@ class RowForm(Parameters):
             )
 
     def facts(self) -> dict[str, Any]:
-        """Return what the service tells callers of it."""
+        """Return what the service's ``/v1/model`` says about the form."""
         return {"columns": self.columns}
 
 
 def is_label(values: pd.Series) -> bool:
-    """Whether labels are whole numbers or text, all of one kind, and none is empty."""
+    """Whether labels are all whole numbers, or all text without missing and empty values.
+
+    Examples:
+        >>> is_label(pd.Series([0, 7]))
+        True
+        >>> is_label(pd.Series(["benign", ""], dtype="str"))
+        False
+        >>> is_label(pd.Series([0.5, 1.0]))
+        False
+    """
     is_text = is_string_dtype(values) and not (values.isna() | values.eq("")).any()
     return values.dtype.kind in "iu" or is_text
 
@@ -52,20 +65,20 @@ SPLIT = Column(str, Check.isin(SPLITS, error="must be train or test"))
 def row_schema(
     row_id: str, columns: dict[str, Column], *checks: Check, parser: Parser | None = None
 ) -> DataFrameSchema:
-    """Make the contract of a table whose rows have identifiers: text, unique, the index."""
+    """Make the contract of a table whose index holds the identifiers: text, unique."""
     return DataFrameSchema(columns, list(checks), parser, index=Index(str, unique=True, name=row_id))
 
 
 def incoming_schema(
     row_id: str, standard: Callable[[pd.DataFrame], pd.DataFrame], *checks: Check, labelled: bool = False
 ) -> DataFrameSchema:
-    """Make the contract of a table that people hand in: it is brought to standard types, and then checked.
+    """Make the contract of an incoming table: it is converted to standard types first, then checked.
 
     Args:
-        row_id: name of the identifiers, a column or the index.
-        standard: brings the values to standard types; raises a ValueError that says what is wrong.
-        *checks: of the values.
-        labelled: whether each row must have a ``label``, and may have a ``split``.
+        row_id: name of the identifiers, which are a column or the index.
+        standard: converts the values to standard types; raises a ValueError that says what is wrong.
+        *checks: checks of the values.
+        labelled: whether a ``label`` is required, and a ``split`` allowed.
     """
 
     def parse(table: pd.DataFrame) -> pd.DataFrame:
@@ -81,19 +94,27 @@ def incoming_schema(
 def standard_rows(
     table: pd.DataFrame, row_id: str, values: Iterable[str] = (), *, labelled: bool = False
 ) -> pd.DataFrame:
-    """Bring identifiers, labels and splits that people hand in to standard types, with the same rows and values.
+    """Convert identifiers, labels and splits of an incoming table to standard types. Rows and values stay the same.
 
     Args:
-        table: any.
-        row_id: name of the identifiers, a column or the index.
-        values: further columns that must not stand twice.
-        labelled: whether there must be a ``label``.
+        table: the incoming table.
+        row_id: name of the identifiers, which are a column or the index.
+        values: further columns that must not occur twice.
+        labelled: whether a ``label`` is required.
 
     Returns:
-        The table with an index of text; ``label`` of whole numbers or text, ``split`` of text.
+        The table with an index of text, ``label`` of int64 or text, and ``split`` of text.
 
     Raises:
-        ValueError: a column is missing or stands twice, or cannot be brought to its type.
+        ValueError: a column is missing, occurs twice, or cannot be converted.
+
+    Examples:
+        >>> table = pd.DataFrame({"wine_id": [3, 4], "label": ["1.0", "2"], "alcohol": [14.2, 13.1]})
+        >>> standard_rows(table, "wine_id", labelled=True)
+                 label  alcohol
+        wine_id
+        3            1     14.2
+        4            2     13.1
     """
     labels = ["label"] if labelled else []
     refuse_repeated_columns(table, [row_id, "split", *labels, *values])

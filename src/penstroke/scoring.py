@@ -1,4 +1,4 @@
-"""Score a model on the test rows: the report and the gate do it by the same functions."""
+"""Score a model on the test rows. The report and the gate use the same functions."""
 
 from typing import Any
 
@@ -18,21 +18,21 @@ class Scoring(Parameters):
     """How the test rows are scored (``params:scoring``)."""
 
     interval: float = Field(gt=0, lt=1, description="confidence level of the accuracy's interval")
-    chunk_rows: int = Field(ge=1, description="rows that the champion is asked about at once; bounds the memory")
-    calibration_bins: int = Field(ge=2, le=100, description="bins of equal width between 0 and 1")
+    chunk_rows: int = Field(ge=1, description="rows per call of the model; limits memory")
+    calibration_bins: int = Field(ge=2, le=100, description="number of confidence bins, of equal width from 0 to 1")
 
 
 def answer_test_rows(model: ClassifierMixin, rows: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:
-    """Ask a model about the test rows, as it sees them itself.
+    """Predict the test rows, with the features that the model itself was trained on.
 
     Args:
         model: a fitted classifier with ``predict_proba``.
         rows: accepted rows, with ``label`` and ``split``.
-        scoring: how many rows are asked about at once.
+        scoring: sets the rows per call of the model.
 
     Returns:
-        The test rows: ``label``, ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
-        ``probability_<class>`` for each class.
+        For the test rows: ``label``, ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1)
+        and ``probability_<class>`` for each class.
 
     Raises:
         ValueError: the model takes rows of another form.
@@ -44,18 +44,18 @@ def answer_test_rows(model: ClassifierMixin, rows: pd.DataFrame, scoring: Scorin
 
 
 def score_answers(test_predictions: pd.DataFrame, model_sha256: str, scoring: Scoring) -> dict[str, Any]:
-    """Score answers to rows whose labels are known; all figures but counts and ``log_loss`` lie between 0 and 1.
+    """Score predictions of labelled rows. All scores except counts and ``log_loss`` are between 0 and 1.
 
     Args:
         test_predictions: ``label``, ``prediction``, ``confidence`` and the probabilities.
-        model_sha256: of the file of the model that gave the answers.
-        scoring: the level of the interval, the bins of the calibration.
+        model_sha256: sha256 of the file of the model that made the predictions.
+        scoring: the level of the interval and the number of calibration bins.
 
     Returns:
-        ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval, of level ``interval``),
+        ``accuracy`` with ``accuracy_low`` and ``accuracy_high`` (Wilson's interval at level ``interval``),
         ``macro_f1``, ``rows``, ``errors``, ``confidence_mean``, ``calibration_error`` (see :func:`bin_by_confidence`),
-        ``log_loss``, and ``precision_<class>``, ``recall_<class>`` and ``f1_<class>`` of the classes that occur among
-        the rows (their plain mean is ``macro_f1``); and ``model_sha256``.
+        ``log_loss``, ``model_sha256``, and ``precision_<class>``, ``recall_<class>`` and ``f1_<class>`` for each class
+        that occurs among the labels; ``macro_f1`` is the plain mean of these ``f1_<class>``.
 
     Source: the interval, Wilson, "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22(158), 1927.
@@ -87,7 +87,7 @@ def score_answers(test_predictions: pd.DataFrame, model_sha256: str, scoring: Sc
 
 
 def _log_loss(answers: pd.DataFrame) -> float:
-    """Give the mean of minus the logarithm of the right class's probability; a class that the model lacks has none."""
+    """Return the mean negative log-probability of the right class; a class that the model does not know has 0."""
     names = pd.Index("probability_" + answers["label"].astype("str"))
     place = answers.columns.get_indexer(names)
     right = np.where(place < 0, 0.0, answers.to_numpy(object)[np.arange(len(answers)), place])
@@ -95,10 +95,23 @@ def _log_loss(answers: pd.DataFrame) -> float:
 
 
 def bin_by_confidence(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
-    """Compare confidence with accuracy in bins of equal width; the weighted mean gap is the calibration error.
+    """Compare confidence with accuracy in bins of equal width.
+
+    The mean gap between the two, weighted by rows, is the expected calibration error.
+
+    Args:
+        predictions: ``label``, ``prediction`` and ``confidence``.
+        bins: number of bins from 0 to 1.
 
     Returns:
-        A row for each bin that is not empty: mean ``confidence``, ``accuracy`` (both 0 to 1) and number of ``rows``.
+        One row per bin that is not empty: mean ``confidence``, ``accuracy`` (both 0 to 1) and number of ``rows``.
+
+    Examples:
+        >>> predictions = pd.DataFrame({"label": [1, 1, 2], "prediction": [1, 2, 2], "confidence": [0.5, 0.7, 0.9]})
+        >>> bin_by_confidence(predictions, bins=2)
+             confidence  accuracy  rows
+        bin
+        1           0.7  0.666667     3
 
     Source: the expected calibration error, Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
     networks", ICML 2017, section 2.

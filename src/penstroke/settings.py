@@ -1,4 +1,4 @@
-"""What differs from Kedro's defaults."""
+"""Kedro settings that differ from the defaults."""
 
 from kedro_guards.config import CheckedConfigLoader
 from kedro_guards.hooks import GuardHooks
@@ -9,20 +9,20 @@ from penstroke.summary import SummaryHooks
 SESSION_CLASS = GuardedSession
 HOOKS = (GuardHooks(serving=Serving), SummaryHooks())
 
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # as .telemetry says, which a package leaves behind
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # .telemetry says so too, but is not in the package
 
 CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    # an environment overrides single parameters and keeps the rest of base
+    # an environment overrides single parameters; all others keep their values of base
     "merge_strategy": {"parameters": "soft"},
 }
 
-TRUSTED_TYPES = (  # of this project, which model files may hold
+TRUSTED_TYPES = (  # classes of this project that model files may contain
     "penstroke.pipelines.data_science.calibration.TemperatureScaledClassifier",
     "penstroke.pipelines.data_science.estimators.AugmentedClassifier",
     "penstroke.pipelines.data_science.kernel_machines.NystroemRidgeClassifier",
     "penstroke.domain.patches.PatchDictionary",
 )
-MOVED_MODULES = {"pipelines.feature_engineering.patches": "domain.patches"}  # as model files of before call them
+MOVED_MODULES = {"pipelines.feature_engineering.patches": "domain.patches"}  # old name in stored model files: new name

@@ -1,4 +1,4 @@
-"""What a person wants to know when a run is over."""
+"""The summary that a run prints at its end."""
 
 import logging
 import os
@@ -23,11 +23,11 @@ logger = logging.getLogger(__name__)
 
 
 class SummaryHooks:
-    """Print what a person wants to know when a run is over."""
+    """Print a summary when a run is over."""
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Show leaderboard, test accuracy, verdict, answers, drift and files to open, as far as this run made them."""
+        """Print leaderboard, test accuracy, verdict, predictions, drift and files to open, if this run made them."""
         try:
             for part in _summary(pipeline.all_outputs(), catalog):
                 say(part)
@@ -90,7 +90,7 @@ def _files_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:
 
 
 def _shown_place(catalog: DataCatalog, name: str) -> str | None:
-    """Say where a file lies, seen from here; nothing of what is no file of this machine."""
+    """Return a file's path relative to the current folder; None if it is no file of this machine."""
     dataset = catalog[name]
     place = str(dataset._describe().get("filepath") or "")
     local = place and "://" not in place and getattr(dataset, "_protocol", "file") == "file"

@@ -1,7 +1,7 @@
-"""Bring a table that people hand in to standard types, with the same rows and values, or say what is wrong with it.
+"""Convert incoming tables to standard types without changing rows or values, or say what is wrong with them.
 
-Contracts do this before they check. What means the same is taken for it: nullable types, Arrow's, categories, 3.0 and
-"3" for whole numbers, whole numbers for identifiers. A table of standard types is neither changed nor copied.
+Contracts do this before their checks. Types that mean the same are accepted: pandas' nullable types, Arrow's types,
+categories, 3.0 and "3" as whole numbers, whole numbers as identifiers. A table of standard types is not copied.
 """
 
 import re
@@ -13,21 +13,27 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype, is_bool_dtype, is_numeric_dtype
 
-SEPARATORS = {";": '";"', "\t": '"\\t"', "|": '"|"', " ": '" "'}  # as YAML has them
-EXACT = 2**53  # the float from which on not every whole number is one
-WHOLE = {"integer", "floating", "decimal", "mixed-integer", "mixed-integer-float", "string"}  # types that can hold them
+SEPARATORS = {";": '";"', "\t": '"\\t"', "|": '"|"', " ": '" "'}  # character: how YAML writes it
+EXACT = 2**53  # float64 holds every whole number below this one
+WHOLE = {"integer", "floating", "decimal", "mixed-integer", "mixed-integer-float", "string"}  # may hold whole numbers
 MOST_NAMED = 5
 
 
 def refuse_repeated_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
-    """Refuse a column that stands twice, or ("label.1") stood twice in a CSV file.
+    """Refuse a column that occurs twice in the table, or occurred twice in a CSV file (pandas renames it "label.1").
 
     Args:
-        table: any.
-        asked: the columns that matter.
+        table: the incoming table.
+        asked: the names that pandas may have renamed.
 
     Raises:
-        ValueError: with its name.
+        ValueError: a column occurs twice. The message names it.
+
+    Examples:
+        >>> refuse_repeated_columns(pd.DataFrame({"label": [1], "label.1": [2]}), ["label"])
+        Traceback (most recent call last):
+        ...
+        ValueError: column label stands more than once, the second as label.1; keep the right one
     """
     twice = [str(name) for name in table.columns[table.columns.duplicated()]]
     asked = set(asked)
@@ -39,10 +45,16 @@ def refuse_repeated_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
 
 
 def refuse_missing_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
-    """Refuse a table without a column, and say what it has instead.
+    """Refuse a table that lacks a required column.
 
     Raises:
-        ValueError: with the name that is missing, those that were found, and what to do.
+        ValueError: columns are missing. The message names them, the columns found, and what to do.
+
+    Examples:
+        >>> refuse_missing_columns(pd.DataFrame({"Label": [1]}), ["label"])
+        Traceback (most recent call last):
+        ...
+        ValueError: column label is missing, found Label; did you mean Label? Rename it to label
     """
     found = [str(name) for name in table.columns]
     missing = [name for name in asked if name not in found]
@@ -55,7 +67,7 @@ def refuse_missing_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
             f"{fault}: the table has one column, {found[0][:40]!r}; if that is a CSV file, say how its values are "
             f"parted, by `load_args: {{sep: {SEPARATORS[separator]}}}` in its catalog entry"
         )
-    few = sorted(found, key=lambda name: bool(re.search(r"\d", name)))  # the many of a kind are numbered
+    few = sorted(found, key=lambda name: bool(re.search(r"\d", name)))  # numbered columns last: there are many of them
     more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
     near = get_close_matches(missing[0], [name.lower() for name in found], n=1)
     guess = next((name for name in found if [name.lower()] == near), None)
@@ -64,10 +76,21 @@ def refuse_missing_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
 
 
 def with_text_index(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Make a column of text or whole numbers, or the index where there is no such column, an index of text.
+    """Make identifiers the index, as text. They come from a column, or else from the present index.
+
+    Args:
+        table: the incoming table.
+        name: name of the identifiers: text or whole numbers.
 
     Raises:
-        ValueError: both are there and differ, a row has none, or they are something else.
+        ValueError: an identifier is missing or has another type, or column and index of that name differ.
+
+    Examples:
+        >>> with_text_index(pd.DataFrame({"wine_id": [3, 4], "alcohol": [14.2, 13.1]}), "wine_id")
+                 alcohol
+        wine_id
+        3           14.2
+        4           13.1
     """
     index = pd.Index(table[name]) if name in table.columns else table.index
     _refuse_gaps(pd.Series(index, name=name), "text")
@@ -90,10 +113,10 @@ def with_text_index(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def with_text(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Make a column, where there is one, of text.
+    """Convert a column to text; a table without that column stays as it is.
 
     Raises:
-        ValueError: a row has none.
+        ValueError: a value is missing.
     """
     if name not in table.columns:
         return table
@@ -102,12 +125,19 @@ def with_text(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Make a column of labels whole numbers (int64) where all of them are such, in whatever form, and text otherwise.
+    """Convert labels to int64 if all are whole numbers, and to text otherwise.
 
-    Texts that are written as whole numbers count as such, unless one begins with a nought.
+    Text like ``"3"`` or ``"3.0"`` counts as a whole number, unless one of the labels has leading zeros.
 
     Raises:
-        ValueError: a row has none, an empty text, or something else; with column, value, type and remedy.
+        ValueError: a label is missing, empty, or neither text nor a whole number. The message names column, type,
+            and what to do.
+
+    Examples:
+        >>> with_labels(pd.DataFrame({"label": ["3", "7.0"]}), "label")["label"].tolist()
+        [3, 7]
+        >>> with_labels(pd.DataFrame({"label": ["03", "7"]}), "label")["label"].tolist()
+        ['03', '7']
     """
     column, asked = table[name], "text or whole numbers"
     _refuse_gaps(column, asked)
@@ -125,19 +155,23 @@ def with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def with_gaps(column: pd.Series) -> pd.Series:
-    """Give labels a type that can be missing: nullable whole numbers, or text."""
+    """Convert labels to a type that allows missing values: nullable integers, or text."""
     return column.astype("Int64") if column.dtype.kind in "iu" else column.astype("str")
 
 
 def with_numbers(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Give columns of numbers, in whatever form, the type float64; a missing value becomes NaN.
+    """Convert columns to float64; a missing value becomes NaN.
 
     Args:
-        table: any, but no column twice.
-        names: the columns.
+        table: a table without repeated columns.
+        names: the columns to convert.
 
     Raises:
-        ValueError: a value is no number; with column, value, row and remedy.
+        ValueError: a value is no number. The message names column, value, row, and what to do.
+
+    Examples:
+        >>> with_numbers(pd.DataFrame({"alcohol": ["14.2", None]}), ["alcohol"])["alcohol"].tolist()
+        [14.2, nan]
     """
     found = {}
     for name in names:
@@ -153,19 +187,24 @@ def with_numbers(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def with_whole_numbers(table: pd.DataFrame, names: list[str], *, flags: bool = False) -> pd.DataFrame:
-    """Give columns that hold whole numbers, in whatever form, a numpy type of whole numbers.
+    """Convert columns of whole numbers to numpy integer types.
 
     Args:
-        table: any, but no column twice.
-        names: the columns. Those of such a type stay as they are.
+        table: a table without repeated columns.
+        names: the columns to convert. Columns of a numpy integer type stay as they are.
         flags: whether true and false count as 1 and 0.
 
     Raises:
-        ValueError: a value is missing or no whole number, or beyond 2**53; with column, value, type, row, and remedy.
+        ValueError: a value is missing, is no whole number, or is 2**53 or more. The message names column, value,
+            type, row, and what to do.
+
+    Examples:
+        >>> with_whole_numbers(pd.DataFrame({"pixel": ["0", "255.0"]}), ["pixel"])["pixel"].tolist()
+        [0, 255]
     """
     kinds = table.dtypes[names]
     whole = [kind for kind in kinds.unique() if _is_whole(kind)]
-    # of uint64 beside a signed type numpy makes floats
+    # numpy combines uint64 and a signed type into floats
     clash = np.dtype(np.uint64) if whole and np.result_type(*whole).kind == "f" else None
     odd = [name for name, kind in kinds.items() if not _is_whole(kind) or kind == clash]
     return table.assign(**{str(name): _whole_numbers(table[name], flags=flags) for name in odd}) if odd else table
@@ -177,7 +216,7 @@ def _is_whole(kind: Any) -> bool:
 
 def _whole_numbers(column: pd.Series, *, flags: bool, asked: str = "whole numbers") -> np.ndarray:
     _refuse_gaps(column, asked)
-    exact = getattr(column.dtype, "numpy_dtype", None)  # of a nullable type, or one of Arrow's
+    exact = getattr(column.dtype, "numpy_dtype", None)  # nullable types and Arrow's types have one
     if exact is not None and _is_whole(exact):
         return column.to_numpy(exact)
     values = _numbers(column, flags=flags)
@@ -208,7 +247,7 @@ def _refuse_gaps(column: pd.Series, asked: str) -> None:
 
 
 def _numbers(column: pd.Series, *, flags: bool) -> np.ndarray:
-    """Return what a column without gaps holds as float64, NaN where that is no number."""
+    """Convert a column without missing values to float64; what is no number becomes NaN."""
     kind = column.dtype
     if not isinstance(kind, pd.CategoricalDtype):
         if is_bool_dtype(kind):

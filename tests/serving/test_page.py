@@ -240,7 +240,7 @@ def test_behind_a_proxy_with_a_prefix_the_page_works(chrome, service, start):
         chrome.get(address + start)
         if "docs" in start:
             wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#calls h2")) >= 4)
-            chrome.find_element(By.LINK_TEXT, "Draw a digit").click()
+            chrome.find_element(By.LINK_TEXT, "Try it").click()
         wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#labels input")) == 10)
         draw_a_one(chrome)
 

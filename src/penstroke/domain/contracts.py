@@ -1,4 +1,4 @@
-"""What tables of digits must look like. Pixels are checked as one matrix, not column by column."""
+"""Contracts of tables of digits. Pixels are checked as one matrix, not column by column."""
 
 import numpy as np
 import pandas as pd

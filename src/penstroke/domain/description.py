@@ -1,4 +1,4 @@
-"""Describe digits by what a person would say of them."""
+"""Describe digits by properties that people understand."""
 
 import numpy as np
 import pandas as pd
@@ -9,20 +9,20 @@ from .pixels import INK, to_images
 
 DRAWN = 0.25  # share of full ink from which a pixel belongs to the digit
 PALE, DARK = 0.1, 0.9  # shares of full ink between which a pixel is grey
-EDGES = ("upright", "rising", "level", "falling")  # as ink grows to the right, to the lower right, down, …
+EDGES = ("upright", "rising", "level", "falling")  # edges where ink grows to the right, to the lower right, down, …
 WITHIN_AN_IMAGE = np.stack([np.zeros((3, 3), bool), np.ones((3, 3), bool), np.zeros((3, 3), bool)])
 
 
 def describe(rows: pd.DataFrame) -> pd.DataFrame:
-    """Describe each row, whose pixels are uint8 from 0 (paper) to 255 (ink), as :func:`describe_ink` does."""
+    """Describe accepted rows (uint8 pixels, 0 is paper, 255 is ink); see :func:`describe_ink` for the columns."""
     return describe_ink(to_images(rows)).set_axis(rows.index)
 
 
 def describe_ink(images: np.ndarray) -> pd.DataFrame:
-    """Say of each image what a person would see of it.
+    """Describe each image by what a person sees in it.
 
-    Where the digit stands is left out: in images that were all framed alike that hardly varies, so that a move by a
-    pixel, which costs no answer, would count for more than anything else.
+    The position of the digit is left out. It hardly varies among images that were framed in the same way, so a move by
+    one pixel, which does not change predictions, would look like the largest difference of all.
 
     Args:
         images: (n, height, width) uint8, paper 0, ink up to 255.
@@ -30,9 +30,18 @@ def describe_ink(images: np.ndarray) -> pd.DataFrame:
     Returns:
         n rows of float32. As shares of full ink: ``ink_amount`` (the mean pixel), ``palest_pixel``, ``median_pixel``,
         ``darkest_pixel``. As shares of the image: ``grey_share`` (pixels neither pale nor dark), ``box_height``,
-        ``box_width``. In pixels: ``stroke_thickness``. ``pieces`` counts the separate pieces of ink, ``slant`` is in
-        columns per row, positive where the digit leans to the right, and ``edges_<direction>`` are the shares of
-        edge that run that way, as :func:`oriented_gradients` finds them. A blank image has 0 throughout.
+        ``box_width``. In pixels: ``stroke_thickness``. ``pieces`` is the number of separate pieces of ink. ``slant``
+        is in columns per row, positive if the digit leans to the right. ``edges_<direction>`` are the shares of edges
+        in that direction, by :func:`oriented_gradients`. In a blank image all are 0.
+
+    Examples:
+        >>> stroke = np.zeros((1, 9, 9), np.uint8)
+        >>> stroke[0, 1:8, 4] = 255
+        >>> described = describe_ink(stroke).loc[0]
+        >>> round(float(described["box_height"]), 2), round(float(described["box_width"]), 2)
+        (0.78, 0.11)
+        >>> float(described["pieces"])
+        1.0
     """
     inked = images.astype(np.float32) / INK
     pixels = inked.reshape(len(images), images.shape[1] * images.shape[2])
@@ -57,7 +66,7 @@ def describe_ink(images: np.ndarray) -> pd.DataFrame:
 
 
 def _extent(drawn: np.ndarray, across: int) -> np.ndarray:
-    """Measure from the first to the last line that is drawn upon, as a share of all lines."""
+    """Return the extent of the ink, from its first to its last line, as a share of all lines."""
     drawn = drawn.max(axis=across)
     lines = drawn.shape[1]
     between = lines - drawn.argmax(axis=1) - drawn[:, ::-1].argmax(axis=1)
@@ -65,7 +74,7 @@ def _extent(drawn: np.ndarray, across: int) -> np.ndarray:
 
 
 def _thickness(inked: np.ndarray) -> np.ndarray:
-    """Divide ink by edge: a line of width w has an edge of 2 / w for each pixel of ink."""
+    """Divide ink by edge: a line of width w has 2 / w pixels of edge per pixel of ink."""
     framed = np.pad(inked, ((0, 0), (1, 1), (1, 1)))
     down, right = np.diff(framed, axis=1)[:, :, 1:], np.diff(framed, axis=2)[:, 1:]
     edge = np.hypot(down, right).sum((1, 2))
@@ -74,7 +83,7 @@ def _thickness(inked: np.ndarray) -> np.ndarray:
 
 def _count_pieces(drawn: np.ndarray) -> np.ndarray:
     piece, pieces = ndimage.label(drawn, WITHIN_AN_IMAGE)
-    image = np.zeros(pieces + 1, np.intp)  # of each piece
+    image = np.zeros(pieces + 1, np.intp)  # number of the image in which each piece lies
     image[piece] = np.arange(len(drawn))[:, None, None]
     return np.bincount(image[1:], minlength=len(drawn))
 

@@ -1,4 +1,4 @@
-"""What a model sees of a digit: features by the functions on images, and those of deformed copies."""
+"""The features of digits, and the features of deformed copies of training digits."""
 
 import math
 from collections.abc import Iterator
@@ -15,44 +15,54 @@ from .pixels import INK, pixel_names, to_images
 
 
 class Features(Parameters):
-    """What a model sees of an image (``params:features``)."""
+    """How features are computed from an image (``params:features``)."""
 
-    enlarge: int = Field(ge=1, le=8, description="times that small images are enlarged first; 1 leaves them")
-    deskew: float = Field(ge=0, le=1, description="share of the slant that is taken out; 0 leaves it")
-    centre: bool = Field(description="whether the centre of mass moves to the middle of the image")
-    directions: int = Field(ge=2, le=32, description="signed directions of the gradient, evenly round the circle")
+    enlarge: int = Field(ge=1, le=8, description="factor by which images are enlarged first; 1 leaves them as they are")
+    deskew: float = Field(ge=0, le=1, description="share of the slant that is removed; 0 removes none")
+    centre: bool = Field(description="whether the centre of mass is moved to the middle of the image")
+    directions: int = Field(ge=2, le=32, description="signed gradient directions, evenly spaced round the circle")
     grid: int = Field(ge=1, le=16, description="cells along each side of the image")
     pooling_width: float = Field(gt=0, le=4, description="standard deviation of a cell's Gaussian weight, in cells")
-    pixels: bool = Field(description="whether the pixels stand beside the gradients, for steps that learn features")
-    chunk_rows: int = Field(ge=1, description="images worked on at once; bounds the memory")
+    pixels: bool = Field(description="whether the pixels are features too, for steps that learn features from them")
+    chunk_rows: int = Field(ge=1, description="images per chunk; limits memory")
 
 
 class Augmentation(Parameters):
-    """How training images are deformed into further ones (``params:augmentation``)."""
+    """How deformed copies of training images are made (``params:augmentation``)."""
 
-    copies: int = Field(ge=0, le=100, description="deformed copies of each training image; 0 makes none")
+    copies: int = Field(ge=0, le=100, description="deformed copies per training image; 0 for none")
     rotation_degrees: float = Field(ge=0, le=45, description="largest rotation, either way")
-    scaling: float = Field(ge=0, lt=1, description="largest change of height and of width, as a share")
+    scaling: float = Field(ge=0, lt=1, description="largest relative change of height and of width")
     slant: float = Field(ge=0, le=1, description="largest shear, columns per row")
     shift: float = Field(ge=0, le=0.5, description="largest move up, down, left or right, as a share of the side")
     seed: int = Field(ge=0)
 
 
 def extract_features(rows: pd.DataFrame, features: Features) -> pd.DataFrame:
-    """Describe each digit by its oriented gradients. Nothing is learned, so it serves training and use alike.
+    """Compute the oriented gradients of each digit. Nothing is fitted, so training and inference use the same function.
 
     Args:
-        rows: rows are digits, pixels uint8 from 0 (paper) to 255 (ink); other columns are left out.
-        features: the choices.
+        rows: one digit per row, pixels uint8 from 0 (paper) to 255 (ink); other columns are ignored.
+        features: the parameters.
 
     Returns:
-        The same rows; float32 columns ``gradient_<degrees>_<row>_<column>`` for each direction and cell, and where
-        ``features.pixels`` asks for them ``pixel_<row>_<column>``, 0 to 1, of the enlarged image.
+        The same rows with float32 columns: ``gradient_<degrees>_<row>_<column>`` for each direction and cell, and, if
+        ``features.pixels`` is true, ``pixel_<row>_<column>`` of the enlarged image, 0 to 1.
+
+    Examples:
+        >>> from penstroke.domain.pixels import to_table
+        >>> image = np.zeros((1, 4, 4), np.uint8)
+        >>> image[0, :, 2:] = 255  # ink grows to the right, which is direction 0
+        >>> features = Features(
+        ...     enlarge=1, deskew=0, centre=False, directions=2, grid=1, pooling_width=1, pixels=False, chunk_rows=100
+        ... )
+        >>> extract_features(to_table(image), features).columns.tolist()
+        ['gradient_000_0_0', 'gradient_180_0_0']
     """
     images = to_images(rows)
     height, width = (side * features.enlarge for side in images.shape[1:])
     names = feature_names(height, width, features)
-    # filled, since joining chunks would hold all twice; by columns, as a table holds them
+    # filled in place: joining chunks would need twice the memory; column order, like a table
     described = np.empty((len(images), len(names)), np.float32, order="F")
     for start in range(0, len(images), features.chunk_rows):
         chunk = images[start : start + features.chunk_rows]
@@ -62,7 +72,7 @@ def extract_features(rows: pd.DataFrame, features: Features) -> pd.DataFrame:
 
 @cache
 def feature_names(height: int, width: int, features: Features) -> pd.Index:
-    """Name the features of enlarged images of that size, in their order."""
+    """Return the names of the features of enlarged images of this size, in order."""
     degrees = [round(360 * direction / features.directions) for direction in range(features.directions)]
     cells = list(np.ndindex(features.grid, features.grid))
     names = [f"gradient_{angle:03d}_{row}_{column}" for angle in degrees for row, column in cells]
@@ -70,17 +80,17 @@ def feature_names(height: int, width: int, features: Features) -> pd.Index:
 
 
 def extract_copy_features(rows: pd.DataFrame, features: Features, augmentation: Augmentation) -> pd.DataFrame:
-    """Describe deformed copies of the training digits, beside each other in the row of their original.
+    """Compute the features of deformed copies of the training digits. The copies stand in the row of their original.
 
-    So a copy cannot stand on another side of a split, or of a fold, than the digit it was made from.
+    So a copy and its original are always on the same side of a split or a fold.
 
     Args:
-        rows: rows are digits, with ``split``; only those of ``train`` are copied.
-        features: the choices, the same as for the originals.
-        augmentation: how many copies, and how far they are deformed.
+        rows: one digit per row, with ``split``; only rows of ``train`` are copied.
+        features: the parameters of the features, the same as for the originals.
+        augmentation: number of copies, and limits of their deformation.
 
     Returns:
-        The training rows; float32 columns ``copy_<number>_`` + the feature's name, none where there are no copies.
+        The training rows with float32 columns ``copy_<number>_<feature>``; no columns if there are no copies.
     """
     training = rows[rows["split"] == "train"]
     if not augmentation.copies:
@@ -96,12 +106,12 @@ def extract_copy_features(rows: pd.DataFrame, features: Features, augmentation: 
 
 
 def enlarge_images(images: np.ndarray, features: Features) -> np.ndarray:
-    """Bring uint8 images to the size and range, 0 to 1, that the other functions work on."""
+    """Enlarge uint8 images and scale them to 0 to 1, as the other functions expect them."""
     return enlarge(images / np.float32(INK), features.enlarge)
 
 
 def describe_images(images: np.ndarray, features: Features) -> pd.DataFrame:
-    """Straighten enlarged images, (n, height, width), and describe them: (n, number of features) float32."""
+    """Straighten enlarged images, (n, height, width), and compute their features, (n, features) float32."""
     return pd.DataFrame(_describe(images, features), columns=feature_names(*images.shape[1:], features))
 
 
@@ -113,7 +123,7 @@ def _describe(images: np.ndarray, features: Features) -> np.ndarray:
 
 
 def _draw(digit_id: pd.Index, augmentation: Augmentation) -> np.ndarray:
-    """Draw (copies, n, 6) numbers from -1 to 1; each digit's hang on its identifier alone, not on its neighbours."""
+    """Draw (copies, n, 6) numbers from -1 to 1. The numbers of a digit depend only on its identifier and the seed."""
     keys = pd.util.hash_array(digit_id.to_numpy(dtype=object))
     generators = [np.random.default_rng([augmentation.seed, int(key)]) for key in keys]
     drawn = [generator.uniform(-1, 1, (augmentation.copies, 6)) for generator in generators]

@@ -1,4 +1,4 @@
-"""From files and from images as numbers to rows."""
+"""Rows from image files, and from images that come as numbers."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,31 +13,31 @@ from .frame import Drawings, Frame, frame_of
 from .framing import NoInkError, frame_ink, frame_picture
 from .reading import read_picture
 
-LEAST_SIDE = 4  # of an image as numbers, as of a picture
+LEAST_SIDE = 4  # smallest side of an image as numbers, in pixels; the same as for image files
 MOST_VALUE = 65535
-FRAMED_TOGETHER = 50  # images, which bounds the memory
-FRAMING_COUNTS, SQUARE_COUNT = 2, 10_000  # to frame an image takes as long as to answer two, and one per so many pixels
+FRAMED_TOGETHER = 50  # images per chunk; limits memory
+FRAMING_COUNTS, SQUARE_COUNT = 2, 10_000  # framing takes as long as 2 predictions, and 1 more per 10,000 pixels
 Pixel = Annotated[
-    float,  # 3.0 is a whole number, too, in JSON as in a JSON schema
+    float,  # 3.0 is a whole number too, in JSON and in a JSON schema
     Field(ge=0, le=MOST_VALUE, multiple_of=1, allow_inf_nan=False),
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MOST_VALUE}),
 ]
-FirstFault = Field(fail_fast=True)  # of a batch with a million faults the first one is told
+FirstFault = Field(fail_fast=True)  # report the first fault only: a batch may have a million
 
 
 def read(content: bytes, form: Form, reading: Drawings) -> np.ndarray:
-    """Bring one image file to a row of the form that a model takes.
+    """Turn one image file into a row in the form that a model takes.
 
     Args:
-        content: a PNG or JPEG file.
-        form: of the rows.
+        content: the bytes of a PNG or JPEG file.
+        form: form of the row.
         reading: how a drawing becomes an image.
 
     Returns:
         The pixels in the order of ``form.columns``, (n,), whole numbers from 0 (paper) to ``form.full_ink``.
 
     Raises:
-        ValueError: the file cannot be read, there is no ink in it, or the ink is not one digit.
+        ValueError: the file cannot be read, it shows no ink, or the ink is not a single digit.
     """
     frame = frame_of(form, reading)
     look = partial(read_picture, content, frame.most_pixels, frame.side)
@@ -45,7 +45,7 @@ def read(content: bytes, form: Form, reading: Drawings) -> np.ndarray:
 
 
 class Images(BaseModel):
-    """Images as numbers, which callers send to the service."""
+    """The JSON body of a prediction request: images as numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -54,30 +54,30 @@ class Images(BaseModel):
         Field(
             min_length=1,
             fail_fast=True,
-            description="each a list of rows, from 0 (paper) to full_ink (GET /v1/model says how much that is). "
-            "In the size of the training images they are taken as they are. Others are framed like a drawing on even "
-            "paper, and their ink may have a larger scale, such as 0 to 255 where full_ink is 16",
+            description="each image is a list of rows of pixels, from 0 (paper) to full_ink (see GET /v1/model). "
+            "An image of the training images' size is used as it is. Other sizes are framed like a drawing on evenly "
+            "lit paper; their pixels may have a larger scale, such as 0 to 255 if full_ink is 16",
         ),
     ]
 
     def __len__(self) -> int:
-        """Count the images."""
+        """Return the number of images."""
         return len(self.images)
 
     def work(self, form: Form) -> int:
-        """Say how many images of the model's own size take as long as to frame those of another size."""
+        """Return the cost of framing, in predictions that take as long; images of the model's own size cost 0."""
         sizes = [(len(image), len(image[0]) if image else 0) for image in self.images]
         return sum(FRAMING_COUNTS + max(size) ** 2 // SQUARE_COUNT for size in sizes if size != form.size)
 
     def rows_of(self, form: Form, reading: Drawings) -> tuple[np.ndarray, set[int]]:
-        """Bring the images to rows of the form that a model takes.
+        """Turn the images into rows in the form that a model takes.
 
         Returns:
-            The pixels in the order of ``form.columns``, (n, columns), and which of the images had to be framed.
+            The pixels in the order of ``form.columns``, (n, columns), and the numbers of the images that were framed.
 
         Raises:
-            ValueError: one, which is named, is empty, too small or too large, its rows differ in length, or there is no
-                ink in it.
+            ValueError: an image is empty, too small or too large, has rows of different lengths, or shows no ink. The
+                message names the image.
         """
         arrays = [_array(number, image) for number, image in enumerate(self.images)]
         others = {number: array for number, array in enumerate(arrays) if array.shape != form.size}

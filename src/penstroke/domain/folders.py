@@ -1,4 +1,4 @@
-"""A folder of image files for each class, as people have them."""
+"""Raw digits from image files in one folder per class."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +24,7 @@ from .pixels import pixel_names
 
 
 class Size(Parameters):
-    """The size of the images that files become, and the value of full ink there."""
+    """Size of the images that files are turned into, and their value of full ink."""
 
     rows: int = Field(ge=2, le=200)
     columns: int = Field(ge=2, le=200)
@@ -32,19 +32,19 @@ class Size(Parameters):
 
 
 class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
-    """Read PNG and JPEG files, in a folder for each class, as one table of raw digits.
+    """Read PNG and JPEG files from one folder per class as one table of raw digits.
 
-    The name of a folder is the label of its files. The folders lie in ``path``, or in ``train`` and ``test`` there,
-    which then say which rows are which. Each file is framed by the very function that frames a drawing for inference.
-    Hidden files are passed over.
+    The name of a folder is the label of its files. The folders lie directly in ``path``, or in ``path/train`` and
+    ``path/test``, which then give the split. Training files are framed by the same function as drawings for
+    inference. Hidden files are ignored.
 
     Args:
-        path: folder or address of the folders; any protocol that fsspec knows.
-        size: of the images, and the value of full ink: ``{rows: 28, columns: 28, full_ink: 255}``.
-        reading: how a drawing becomes an image, ``${params:drawings}``; it must give ``tall``, ``wide`` and
-            ``centre_of_mass``, since there are no images yet to measure them.
-        most_bytes: what a file may hold.
-        credentials: handed to fsspec's file system.
+        path: path or address that holds the class folders; any protocol that fsspec knows.
+        size: size of the images and value of full ink: ``{rows: 28, columns: 28, full_ink: 255}``.
+        reading: how a drawing becomes an image, ``${params:drawings}``. It must set ``tall``, ``wide`` and
+            ``centre_of_mass``: they cannot be measured before there are images.
+        most_bytes: largest size of a file, in bytes.
+        credentials: passed to fsspec's file system.
         metadata: ignored by Kedro; read by Kedro-Viz.
     """
 
@@ -69,14 +69,14 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
         self._kept: tuple[str, pd.DataFrame] | None = None
 
     def load(self) -> pd.DataFrame:
-        """Return rows by ``digit_id``, the path of the file below ``path``.
+        """Return one row per file. The index ``digit_id`` is the file's path below ``path``.
 
         Returns:
-            ``label``, ``split`` where the folders say it, ``reason`` why a file cannot be used (an empty text where it
-            can; its pixels are 0 then), and ``pixel_<row>_<column>``.
+            ``label``; ``split`` if there are folders ``train`` and ``test``; ``reason`` why a file cannot be used, or
+            an empty text; and ``pixel_<row>_<column>``, all 0 if there is a reason.
 
         Raises:
-            DatasetError: there is no folder with files in it, or folders lie beside ``train`` and ``test``.
+            DatasetError: there is no folder with files, or some files lie at another depth.
         """
         key = self.content_hash() or ""
         if self._kept is None or self._kept[0] != key:
@@ -111,11 +111,11 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
         return with_labels(pd.concat([table, pd.DataFrame(pixels, index, names)], axis=1), "label")
 
     def save(self, data: None) -> None:  # noqa: ARG002
-        """Refuse: what comes in is never written."""
+        """Refuse to save: this dataset is read-only."""
         raise DatasetError("the files of a folder are read only")
 
     def content_hash(self) -> str | None:
-        """Return a sha256 of the names of the files and of what they hold; None where there are none."""
+        """Return a sha256 of the names and contents of all files; None if ``path`` does not exist."""
         if not self._exists():
             return None
         sums = {name: _sum(content) for name, content in self._files().items()}

@@ -1,4 +1,4 @@
-"""The form in which a model takes rows: their columns and scale, and where in an image the digits lie."""
+"""The form in which a model takes digits: columns, scale, and place and size of the digit in its image."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,36 +12,37 @@ from penstroke.rows import RowForm
 
 from .pixels import INK, image_size, pixel_columns, scale_ink, to_images
 
-MEASURED_ROWS = 5000  # at the most, which are enough to say where digits lie
-PALEST = 0.25  # share of full ink that the darkest pixel exceeds; blank rows are on any scale
+MEASURED_ROWS = 5000  # largest number of rows that are measured
+PALEST = 0.25  # the darkest pixel of a table must exceed this share of full ink, unless all rows are blank
 DRAWN = 0.15  # share of full ink from which a pixel belongs to the digit
-INVERTED = 0.5  # share of full ink by which its paper lies beyond that of the training rows
-FEW = 10  # inverted rows, up to which a table is not refused as a whole
+INVERTED = 0.5  # share of full ink by which the paper of an inverted image lies outside the training rows' range
+FEW = 10  # a table is not refused for at most so many inverted rows
 BLANK = "blank: all pixels are equal"
-USUAL = 0.9  # share of the digits that are no taller, or wider, than is said
+USUAL = 0.9  # share of digits that are at most as tall, or as wide, as the measured size
 
 
 class Cleaning(Parameters):
-    """How raw pixels become accepted ones (``params:cleaning``)."""
+    """How raw pixels are scaled (``params:cleaning``)."""
 
-    full_ink: int = Field(ge=1, le=65535, description="the source's value of full ink; becomes 255")
+    full_ink: int = Field(ge=1, le=65535, description="value of full ink in the source; it becomes 255")
 
 
 class Form(RowForm):
-    """The form of the rows that a model was trained on (``digit_form``); the model's file holds it as ``form_``.
+    """The form of the rows that a model was trained on (``digit_form``). A model's file stores it as ``form_``.
 
     ``columns`` are the pixel columns in reading order, ``full_ink`` is the value of full ink. A digit fills ``tall``
-    rows and ``wide`` columns; ``centre_of_mass`` says whether its centre of mass is in the middle of the image, or the
-    middle of its box. ``paper`` is the range of the median pixel at an image's edge, as a share of full ink.
+    rows and ``wide`` columns. If ``centre_of_mass`` is true, the digit's centre of mass lies in the middle of the
+    image; otherwise the middle of its bounding box does. ``paper`` is the range of the median pixel at an image's
+    edge, as a share of full ink.
     """
 
-    model_config = ConfigDict(extra="ignore")  # what files of former versions say beside
+    model_config = ConfigDict(extra="ignore")  # model files of earlier versions have further fields
 
     full_ink: int
     tall: int
     wide: int
     centre_of_mass: bool
-    paper: tuple[float, float] | None = Field(None, strict=False, description="files of former versions do not say it")
+    paper: tuple[float, float] | None = Field(None, strict=False, description="None in files of earlier versions")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -52,7 +53,7 @@ class Form(RowForm):
         """Refuse rows that have other pixel columns.
 
         Raises:
-            ValueError: what the model takes, and what was found.
+            ValueError: the columns differ. The message names both sizes.
         """
         if (found := pixel_columns(rows)) != self.columns:
             raise ValueError(
@@ -61,27 +62,34 @@ class Form(RowForm):
             )
 
     def facts(self) -> dict[str, Any]:
-        """Return what the service tells callers of it: size of an image and the value of full ink."""
+        """Return what the service's ``/v1/model`` says about the form: image size and value of full ink."""
         rows, columns = self.size
         return {"rows": rows, "columns": columns, "full_ink": self.full_ink}
 
     def show(self, values: np.ndarray) -> list[list[int]]:
-        """Lay the pixels of one row, (n,), out as the rows of an image."""
+        """Arrange the pixels of one row, (n,), as the rows of an image.
+
+        Examples:
+            >>> columns = ["pixel_0_0", "pixel_0_1", "pixel_1_0", "pixel_1_1"]
+            >>> form = Form(columns=columns, full_ink=16, tall=2, wide=2, centre_of_mass=False)
+            >>> form.show(np.array([0, 16, 8, 0]))
+            [[0, 16], [8, 0]]
+        """
         return values.reshape(self.size).tolist()
 
 
 def measure_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> Form:
-    """Say in what form raw rows are, and measure where the digits lie in their images.
+    """Measure the form of raw rows: columns, scale, size and place of the digits, brightness of the paper.
 
     Args:
-        raw_rows: pixels are whole numbers from 0 (paper) to ``cleaning.full_ink``; other columns are left out.
+        raw_rows: pixels are whole numbers from 0 (paper) to ``cleaning.full_ink``; other columns are ignored.
         cleaning: the value of full ink.
 
     Returns:
-        The form. Of rows without ink, a digit fills the image.
+        The form. If no row has ink, ``tall`` and ``wide`` are the size of the image.
 
     Raises:
-        ValueError: the darkest pixel is above ``full_ink``, or so far below that the table has another scale.
+        ValueError: the darkest pixel is above ``full_ink``, or at most half of it: the table has another scale.
     """
     darkest, full_ink = int(raw_rows[pixel_columns(raw_rows)].to_numpy().max(initial=0)), cleaning.full_ink
     if not full_ink / 2 < darkest <= full_ink:
@@ -105,20 +113,29 @@ def measure_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> Form:
 
 
 def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
-    """Bring raw rows of a form to the scale of accepted ones, and say which show no digit.
+    """Scale raw rows to 0 to 255, and find rows that show no digit.
 
     Args:
-        rows: pixels are whole numbers from 0 (paper) to ``form.full_ink``; other columns are left out.
-        form: in which they must be.
+        rows: pixels are whole numbers from 0 (paper) to ``form.full_ink``; other columns are ignored.
+        form: the form that the rows must have.
 
     Returns:
-        The same rows, pixels uint8 from 0 (paper) to 255 (ink) in reading order; and against each row its reason, an
-        empty text where there is none: ``blank`` (all pixels are equal) or ``inverted`` (its paper is dark where that
-        of the training rows is light, or the other way round).
+        All rows, pixels uint8 from 0 (paper) to 255 (ink) in reading order; and for each row the reason to reject it,
+        or an empty text. Reasons are ``blank`` (all pixels are equal) and ``inverted`` (the paper is dark although
+        that of the training rows is light, or the other way round).
 
     Raises:
-        ValueError: the rows have other columns or another scale, or most of them are inverted; the message says what is
-            taken, what was found and what to do.
+        ValueError: the rows have other columns or another scale, or most of them are inverted. The message says what
+            the model takes, what was found, and what to do.
+
+    Examples:
+        >>> columns = ["pixel_0_0", "pixel_0_1"]
+        >>> form = Form(columns=columns, full_ink=16, tall=1, wide=1, centre_of_mass=False)
+        >>> rows, reasons = accept(pd.DataFrame([[0, 16], [3, 3]], columns=columns), form)
+        >>> rows.to_numpy().tolist()
+        [[0, 255], [48, 48]]
+        >>> reasons.tolist()
+        ['', 'blank: all pixels are equal']
     """
     form.refuse_other_columns(rows)
     pixels = rows[form.columns].to_numpy()
@@ -146,7 +163,7 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def _measure_place(images: np.ndarray) -> tuple[list[int], bool]:
-    """Measure height and width of digits, and whether it is their mass, not their box, that lies at one place in all.
+    """Measure height and width of digits, and whether they were centred by mass rather than by bounding box.
 
     Args:
         images: (n, height, width) from 0 (paper) to 1 (ink), none blank.
@@ -164,7 +181,7 @@ def _measure_place(images: np.ndarray) -> tuple[list[int], bool]:
 
 
 def _paper(images: np.ndarray) -> np.ndarray:
-    """Give the median pixel at the edge of each image, (n,)."""
+    """Return the median edge pixel of each image, (n,)."""
     sides = [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]]
     return np.median(np.concatenate(sides, axis=1), axis=1)
 

@@ -1,4 +1,4 @@
-"""How a picture of a digit becomes an image like those that the model was trained on."""
+"""How a picture of a digit becomes an image like the training images."""
 
 from typing import Self
 
@@ -10,26 +10,27 @@ from .form import Form
 
 
 class Limits(Parameters):
-    """How a file is read, and what in it is ink."""
+    """How a file is read, and what counts as ink."""
 
-    most_pixels: int = Field(ge=1, description="pixels that a picture may have; what is larger is refused")
-    side: int = Field(ge=64, le=4000, description="pixels of the longer side that are looked at; larger are averaged")
-    least_contrast: float = Field(gt=0, lt=1, description="what ink differs from its paper by; 1 is black on white")
-    speck: float = Field(ge=0, lt=1, description="size of what is passed over, as a share of the largest piece of ink")
-    narrowest: float = Field(gt=0, le=1, description="width, as a share of its own, that a digit may be pressed to")
+    most_pixels: int = Field(ge=1, description="largest number of pixels of a picture; larger ones are rejected")
+    side: int = Field(ge=64, le=4000, description="longer side of the picture in pixels; larger ones are reduced to it")
+    least_contrast: float = Field(gt=0, lt=1, description="smallest contrast of ink and paper; 1 is black on white")
+    speck: float = Field(ge=0, lt=1, description="smaller pieces are ignored; as a share of the largest piece of ink")
+    narrowest: float = Field(gt=0, le=1, description="smallest horizontal squeeze allowed; 1 allows none")
 
 
 class Drawings(Limits):
-    """How a drawing becomes an image like those that the model was trained on (``params:drawings``).
+    """How a drawing becomes an image like the training images (``params:drawings``).
 
-    The size of the image, and what is null here, are those of the training digits: see :class:`penstroke.domain.Form`.
+    The image has the size of the training images. Values that are null are measured on the training digits: see
+    :class:`penstroke.domain.Form`.
     """
 
-    tall: int | None = Field(ge=2, description="rows that the digit fills")
-    wide: int | None = Field(ge=2, description="columns that it fills at the most")
-    centre_of_mass: bool | None = Field(description="whether that is in the middle; otherwise the digit's box is")
-    thinnest: float = Field(gt=0, lt=1, description="stroke that thinner ones are drawn out to, as a share of tall")
-    thickest: float = Field(gt=0, lt=1, description="stroke that thicker ones are cut back to, as a share of tall")
+    tall: int | None = Field(ge=2, description="height of the digit, in rows of the image")
+    wide: int | None = Field(ge=2, description="largest width of the digit, in columns of the image")
+    centre_of_mass: bool | None = Field(description="true: centre the digit by its mass; false: by its bounding box")
+    thinnest: float = Field(gt=0, lt=1, description="smallest stroke width, as a share of tall; thinner ones grow")
+    thickest: float = Field(gt=0, lt=1, description="largest stroke width, as a share of tall; thicker ones shrink")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -39,10 +40,10 @@ class Drawings(Limits):
 
 
 class Frame(Limits):
-    """The image that a drawing becomes: what ``drawings`` and the form of the training digits say together.
+    """The layout of the image that a drawing becomes, from ``drawings`` and the form of the training digits.
 
-    ``rows`` and ``columns`` of the image, ``tall`` and ``wide`` in pixels of it, as are the strokes ``thinnest`` and
-    ``thickest``; ``full_ink`` is the value of ink.
+    ``rows`` and ``columns`` are the size of the image. ``tall``, ``wide``, ``thinnest`` and ``thickest`` are in its
+    pixels. ``full_ink`` is the value of ink.
     """
 
     rows: int
@@ -56,10 +57,10 @@ class Frame(Limits):
 
 
 def frame_of(form: Form, drawings: Drawings) -> Frame:
-    """Frame drawings in a form of rows.
+    """Return the frame of drawings for a form of rows; values that ``drawings`` leaves null come from the form.
 
     Raises:
-        ValueError: what ``drawings`` says does not fit an image of that form.
+        ValueError: ``tall`` or ``wide`` does not fit into an image of that form.
     """
     chosen = form.model_dump(include={"full_ink", "tall", "wide", "centre_of_mass"}) | drawings.model_dump(
         exclude_none=True

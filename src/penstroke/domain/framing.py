@@ -1,7 +1,7 @@
-"""From a picture of a drawn digit to an image like those that the model was trained on.
+"""Turn a picture of a drawn digit into an image like the training images.
 
-Ink is what differs from the paper round it, in whatever colour or opacity, darker or lighter, under uneven light. The
-digit is then cut out, brought to the size and the stroke of the training images, and placed as they are.
+Ink is whatever differs from the paper around it: in any colour or opacity, darker or lighter, also under uneven light.
+The digit is cut out, scaled to the size and the stroke width of the training digits, and placed like them.
 """
 
 from collections.abc import Callable
@@ -15,33 +15,33 @@ from .images import enlarge
 from .pieces import EIGHT, at_margin, mark_digit, mark_large
 from .reading import Window
 
-MARGIN_PIXELS = 1500  # of the margin, which are enough to tell the paper
-LEAST_SIDE = 128  # of what is looked at, pixels; smaller pictures are enlarged
-MARGIN = 0.04  # of the picture, which shows its paper, as a share of the shorter side
-INK_SHARE = 0.0005  # least share of the picture that the ink of a digit takes
-INKED = 0.4  # share of its full difference from the paper from which a pixel is ink
-NOISE = 6  # standard deviations of the paper's noise that ink must exceed
-BROADEST = 1 / 3  # stroke, as a share of the longer side; what is broader is light or shadow
-SCAN_EDGE = 0.06  # width of what a scan may show round the paper, as a share of its side
-LEAST_SHEET = 0.3  # of paper that lies on something else, as a share of the picture
-SHEET_IS_PAPER = 0.8  # share of such a sheet that is not ink
-EIGHT_WITHIN = np.stack([~EIGHT, EIGHT, ~EIGHT])  # but not those of the next image
-PATCH = 0.2  # width from which something paler than the ink is light, as a share of the longer side
-PALER = 0.75  # share of the ink's difference from the paper that it has at the most
-STEP = 0.1  # share of that at its edge at the least; what is softer is taken away as a smooth surface
-SMALL = 0.1  # length of a digit, as a share of the picture's, below which it is looked at from nearer
-NEARER = 3  # lengths of the digit that are then seen
-LEAST_LENGTH = 8  # of a digit, pixels of the file
+MARGIN_PIXELS = 1500  # number of margin pixels to which the paper surface is fitted
+LEAST_SIDE = 128  # pictures with a shorter longer side, in pixels, are enlarged
+MARGIN = 0.04  # width of the margin, which shows paper, as a share of the picture's shorter side
+INK_SHARE = 0.0005  # smallest share of the picture that a digit's ink covers
+INKED = 0.4  # a pixel is ink from this share of the full difference between ink and paper
+NOISE = 6  # ink must exceed the noise of the paper by this many standard deviations
+BROADEST = 1 / 3  # broadest stroke, as a share of the longer side; broader areas are light or shadow
+SCAN_EDGE = 0.06  # widest border of a scan around the paper, as a share of its side
+LEAST_SHEET = 0.3  # smallest sheet of paper on another surface, as a share of the picture
+SHEET_IS_PAPER = 0.8  # smallest share of such a sheet that is not ink
+EIGHT_WITHIN = np.stack([~EIGHT, EIGHT, ~EIGHT])  # eight neighbours in the same image of a stack
+PATCH = 0.2  # areas this wide and paler than ink are light or shadow, as a share of the longer side
+PALER = 0.75  # largest difference of such an area from the paper, as a share of the ink's difference
+STEP = 0.1  # smallest step at its edge, as such a share; softer areas are removed as a smooth surface
+SMALL = 0.1  # digits shorter than this share of the picture are read again at a finer resolution
+NEARER = 3  # the second look shows this many lengths of the digit
+LEAST_LENGTH = 8  # smallest length of a digit, in pixels of the file
 SWEEPS = 10
-FINE_ROWS = 64  # the digit is shaped on a grid of so many rows at least
+FINE_ROWS = 64  # smallest number of rows of the fine grid on which the digit is drawn
 
 
 class NoInkError(ValueError):
-    """Nothing stands out from the paper.
+    """A picture shows no ink: nothing stands out from the paper.
 
     Args:
         message: what was found.
-        place: of the image among those that were given.
+        place: number of the image in the stack that was given.
     """
 
     def __init__(self, message: str, place: int = 0) -> None:
@@ -50,7 +50,7 @@ class NoInkError(ValueError):
 
 
 class Found(NamedTuple):
-    """The ink of a digit, and where in a picture it was found: its corner there, and how much it is enlarged."""
+    """The ink of a digit, with the factor by which it is enlarged and the corner of its part of the picture."""
 
     ink: np.ndarray
     factor: int
@@ -59,11 +59,11 @@ class Found(NamedTuple):
 
     @property
     def length(self) -> float:
-        """The digit's height or width, whichever is more, in pixels of the picture."""
+        """The larger of the digit's height and width, in pixels of the picture."""
         return max(stop - start for start, stop in self._spans())
 
     def window(self, shape: tuple[int, ...]) -> Window:
-        """Give the part of a picture of some shape that shows the digit and as much round it."""
+        """Return the part of a picture of this shape that shows the digit and the area around it."""
         reach = NEARER / 2 * self.length
         (top, bottom), (left, right) = (
             (max(0, (start + stop) / 2 - reach) / side, min(side, (start + stop) / 2 + reach) / side)
@@ -83,19 +83,19 @@ class Found(NamedTuple):
 def frame_picture(
     picture: np.ndarray, drawings: Frame, look: Callable[[Window], np.ndarray] | None = None
 ) -> np.ndarray:
-    """Bring a picture to the frame of the training images.
+    """Turn a picture into an image like the training images.
 
     Args:
         picture: (height, width, 4) float32 from 0 to 1: red, green and blue, each times opacity, and opacity.
         drawings: what counts as ink, and the frame.
-        look: gives a part of the picture as finely as it is known, where that is finer than ``picture``.
+        look: reads a part of the picture at the file's full resolution; None if ``picture`` has that already.
 
     Returns:
         (rows, columns) float64 from 0 (paper) to 1 (ink).
 
     Raises:
         NoInkError: nothing stands out from the paper.
-        ValueError: a large part is neither paper nor ink, or the ink is not one digit, or too small.
+        ValueError: a large part is neither paper nor ink, or the ink is not a single digit, or is too small.
     """
     found = _find_anywhere(picture, drawings)
     if look and found.length < SMALL * max(picture.shape[:2]):
@@ -108,12 +108,12 @@ def frame_picture(
 
 
 def frame_ink(images: np.ndarray, drawings: Frame) -> np.ndarray:
-    """Bring digits on even paper, as a scan or a program gives them, to the frame of the training images.
+    """Turn digits on evenly lit paper, from a scan or a program, into images like the training images.
 
-    What :func:`frame_picture` does against colour, light and whatever else a photograph shows is left out to save time.
+    To save time, this skips what :func:`frame_picture` does for photographs: colour, uneven light, shadows.
 
     Args:
-        images: (n, height, width) float32 from 0 to 1, no photographs; the paper is what most of the edge shows.
+        images: (n, height, width) float32 from 0 to 1, no photographs. The paper is the median of the edge pixels.
         drawings: what counts as ink, and the frame.
 
     Returns:
@@ -134,22 +134,22 @@ def frame_ink(images: np.ndarray, drawings: Frame) -> np.ndarray:
 
 
 def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
-    """Tell ink from paper.
+    """Separate ink from paper.
 
-    The paper is a smooth surface through the margin of the picture. Ink differs from it in one direction of colour
-    and opacity, in strokes narrower than a third of the picture. Shadows and specks are passed over, and pieces at the
-    edge too where there is as much as a digit inside; see :func:`.pieces.mark_digit` for what else.
+    The paper is modelled as a smooth surface through the margin of the picture. Ink differs from it in one direction
+    of colour and opacity, and forms strokes narrower than a third of the picture. Shadows and specks are ignored, and
+    so are pieces at the edge if there is a digit inside; :func:`.pieces.mark_digit` lists what else is.
 
     Args:
         picture: (height, width, 4) float32 from 0 to 1: red, green and blue, each times opacity, and opacity.
-        drawings: the least contrast, and the size of a speck.
+        drawings: the smallest contrast, and the size of a speck.
 
     Returns:
         (height, width) float32 from 0 (paper) to 1 (ink); a small picture is enlarged by a whole factor.
 
     Raises:
         NoInkError: nothing stands out from the paper.
-        ValueError: a large part is neither paper nor ink, or the ink is not one digit.
+        ValueError: a large part is neither paper nor ink, or the ink is not a single digit.
     """
     return _find(picture, drawings).ink
 
@@ -157,7 +157,7 @@ def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
 def _find_anywhere(picture: np.ndarray, drawings: Frame) -> Found:
     try:
         return _find(picture, drawings)
-    except NoInkError:  # the margin may show something else than the paper, such as the edges of a scan
+    except NoInkError:  # the margin may not show paper, for instance around a scan
         inner = [slice(round(SCAN_EDGE * side), round((1 - SCAN_EDGE) * side)) for side in picture.shape[:2]]
         return _find_within(picture, (inner[0], inner[1]), drawings)
 
@@ -177,7 +177,7 @@ def _find(picture: np.ndarray, drawings: Frame) -> Found:
     if contrast < drawings.least_contrast:
         raise NoInkError(f"there is no ink: nothing differs from the paper by more than {contrast:.3f}")
     ink = differing @ (colour / (colour @ colour))
-    if longer >= LEAST_SIDE:  # a picture that may be a photograph
+    if longer >= LEAST_SIDE:  # it may be a photograph
         if sheet := _sheet(ink > 0.5):
             return _find_within(picture, sheet, drawings)
         ink = _without_light(ink)
@@ -187,7 +187,7 @@ def _find(picture: np.ndarray, drawings: Frame) -> Found:
         ink -= broad
     peak = np.median(np.partition(ink, -least, axis=None)[-least:])
     lighter = ink[ink < 0]
-    noise = np.median(-lighter) / 0.6745 if lighter.size else 0  # the quartile of the normal distribution
+    noise = np.median(-lighter) / 0.6745 if lighter.size else 0  # 0.6745: upper quartile of the normal distribution
     if peak * contrast < drawings.least_contrast or peak < NOISE * noise:
         raise NoInkError("there is no ink: nothing stands out from the paper")
     factor = -(-LEAST_SIDE // longer)
@@ -196,14 +196,14 @@ def _find(picture: np.ndarray, drawings: Frame) -> Found:
 
 
 def place_digits(ink: np.ndarray, drawings: Frame) -> np.ndarray:
-    """Cut digits out and place each in the frame, in the size and with the stroke of the training images.
+    """Cut out digits and place each in the frame, with the size and the stroke width of the training digits.
 
     Args:
-        ink: (n, height, width) float32 from 0 (paper) to 1 (ink), each with some.
+        ink: (n, height, width) float32 from 0 (paper) to 1 (ink), none blank.
         drawings: the frame.
 
     Returns:
-        (n, rows, columns) float64 from 0 (paper) to 1 (ink), the share of each pixel that ink covers.
+        (n, rows, columns) float64 from 0 (paper) to 1 (ink): the share of each pixel that ink covers.
     """
     inked = ink >= INKED
     of_rows, of_columns = inked.sum(axis=2), inked.sum(axis=1)
@@ -214,11 +214,11 @@ def place_digits(ink: np.ndarray, drawings: Frame) -> np.ndarray:
     too_wide = np.maximum(1, width * across / drawings.wide)
     down, across = down / too_wide, across / too_wide
 
-    # cells along a pixel of the image; those of a small image need not be so small
+    # cells per pixel of the image; a small image needs fewer
     fine = -(-(FINE_ROWS if max(ink.shape[1:]) >= LEAST_SIDE else FINE_ROWS // 2) // drawings.rows)
-    # a line thinner than a cell fills those that it goes through; of pixels larger than a cell the grey tells the edge
+    # a line thinner than a cell fills all cells on its way; where pixels are larger than cells, grey gives the edge
     thick = np.ceil(1 / (fine * np.stack([down, across], axis=1))).astype(int)
-    room = thick.max() // 2  # a line at the edge of the picture gets as thick as any other
+    room = thick.max() // 2  # so that a line at the edge of the picture becomes as thick as any other
     drawn = np.pad(ink, [(0, 0), (room, room), (room, room)])
     for place in np.flatnonzero(thick.max(axis=1) > 1):
         drawn[place] = ndimage.maximum_filter(drawn[place] >= INKED, thick[place])
@@ -230,10 +230,10 @@ def place_digits(ink: np.ndarray, drawings: Frame) -> np.ndarray:
     by_columns = _resampling(columns, column, fine * drawings.columns, fine * across)
     drawn = by_rows @ drawn @ by_columns.swapaxes(1, 2)
     inner = slice(None), slice(1, -1), slice(1, -1)
-    shape = np.zeros((len(ink), by_rows.shape[1] + 2, by_columns.shape[1] + 2), bool)  # where it ends, ink does too
-    shape[inner] = drawn >= np.minimum(INKED, drawn.max((1, 2), keepdims=True) / 2)  # a thin or pale line is one too
+    shape = np.zeros((len(ink), by_rows.shape[1] + 2, by_columns.shape[1] + 2), bool)  # with a border that is no ink
+    shape[inner] = drawn >= np.minimum(INKED, drawn.max((1, 2), keepdims=True) / 2)  # keep thin and pale lines too
     covered = np.stack([ndimage.distance_transform_edt(one) for one in shape])
-    # a line's points are a quarter of its width from its edge on average
+    # on average, the points of a line are a quarter of its width away from its edge
     stroke = 4 * (covered.sum((1, 2)) / shape.sum((1, 2)) - 0.5)
     thicker = (np.clip(stroke, fine * drawings.thinnest, fine * drawings.thickest) - stroke) / 2
     for place in np.flatnonzero(thicker > 0):
@@ -243,7 +243,7 @@ def place_digits(ink: np.ndarray, drawings: Frame) -> np.ndarray:
 
 
 def _first_and_last(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give the places of the first and the last weight above 0 in each row."""
+    """Return the positions of the first and the last positive weight of each row."""
     found = weights > 0
     return found.argmax(axis=1), found.shape[1] - 1 - found[:, ::-1].argmax(axis=1)
 
@@ -257,9 +257,9 @@ def _least_pixels(pixels: int) -> int:
 
 
 def _resampling(places: np.ndarray, middle: np.ndarray, cells: int, scale: np.ndarray) -> np.ndarray:
-    """Give the weights of pixels at some places for cells along a side, (n, cells, pixels).
+    """Return the weights of pixels for the cells along one side, (n, cells, pixels).
 
-    They are triangles as wide as a pixel or a cell, whichever is wider.
+    Each weight is a triangle, as wide as a pixel or a cell, whichever is wider.
     """
     centres = (middle[:, None] + (np.arange(cells) - (cells - 1) / 2) / scale[:, None]).astype(np.float32)
     reach = np.maximum(1, 1 / scale).astype(np.float32)[:, None, None]
@@ -267,18 +267,18 @@ def _resampling(places: np.ndarray, middle: np.ndarray, cells: int, scale: np.nd
 
 
 def _paper(picture: np.ndarray) -> np.ndarray:
-    """Lay a smooth surface, quadratic in rows and columns, through the margin; what is drawn there hardly moves it."""
+    """Fit a surface, quadratic in rows and columns, to the margin; ink in the margin hardly changes the fit."""
     height, width = picture.shape[:2]
     margin = at_margin((height, width), max(1, round(MARGIN * min(height, width))))
     every = -(-np.count_nonzero(margin) // MARGIN_PIXELS)
     rows, columns = (place[::every] for place in np.nonzero(margin))
     values = picture[rows, columns]
-    if max(height, width) < LEAST_SIDE:  # no photograph
+    if max(height, width) < LEAST_SIDE:  # too small for a photograph
         return np.median(values, axis=0)
     down, across = (np.linspace(-1, 1, side, dtype=np.float32) for side in (height, width))
     places = _powers(down[rows], across[columns])
     weights = np.ones((len(places), 1), np.float32)
-    for _ in range(10):  # least absolute distances, by least squares with weights
+    for _ in range(10):  # least absolute deviations, by iteratively reweighted least squares
         fitted = np.linalg.lstsq(places * weights, values * weights, rcond=None)[0]
         distance = np.linalg.norm(values - places @ fitted, axis=1, keepdims=True)
         weights = 1 / np.sqrt(np.maximum(distance, 1 / 255))
@@ -291,7 +291,7 @@ def _powers(down: np.ndarray, across: np.ndarray) -> np.ndarray:
 
 
 def _without_specks(ink: np.ndarray, speck: float) -> np.ndarray:
-    """Leave of ink, (n, height, width), what belongs to the digits."""
+    """Remove from ink, (n, height, width), the pieces that do not belong to the digits."""
     inked = ink >= INKED
     piece, pieces = ndimage.label(inked, EIGHT_WITHIN)
     if pieces > len(ink):
@@ -302,7 +302,7 @@ def _without_specks(ink: np.ndarray, speck: float) -> np.ndarray:
 
 
 def _without_light(ink: np.ndarray) -> np.ndarray:
-    """Take away what is broad and paler than ink, a shadow for instance, with whatever is as dark round it."""
+    """Remove broad areas that are paler than ink, such as shadows, and the pixels around them that are as dark."""
     longer = max(ink.shape)
     width = round(PATCH * longer)
     patch = ndimage.grey_opening(ndimage.gaussian_filter(ink, longer / 200), size=width, mode="nearest")
@@ -310,10 +310,10 @@ def _without_light(ink: np.ndarray) -> np.ndarray:
     if edge.max() < STEP or patch.max() > PALER:
         return ink
     other = np.minimum(ink, 0)
-    if (ndimage.grey_closing(other, size=width, mode="nearest") - other).max() > PALER:  # strokes that are paler
+    if (ndimage.grey_closing(other, size=width, mode="nearest") - other).max() > PALER:  # strokes lighter than paper
         raise NoInkError("there is no ink: the margin shows something else than the paper; cut that away")
     light = np.minimum(patch, ink)
-    for _ in range(SWEEPS):  # it spreads over all that is as dark, from row to row and column to column
+    for _ in range(SWEEPS):  # spread the light over neighbours that are as dark, row by row and column by column
         before = light.copy()
         for known, below in ((light, ink), (light[::-1], ink[::-1]), (light.T, ink.T), (light.T[::-1], ink.T[::-1])):
             for row in range(1, len(known)):
@@ -324,13 +324,13 @@ def _without_light(ink: np.ndarray) -> np.ndarray:
 
 
 def _sheet(differs: np.ndarray) -> tuple[slice, slice] | None:
-    """Find a sheet of paper that lies on something else: what is large, in one piece but for the ink, and all round."""
+    """Find a sheet of paper on another surface: a large area, in one piece except for the ink, away from the edges."""
     if differs.mean() < LEAST_SHEET * SHEET_IS_PAPER:
         return None
     rest, rests = ndimage.label(~differs)
     is_outside = np.bincount(rest[at_margin(rest.shape, 1)], minlength=rests + 1) > 0
     is_outside[0] = False
-    piece, _ = ndimage.label(~is_outside[rest])  # its holes are filled
+    piece, _ = ndimage.label(~is_outside[rest])  # pieces with their holes filled
     size = np.bincount(piece.ravel())
     size[0] = 0
     place = ndimage.find_objects(piece)[size.argmax() - 1]

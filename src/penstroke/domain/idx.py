@@ -1,4 +1,4 @@
-"""Labelled images in the IDX format, as MNIST and the sets that follow it are published."""
+"""Labelled images in the IDX format, the format of MNIST and similar data sets."""
 
 import gzip
 import hashlib
@@ -24,24 +24,24 @@ from .pixels import to_table
 PARTS = ("train", "test")
 UNSIGNED_BYTE = 8
 GZIP_MAGIC = b"\x1f\x8b"
-MOST_BYTES_OF_A_GZIP_BYTE = 1032  # deflate cannot unfold further (RFC 1951: 258 bytes from 2 bits)
+MOST_BYTES_OF_A_GZIP_BYTE = 1032  # deflate cannot compress better (RFC 1951: 258 bytes from 2 bits)
 
 
 class IdxDataset(AbstractDataset[None, pd.DataFrame]):
     """Read the train and test parts of an IDX set as one table of raw digits.
 
-    Files may be gzipped or plain. Those of another machine are kept in a local folder and taken from there by later
-    runs, which then need no network. What a file holds is believed only as far as it agrees with itself: the
-    header bounds what is read, so a file that unfolds to more costs no memory.
+    Files may be gzipped or plain. Remote files are downloaded to a local folder once; later runs read the copies and
+    need no network. No more bytes are read than the header states, so a compressed file that expands to more than its
+    header says uses no extra memory.
 
     Args:
-        path: folder or address of the files; any protocol that fsspec knows. User and password in it
-            (``https://me:word@host``) are used, and neither shown nor written.
-        files: names of the files below it: ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
-        filepath: local folder for the copies of files from elsewhere; a file of this machine is not copied.
-        sha256: the sum of a file by its whole address, without user and password; a file that differs is refused and
-            not kept.
-        credentials: handed to fsspec's file system.
+        path: path or address of the folder; any protocol that fsspec knows. A user and a password in it
+            (``https://me:word@host``) are used, but never shown or written.
+        files: names of the files in it: ``train_images``, ``train_labels``, ``test_images``, ``test_labels``.
+        filepath: local folder for copies of remote files; files of this machine are not copied.
+        sha256: expected sha256 by full address, without user and password. A file with another sum is refused and not
+            kept.
+        credentials: passed to fsspec's file system.
         metadata: ignored by Kedro; read by Kedro-Viz.
 
     Source: the format, LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "File formats".
@@ -68,7 +68,8 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         """Return rows by ``digit_id`` (``<part>-<row from 00000>``): ``label``, ``split``, ``pixel_<row>_<column>``.
 
         Raises:
-            DatasetError: a file cannot be had, differs from its sum, or is no whole IDX file; parts disagree.
+            DatasetError: a file cannot be read, has another sha256 than expected, or is no complete IDX file; or the
+                files do not belong together.
         """
         parts = [self._load_part(part) for part in PARTS]
         sizes = {images.shape[1:] for images, _ in parts}
@@ -85,11 +86,11 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         return table
 
     def save(self, data: None) -> None:  # noqa: ARG002
-        """Refuse: what comes in is never written."""
+        """Refuse to save: this dataset is read-only."""
         raise DatasetError("IDX files are read only")
 
     def content_hash(self) -> str | None:
-        """Return the sha256 of the files' sha256 by name, or None where a file is not on this machine."""
+        """Return one sha256 over the sha256 of all files; None if a file is not on this machine yet."""
         files = {name: self._local(without_user(f"{self._path}/{name}")) for name in self._files.values()}
         if not all(local.is_file() for local in files.values()):
             return None
@@ -111,7 +112,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         try:
             content = self._fetch(f"{self._path}/{name}", shown)
         except (OSError, ImportError, ValueError) as error:
-            # not chained, since what a traceback shows of the cause has the whole address
+            # not chained: the traceback of the cause would show the full address with the password
             fault = without_user(str(error))
             raise DatasetError(f"{shown} cannot be read: {fault}; check the source") from None
         with content as file:
@@ -127,7 +128,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         return local.open("rb")
 
     def _local(self, address: str) -> Path:
-        """Say where a file lies on this machine, or will lie."""
+        """Return the path of a file, or of its future copy, on this machine."""
         if fsspec.utils.get_protocol(address) == "file":
             return Path(LocalFileSystem._strip_protocol(address))
         return self._filepath / address.replace("://", "/")
@@ -161,15 +162,20 @@ def read_idx(file: IO[bytes], dimensions: int, name: str) -> np.ndarray:
     """Read one IDX file of unsigned bytes, gzipped or plain.
 
     Args:
-        file: open for reading, and able to seek.
-        dimensions: how many the file must have: 3 for images, 1 for labels.
-        name: what errors call the file.
+        file: a seekable file, open for reading.
+        dimensions: expected number of dimensions: 3 for images, 1 for labels.
+        name: name of the file in error messages.
 
     Returns:
         uint8 of the shape that the header states.
 
     Raises:
         DatasetError: the file is no such IDX file, or holds less or more than its header states.
+
+    Examples:
+        >>> labels = bytes([0, 0, 8, 1]) + bytes([0, 0, 0, 3]) + bytes([7, 2, 1])
+        >>> read_idx(io.BytesIO(labels), dimensions=1, name="labels").tolist()
+        [7, 2, 1]
     """
     stored = file.seek(0, io.SEEK_END)
     file.seek(0)

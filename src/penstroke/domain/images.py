@@ -1,6 +1,6 @@
-"""Functions on stacks of images, each usable alone: enlarge, deform, straighten, oriented_gradients.
+"""Functions on stacks of images; each can be used alone: enlarge, deform, straighten, oriented_gradients.
 
-All take (n, height, width) arrays in which paper is 0 and ink is more, and know nothing of tables.
+All take arrays of shape (n, height, width), in which paper is 0 and ink is positive. None uses tables.
 """
 
 from functools import cache
@@ -12,14 +12,18 @@ SOBEL_SMOOTH, SOBEL_DIFFERENCE = (1.0, 2.0, 1.0), (-1.0, 0.0, 1.0)
 
 
 def enlarge(images: np.ndarray, times: int) -> np.ndarray:
-    """Enlarge images by linear interpolation between pixel centres; beyond the edge lies paper.
+    """Enlarge images by linear interpolation between pixel centres; outside the image is paper.
 
     Args:
         images: (n, height, width), any real dtype.
         times: whole factor, at least 1.
 
     Returns:
-        (n, times * height, times * width) float32, within the range of the input and paper.
+        (n, times * height, times * width) float32, between 0 and the largest value of the input.
+
+    Examples:
+        >>> enlarge(np.array([[[0, 1]]]), 2)[0, 0].tolist()
+        [0.0, 0.1875, 0.5625, 0.5625]
     """
     across, down = (_interpolation(side, times) for side in (images.shape[2], images.shape[1]))
     return down @ images.astype(np.float32) @ across.T if times > 1 else images.astype(np.float32)
@@ -38,15 +42,22 @@ def deform(
 
     Args:
         images: (n, height, width), any real dtype.
-        draws: (copies, n, 6) from -1 to 1: how much of each limit a copy gets, for rotation, height, width, slant,
-            and the moves down and across.
-        rotation_degrees: limit of the rotation.
-        scaling: limit of the change of height and of width, as a share of it.
-        slant: limit of the shear, columns per row.
-        shift: limit of the move along each axis, as a share of the side.
+        draws: (copies, n, 6) from -1 to 1: the share of each limit that a copy gets, for rotation, height, width,
+            slant, vertical move (positive is up), horizontal move (positive is left).
+        rotation_degrees: largest rotation.
+        scaling: largest relative change of height and of width.
+        slant: largest shear, in columns per row.
+        shift: largest move along each axis, as a share of the side.
 
     Returns:
-        (copies, n, height, width) float32, interpolated linearly; ink that leaves the image is lost.
+        (copies, n, height, width) float32, linearly interpolated. Ink that leaves the image is lost.
+
+    Examples:
+        >>> dot = np.array([[[0, 0, 0], [0, 8, 0], [0, 0, 0]]])
+        >>> up = np.array([[[0, 0, 0, 0, 1, 0]]])  # one copy of one image, moved up by the full limit
+        >>> moved = deform(dot, up, rotation_degrees=0, scaling=0, slant=0, shift=1 / 3)
+        >>> moved[0, 0].round().tolist()
+        [[0.0, 8.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
     copies, count = draws.shape[:2]
     height, width = images.shape[1:]
@@ -63,18 +74,23 @@ def deform(
 
 
 def straighten(images: np.ndarray, deskew: float, centre: bool) -> np.ndarray:
-    """Take the slant out of each image and move its centre of mass to the middle.
+    """Remove the slant of each image and move its centre of mass to the middle.
 
-    The slant is the covariance of rows and columns over the variance of rows, both weighted by ink; each row moves
-    sideways against it, with linear interpolation. Blank images, and those of one row of ink, keep their slant.
+    The slant is the covariance of rows and columns divided by the variance of rows, weighted by ink. Each row is
+    shifted sideways against it, with linear interpolation. Blank images and single rows of ink have no slant to remove.
 
     Args:
         images: (n, height, width), any real dtype.
-        deskew: share of the slant that is taken out, 0 to 1.
-        centre: whether the centre of mass moves to the middle; otherwise it stays where it is.
+        deskew: share of the slant that is removed, 0 to 1.
+        centre: whether the centre of mass is moved to the middle of the image.
 
     Returns:
-        The same shape, float32, no value above the largest of the input; ink that leaves the image is lost.
+        The same shape, float32, no value above the largest of the input. Ink that leaves the image is lost.
+
+    Examples:
+        >>> leaning = np.array([[[0, 0, 9], [0, 9, 0], [9, 0, 0]]])
+        >>> straighten(leaning, deskew=1, centre=False)[0].tolist()
+        [[0.0, 9.0, 0.0], [0.0, 9.0, 0.0], [0.0, 9.0, 0.0]]
 
     Source: the deskewing of LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
     recognition", Proceedings of the IEEE 86(11), 1998, section III.A.
@@ -99,20 +115,26 @@ def straighten(images: np.ndarray, deskew: float, centre: bool) -> np.ndarray:
 
 
 def oriented_gradients(images: np.ndarray, directions: int, grid: int, pooling_width: float) -> np.ndarray:
-    """Describe each image by how much edge of each direction lies in each cell of a grid.
+    """Measure how much edge of each direction lies in each cell of a grid.
 
-    Sobel gradients; the magnitude of each pixel is shared between the two nearest of the signed directions; each
-    direction's map is pooled with Gaussian weights round the centres of the cells; the square root is taken.
+    The steps: Sobel gradients; the magnitude of each pixel is divided between the two nearest signed directions; the
+    map of each direction is pooled with Gaussian weights around the centres of the cells; the square root is taken.
 
     Args:
-        images: (n, height, width), any real dtype; outside the image lies paper.
-        directions: how many, evenly round the circle; direction 0 is where ink grows to the right, and they turn
-            clockwise as the picture is seen.
+        images: (n, height, width), any real dtype; outside the image is paper.
+        directions: number of directions, evenly spaced round the circle. In direction 0 ink grows to the right; the
+            others follow clockwise.
         grid: cells along each side.
         pooling_width: standard deviation of the Gaussian weight, in cells.
 
     Returns:
         (n, directions, grid, grid) float32, 0 or more.
+
+    Examples:
+        >>> edge = np.array([[[0, 0, 1, 1]] * 4])  # ink grows to the right
+        >>> found = oriented_gradients(edge, directions=4, grid=1, pooling_width=1)
+        >>> int(found.argmax())
+        0
 
     Source: the gradient features of Liu, Nakashima, Sako and Fujisawa, "Handwritten digit recognition: investigation
     of normalization and feature extraction techniques", Pattern Recognition 37(2), 2004, pages 265-279.
@@ -139,7 +161,13 @@ def _interpolation(side: int, times: int) -> np.ndarray:
 
 @cache
 def pooling_weights(side: int, grid: int, width: float) -> np.ndarray:
-    """Give the Gaussian weights of pixels for cells along one side, (grid, side) float32; each row sums to 1."""
+    """Return the Gaussian weights of pixels for the cells along one side, (grid, side) float32; rows sum to 1.
+
+    Examples:
+        >>> pooling_weights(side=2, grid=1, width=0.5).tolist()
+        [[0.5, 0.5]]
+
+    """
     cell = side / grid
     centres = (np.arange(grid) + 0.5) * cell - 0.5
     weights = np.exp(-0.5 * ((np.arange(side) - centres[:, None]) / (width * cell)) ** 2)
@@ -151,7 +179,7 @@ def _correlate(images: np.ndarray, weights: tuple[float, ...], axis: int) -> np.
 
 
 def _shift_rows(images: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Read each row ``moves`` (n, height or 1) columns further on; beyond the edge lies paper."""
+    """Shift each row left by ``moves``, (n, height or 1), in columns; outside the image is paper."""
     width = images.shape[2]
     whole = np.floor(moves)
     part = (moves - whole).astype(np.float32)[..., None]

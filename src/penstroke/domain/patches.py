@@ -1,4 +1,4 @@
-"""Features that are learned, and so are a step of a contender, fitted inside each fold."""
+"""Learned features. They are a step of a contender, so they are fitted inside each fold."""
 
 from math import isqrt
 from typing import Self
@@ -19,30 +19,31 @@ from .images import oriented_gradients, pooling_weights, straighten
 from .pixels import to_images
 
 IMAGES_OF_THE_DICTIONARY, PATCHES_OF_THE_DICTIONARY = 3000, 40_000
-FAINT = 0.05  # of a long patch; a shorter one is nearly paper, and its direction says nothing
+FAINT = 0.05  # share of a long patch's length; shorter patches are nearly paper, and their direction means nothing
 
 
 class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Describe images by which typical patches of oriented gradients they hold, and where.
+    """Describe images by the typical patches of oriented gradients that they contain, and by their places.
 
-    The map of oriented gradients, ``grid`` x ``grid`` cells, is cut into overlapping patches; each is brought to
-    length 1, whitened, and compared with ``atoms`` typical ones that k-means found. What its cosine exceeds
-    ``threshold`` by, times its length, is pooled on a coarser grid; principal components of that are the features.
+    The map of oriented gradients, ``grid`` x ``grid`` cells, is cut into overlapping patches. Each patch is scaled to
+    length 1, whitened, and compared with ``atoms`` typical patches, the cluster centres of k-means. The excess of its
+    cosine over ``threshold``, times its length, is pooled on a coarser grid. Principal components of these values are
+    the features.
 
     Args:
-        deskew: share of the slant that is taken out of each image first, 0 to 1; the centre moves to the middle.
-        directions: of the gradients.
-        grid: cells along each side of the map of gradients.
+        deskew: share of the slant that is removed from each image first, 0 to 1; images are also centred.
+        directions: number of gradient directions.
+        grid: cells along each side of the gradient map.
         patch: cells along each side of a patch.
-        atoms: how many typical patches.
-        threshold: cosine from which a patch is like an atom.
+        atoms: number of typical patches.
+        threshold: cosine from which a patch resembles an atom.
         pooled: cells along each side of the coarser grid.
-        components: how many features; fewer where there are fewer images.
-        images: how many of the training images dictionary and components are learned from, drawn at random.
-        chunk_rows: images worked on at once; few fit into a processor's cache, which makes it quick.
-        height: rows of an image; None for the height of the most nearly square image with as many pixels, and no more
+        components: number of features; fewer if there are fewer images.
+        images: number of training images, drawn at random, that dictionary and components are fitted on.
+        chunk_rows: images per chunk. Small chunks fit into the processor's cache and are faster.
+        height: rows of an image. None means the most nearly square image with that number of pixels that has no more
             rows than columns.
-        random_state: of the draws.
+        random_state: seed of the draws.
 
     Source: Coates and Ng, "Learning feature representations with k-means", Neural Networks: Tricks of the Trade,
     2012; of gradients rather than pixels, Mairal, Koniusz, Harchaoui and Schmid, "Convolutional kernel networks",
@@ -79,10 +80,10 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: pd.DataFrame | np.ndarray, y: object = None) -> Self:  # noqa: ARG002, N803
-        """Learn the dictionary and the components from ``X``, (n, pixels) in reading order, 0 (paper) to 1 (ink).
+        """Fit dictionary and components to ``X``, (n, pixels) in reading order, 0 (paper) to 1 (ink).
 
         Raises:
-            ValueError: the pixels are no whole rows of an image, or the images are blank.
+            ValueError: the number of pixels does not fit ``height``, or nearly all images are blank.
         """
         random = check_random_state(self.random_state)
         rows = validate_data(self, X, dtype=np.float32, order="C", ensure_min_samples=2, ensure_min_features=2)
@@ -99,7 +100,7 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         patches = normalize(patches[random.permutation(clear)[:PATCHES_OF_THE_DICTIONARY]])
         covariance = ShrunkCovariance().fit(patches)
         self.mean_ = covariance.location_.astype(np.float32)
-        # any root of the precision will do, since only angles between whitened patches matter
+        # any matrix root of the precision works: only angles between whitened patches matter
         self.whitening_ = np.linalg.cholesky(covariance.precision_).astype(np.float32)
         whitened = normalize((patches - self.mean_) @ self.whitening_)
         count = min(self.atoms, len(whitened))
@@ -113,10 +114,10 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
-        """Give the features, (n, components) float32, of mean squared length 1 over the training images."""
+        """Return the features, (n, components) float32; their mean squared length over the training images is 1."""
         check_is_fitted(self)
         if isinstance(X, pd.DataFrame) and not hasattr(self, "n_features_in_"):
-            images = to_images(X)  # a file of before the dictionary took arrays: it was fitted on a table
+            images = to_images(X)  # a model file of an earlier version, whose dictionary was fitted on a table
         else:
             images = self._images(validate_data(self, X, dtype=np.float32, order="C", reset=False))
         features = np.empty((len(images), len(self.origin_)), np.float32)
@@ -134,7 +135,7 @@ class PatchDictionary(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return list(gen_batches(len(images), self.chunk_rows))
 
     def _patches(self, images: np.ndarray) -> np.ndarray:
-        """Cut the maps of gradients into patches, (n, grid, grid) of which each has its middle in a cell."""
+        """Cut the gradient maps into patches, one centred in each cell: (n, grid * grid, values of a patch)."""
         maps = oriented_gradients(straighten(images, self.deskew, centre=True), self.directions, self.grid, 0.5)
         before, after = self.patch // 2, (self.patch - 1) // 2
         maps = np.pad(np.moveaxis(maps, 1, 3), ((0, 0), (before, after), (before, after), (0, 0)))

@@ -1,4 +1,4 @@
-"""Make digits a little harder to read, as life does: moved, turned, noisy, thick, pale."""
+"""Perturb digits as it happens in practice: shifted, rotated, noisy, thicker, paler."""
 
 import numpy as np
 import pandas as pd
@@ -16,26 +16,34 @@ ROTATION, DOWN, ACROSS = 0, 4, 5  # places in the draws of ``deform``
 
 
 class Perturbations(Parameters):
-    """How far test rows are changed, each way by itself (``params:perturbations``)."""
+    """How strongly test rows are perturbed; each perturbation is applied alone (``params:perturbations``)."""
 
-    rows: int = Field(ge=1, description="test rows that are changed, drawn by the seed; all where there are fewer")
-    shift: float = Field(ge=0, le=0.5, description="move in any direction, as a share of the side")
-    rotation_degrees: float = Field(ge=0, le=45, description="rotation, either way")
-    noise: float = Field(ge=0, le=1, description="standard deviation of what is added to each pixel, of full ink")
-    thickening: float = Field(ge=0, le=0.5, description="how far the ink spreads on each side, as a share of the side")
-    contrast: float = Field(ge=0, lt=1, description="share of the ink that fades")
+    rows: int = Field(ge=1, description="number of test rows, drawn by the seed; all rows if there are fewer")
+    shift: float = Field(ge=0, le=0.5, description="move in a random direction, as a share of the side")
+    rotation_degrees: float = Field(ge=0, le=45, description="rotation, to either side")
+    noise: float = Field(ge=0, le=1, description="standard deviation of the noise per pixel, as a share of full ink")
+    thickening: float = Field(ge=0, le=0.5, description="growth of the ink on each side, as a share of the side")
+    contrast: float = Field(ge=0, lt=1, description="share of the ink that is taken away")
     seed: int = Field(ge=0)
 
 
 def perturb(rows: pd.DataFrame, perturbations: Perturbations) -> dict[str, pd.DataFrame]:
-    """Change digits in each way by itself, all as far, in directions that the seed draws.
+    """Apply each perturbation alone to all digits, always at full strength; the seed draws the directions.
 
     Args:
-        rows: rows are digits, pixels uint8 from 0 (paper) to 255 (ink); other columns are left out.
-        perturbations: how far, relative to the image's side and to full ink, and the seed.
+        rows: one digit per row, pixels uint8 from 0 (paper) to 255 (ink); other columns are ignored.
+        perturbations: strengths, relative to the image's side and to full ink, and the seed.
 
     Returns:
-        By name (``shift``, ``rotation``, ``noise``, ``thickening``, ``contrast``) the same rows, changed, as uint8.
+        One table of perturbed rows, uint8, for each of ``shift``, ``rotation``, ``noise``, ``thickening`` and
+        ``contrast``.
+
+    Examples:
+        >>> rows = to_table(np.array([[[0, 200], [0, 100]]], np.uint8))
+        >>> values = {"shift": 0, "rotation_degrees": 0, "noise": 0, "thickening": 0}
+        >>> paler = perturb(rows, Perturbations(rows=1, contrast=0.5, seed=0, **values))["contrast"]
+        >>> to_images(paler)[0].tolist()
+        [[0, 100], [0, 50]]
     """
     images = to_images(rows)
     random = np.random.default_rng(perturbations.seed)
@@ -56,7 +64,7 @@ def perturb(rows: pd.DataFrame, perturbations: Perturbations) -> dict[str, pd.Da
 
 
 def _thicken(images: np.ndarray, pixels: float) -> np.ndarray:
-    """Spread the ink to each side by grey dilation; of a part of a pixel, by that part of the change."""
+    """Grow the ink on each side by grey dilation; a fraction of a pixel applies that fraction of the change."""
     while pixels > 0:
         images = images + min(pixels, 1) * (ndimage.grey_dilation(images, footprint=CROSS) - images)
         pixels -= 1

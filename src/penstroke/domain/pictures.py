@@ -1,4 +1,4 @@
-"""Figures that show digits. Each is a node of the pipeline that names it in :func:`picture_nodes`."""
+"""Figures that show digits. :func:`picture_nodes` makes them nodes of the pipelines."""
 
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
@@ -24,26 +24,26 @@ from .pixels import INK, scale_ink, to_images
 from .reading import read_picture
 
 GAP = 6  # pixels between the images of a mosaic
-TILE, SPACE, HEAD = 112, 12, 40  # sides of a picture, space between two, and above for the answer, pixels
-PAIRS = 5  # of pictures in a row
-BEHIND = 0.8  # grey that shows through what is transparent: light strokes stand out from it, and dark ones
-IN_A_ROW, FACETS = 8, 5  # pictures, and maps, in a row
+TILE, SPACE, HEAD = 112, 12, 40  # in pixels: side of a picture, space between two, space above for the prediction
+PAIRS = 5  # pairs of pictures in a row
+BEHIND = 0.8  # grey behind transparent pictures: light and dark strokes both stand out from it
+IN_A_ROW, FACETS = 8, 5  # pictures in a row, and maps in a row
 LONGEST_NAME = 28
 ALARM, CALM = "#c00000", "#4a4a4a"
 
 
 class Pictures(Parameters):
-    """How much the pictures show (``params:pictures``)."""
+    """How much the figures show (``params:pictures``)."""
 
-    gallery: int = Field(ge=1, le=200, description="digits in the gallery of mistakes")
-    occluded_per_class: int = Field(ge=1, le=1000, description="training digits that the map of evidence averages")
-    patch: float = Field(gt=0, lt=1, description="side of the patch that hides a part, as a share of the image")
-    positions: int = Field(ge=2, le=28, description="places of the patch along each side")
-    files: int = Field(ge=1, le=200, description="files on the contact sheet of the answers")
+    gallery: int = Field(ge=1, le=200, description="digits in the figure of mistakes")
+    occluded_per_class: int = Field(ge=1, le=1000, description="training digits per class in the evidence maps")
+    patch: float = Field(gt=0, lt=1, description="side of the patch that hides a part, as a share of the image's side")
+    positions: int = Field(ge=2, le=28, description="positions of the patch along each side")
+    files: int = Field(ge=1, le=200, description="files on the contact sheet of predictions")
 
 
 def picture_nodes(stage: str) -> list[Node]:
-    """Give the nodes that draw digits for a stage: ``reporting``, ``inference`` or ``monitoring``."""
+    """Return the nodes that draw digits for a stage: ``reporting``, ``inference`` or ``monitoring``."""
     nodes = {
         "reporting": [
             Node(
@@ -90,7 +90,7 @@ def picture_nodes(stage: str) -> list[Node]:
 def draw_mistakes(
     test_predictions: pd.DataFrame, rows: pd.DataFrame, champion_model: ClassifierMixin, pictures: Pictures
 ) -> go.Figure:
-    """Show the wrong test rows, then the least sure right ones: above the digit, below what the model saw of it."""
+    """Show wrong test rows, then right ones with the lowest confidence: the digit above, the model's view below it."""
     wrong = test_predictions["label"] != test_predictions["prediction"]
     order = test_predictions.assign(right=~wrong).sort_values(["right", "confidence"], kind="stable")
     shown = order.head(pictures.gallery)
@@ -117,9 +117,9 @@ def draw_mistakes(
 
 
 def draw_evidence(champion_model: ClassifierMixin, rows: pd.DataFrame, pictures: Pictures) -> go.Figure:
-    """Hide one part of training digits after the other and draw how far the right class's probability falls.
+    """Hide one part of training digits after another and draw how much the probability of the right class falls.
 
-    Bright is where the evidence lies; the line goes round the ink of the mean digit of that class.
+    Bright areas hold the evidence. The line is the outline of the mean digit of the class.
 
     Source: occlusion, Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
     section 4.2.
@@ -179,7 +179,7 @@ def draw_evidence(champion_model: ClassifierMixin, rows: pd.DataFrame, pictures:
 
 
 def draw_features(rows: pd.DataFrame, champion_model: ClassifierMixin) -> go.Figure:
-    """Show the first training digit of each class, what the model sees of it, and its edges by direction and cell."""
+    """Show the first training digit of each class, the model's view of it, and its edges by direction and cell."""
     _, features = _view(champion_model)
     first = rows[rows["split"] == "train"].groupby("label").head(1).sort_values("label")
     enlarged, straight = _seen(first, champion_model)
@@ -216,15 +216,15 @@ def draw_predictions(
     reading: Drawings,
     pictures: Pictures,
 ) -> go.Figure:
-    """Show the drawings with the answers, the least sure first: on the left as they are, on the right what was seen.
+    """Show drawings with their predictions, lowest confidence first: the file on the left, the model's view beside it.
 
     Args:
-        files: what gives the bytes of each file, by name.
-        rows: tables of the rows that they became.
-        predictions: the answers.
-        production_model: whose answers they are.
+        files: by file name, a function that returns the bytes.
+        rows: tables of the rows that were made from the files.
+        predictions: the predictions for the rows.
+        production_model: the model that made the predictions.
         reading: the limits for reading a file.
-        pictures: how many are shown.
+        pictures: sets how many files are shown.
     """
     shown = predictions.sort_values("confidence", kind="stable").head(pictures.files)
     found = pd.concat([table[table.index.isin(shown.index)] for table in rows]).loc[shown.index]
@@ -281,12 +281,12 @@ def _note(answer: Any, across: int, down: int) -> dict[str, Any]:
 def draw_oddest(
     oddest_rows: pd.DataFrame, rows: Iterable[pd.DataFrame], production_model: ClassifierMixin
 ) -> go.Figure:
-    """Show the digits that are least like the reference, each with its answer and its oddest column.
+    """Show the digits that are least like the reference, each with its prediction and its oddest column.
 
     Args:
-        oddest_rows: the oddest first: ``prediction``, ``confidence``, ``column`` and its ``value``.
-        rows: tables of what came in.
-        production_model: whose file says in what form rows are.
+        oddest_rows: the oddest row first: ``prediction``, ``confidence``, ``column`` and its ``value``.
+        rows: tables of the incoming rows.
+        production_model: the model that answered; its file gives the form of the rows.
     """
     title = f"The {len(oddest_rows)} digits that are least like those the model came from: answer, and what is oddest"
     figure, down = go.Figure(), -(-len(oddest_rows) // IN_A_ROW)
@@ -314,13 +314,13 @@ def _view(model: ClassifierMixin) -> tuple[Form, Features]:
 
 
 def _scaled(rows: pd.DataFrame, form: Form) -> pd.DataFrame:
-    """Bring raw rows to the scale of accepted ones; nothing is refused, since those that are odd are shown."""
+    """Scale raw rows to 0 to 255 without rejecting any: this is for showing odd rows."""
     form.refuse_other_columns(rows)
     return pd.DataFrame(scale_ink(rows[form.columns].to_numpy(), form.full_ink), rows.index, form.columns)
 
 
 def _seen(rows: pd.DataFrame, model: ClassifierMixin) -> tuple[np.ndarray, np.ndarray]:
-    """Give accepted rows as enlarged images, and as the model sees them, both (n, height, width) from 0 to 1."""
+    """Return accepted rows as enlarged images, and as the model sees them; both (n, height, width) from 0 to 1."""
     _, features = _view(model)
     enlarged = enlarge_images(to_images(rows), features)
     return enlarged, straighten(enlarged, features.deskew, features.centre)
@@ -332,7 +332,7 @@ def _probability(model: ClassifierMixin, images: np.ndarray, column: np.ndarray,
 
 
 def _mosaic(images: np.ndarray) -> go.Figure:
-    """Lay images, (rows, columns, height, width) from 0 to 1, out as one picture with dark ink on white paper."""
+    """Arrange images, (rows, columns, height, width) from 0 to 1, in one picture with dark ink on white paper."""
     rows, columns, height, width = images.shape
     framed = np.pad(images, ((0, 0), (0, 0), (GAP, 0), (GAP, 0)))
     whole = framed.swapaxes(1, 2).reshape(rows * (height + GAP), columns * (width + GAP))

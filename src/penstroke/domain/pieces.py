@@ -1,33 +1,41 @@
-"""Which pieces of ink are the digit, and is it one digit?"""
+"""Find the pieces of ink that form the digit, and refuse ink that is not a single digit."""
 
 import numpy as np
 from scipy import ndimage
 
-EIGHT = np.ones((3, 3), bool)  # pixels touch at their corners too
-INNER = 0.2  # length of a piece inside, as a share of the longest, that makes those at the edge something else
-ENCLOSED = 1 / 3  # length of a piece, as a share of the line round it, from which that is a box or a circle
-FAR = 0.15  # gap between two pieces, as a share of the digit's length, from which they do not belong together
-ANOTHER = 1 / 3  # length of something far away, as a share of the digit's, from which it may be meant
-GAP = 0.05  # of the digit's length, from which it has two parts
-PARTS = {1: 0.6, 0: 0.3}  # least share of the digit's height that both have, beside and above each other
-ACROSS = 0.98  # share of a line from edge to edge that is ink
-THIN, ASLANT = 0.015, 0.1  # half its width, and its slope, at the most, as shares of the side
-LINE_ALONE = 0.15  # height of ink, as a share of its picture's width, up to which it is a line and no more, such as a 1
-WIDEST = 2.2  # of 1,500 training digits of MNIST the widest was 1.75 times as wide as it was high
-BORDER, BOXED = 0.06, 3.3  # depth of a digit's four borders, and their inked shares together: 2.6 at the most
+EIGHT = np.ones((3, 3), bool)  # eight neighbours: pixels touch at their corners too
+INNER = 0.2  # pieces at the edge are ignored if a piece inside is this long, as a share of the longest piece
+ENCLOSED = 1 / 3  # a line around a piece is a box or circle if the piece is this long, as a share of the line's length
+FAR = 0.15  # pieces with a larger gap do not belong together; as a share of the digit's length
+ANOTHER = 1 / 3  # a distant piece this long may be another digit; as a share of the digit's length
+GAP = 0.05  # a larger gap divides a digit into two parts; as a share of its length
+PARTS = {
+    1: 0.6,
+    0: 0.3,
+}  # two parts, side by side (1) or stacked (0), are digits if both have this share of its height
+ACROSS = 0.98  # smallest share of ink along a line from edge to edge
+THIN, ASLANT = 0.015, 0.1  # largest half width and largest slope of such a line, as shares of the side
+LINE_ALONE = 0.15  # ink lower than this share of the picture's width is a single stroke, such as a 1 on its side
+WIDEST = 2.2  # largest width / height; the largest of 1,500 training digits of MNIST was 1.75
+BORDER, BOXED = 0.06, 3.3  # depth of the four borders, and the sum of their inked shares in a box; digits reach 2.6
 
 
 def at_margin(shape: tuple[int, ...], width: int) -> np.ndarray:
-    """Mark the pixels of an edge."""
+    """Mark the pixels of the margin of this width.
+
+    Examples:
+        >>> at_margin((3, 4), 1).astype(int).tolist()
+        [[1, 1, 1, 1], [1, 0, 0, 1], [1, 1, 1, 1]]
+    """
     margin = np.ones(shape, bool)
     margin[width:-width, width:-width] = False
     return margin
 
 
 def mark_large(inked: np.ndarray, speck: float) -> np.ndarray:
-    """Mark the pieces of ink, (height, width), that are no specks, with a narrow seam for their soft edges.
+    """Mark the pieces of ink, (height, width), that are larger than specks, and a narrow seam for their soft edges.
 
-    Pieces at the edge are passed over too where there is as much as a digit inside.
+    Pieces at the edge of the picture are left out if there is a piece of a digit's size inside.
     """
     piece, pieces, reach = _label(inked)
     size = np.bincount(piece[inked], minlength=pieces + 1)
@@ -40,12 +48,12 @@ def mark_large(inked: np.ndarray, speck: float) -> np.ndarray:
 
 
 def mark_digit(inked: np.ndarray) -> np.ndarray:
-    """Mark the pieces of ink, (height, width), that are one digit.
+    """Mark the pieces of ink, (height, width), that form the digit.
 
-    A line round other pieces is passed over, and what is small and far away.
+    A line around other pieces is left out, and so are small pieces far away.
 
     Raises:
-        ValueError: there is more than one digit, or a line runs through it from edge to edge.
+        ValueError: there is more than one digit, a line runs through it from edge to edge, or it has no digit's shape.
     """
     piece, _, reach = _label(inked)
     boxes = ndimage.find_objects(piece)
@@ -70,14 +78,14 @@ def mark_digit(inked: np.ndarray) -> np.ndarray:
 
 
 def _label(inked: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """Number the pieces; what is closer together than ``reach`` is one."""
-    reach = round(max(inked.shape) / 250)  # a small image has no such gaps
+    """Number the pieces; pieces closer together than ``reach`` count as one."""
+    reach = round(max(inked.shape) / 250)  # 0 for small images, which have no such gaps
     near = ndimage.binary_dilation(inked, EIGHT, reach) if reach else inked
     return *ndimage.label(near, EIGHT), reach
 
 
 def _span(boxes: list[tuple[slice, ...]], chosen: list[int]) -> list[tuple[int, int]]:
-    """Give the first and last row and column of some pieces together."""
+    """Return the first and last row, and the first and last column, of some pieces together."""
     return [
         (min(boxes[one][axis].start for one in chosen), max(boxes[one][axis].stop for one in chosen)) for axis in (0, 1)
     ]
@@ -95,7 +103,7 @@ def _gap(boxes: list[tuple[slice, ...]], chosen: list[int], other: int) -> int:
 
 
 def _refuse_two(digit: np.ndarray, reach: int) -> None:
-    """Refuse ink that a gap parts in two, each as tall as a digit."""
+    """Refuse ink that a gap divides into two parts, each as tall as a digit."""
     rows = np.flatnonzero(digit.any(axis=1))
     columns = np.flatnonzero(digit.any(axis=0))
     length = max(np.ptp(rows), np.ptp(columns)) + 1
@@ -109,7 +117,7 @@ def _refuse_two(digit: np.ndarray, reach: int) -> None:
 
 
 def _refuse_line(digit: np.ndarray) -> None:
-    """Refuse ink with a thin straight line in it from edge to edge of the picture, and more than that line."""
+    """Refuse ink that contains a thin straight line from edge to edge of the picture, and more than that line."""
     beside = max(2, round(THIN * max(digit.shape)))
     for ink in (digit, digit.T):
         height, width = ink.shape
@@ -125,19 +133,19 @@ def _refuse_line(digit: np.ndarray) -> None:
 
 
 def _middles(edge: np.ndarray) -> list[float]:
-    """Give the middles of the lines that cross an edge."""
+    """Return the middles of the lines that cross an edge."""
     return [(run.start + run.stop - 1) / 2 for (run,) in ndimage.find_objects(ndimage.label(edge)[0])]
 
 
 def _refuse_form(digit: np.ndarray) -> None:
-    """Refuse ink in a form that no digit has."""
+    """Refuse ink in a shape that no digit has."""
     rows, columns = (np.flatnonzero(digit.any(axis=axis)) for axis in (1, 0))
     form = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = form.shape
     if width > WIDEST * height:
         raise ValueError("it is wider than a digit; cut out one")
     depth = round(BORDER * max(form.shape))
-    if depth < 2:  # too small to tell its borders from its inside; it is looked at from nearer
+    if depth < 2:  # too small to separate borders from inside; a finer look follows
         return
     sides = (
         form[:depth].any(axis=0),

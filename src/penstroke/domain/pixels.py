@@ -1,4 +1,4 @@
-"""How a table holds images: a column for each pixel, 0 (paper) to 255 (ink) once the digits are accepted."""
+"""Images in tables: one column per pixel. Accepted digits have pixels from 0 (paper) to 255 (ink)."""
 
 import re
 from collections import Counter
@@ -18,7 +18,12 @@ def pixel_columns(table: pd.DataFrame) -> list[str]:
     """Return the names of the pixel columns in reading order, row by row.
 
     Raises:
-        ValueError: there are none, two are the same pixel, or they are no whole rectangle from ``pixel_0_0``.
+        ValueError: there are no pixel columns, two have the same name, or they form no full rectangle from
+            ``pixel_0_0``.
+
+    Examples:
+        >>> pixel_columns(pd.DataFrame(columns=["pixel_0_1", "label", "pixel_0_0"]))
+        ['pixel_0_0', 'pixel_0_1']
     """
     return list(_pixel_columns(tuple(table.columns)))
 
@@ -45,22 +50,36 @@ def _pixel_columns(columns: tuple[str, ...]) -> list[str]:
 
 
 def is_pixel(name: object) -> bool:
-    """Whether a column is called as that of a pixel."""
+    """Whether a column has the name of a pixel.
+
+    Examples:
+        >>> is_pixel("pixel_0_12"), is_pixel("label")
+        (True, False)
+    """
     return bool(_PIXEL.fullmatch(str(name)))
 
 
 def to_images(table: pd.DataFrame) -> np.ndarray:
-    """Stack the pixel columns of a table into images, (n, height, width), of the columns' own dtype.
+    """Return the pixel columns of a table as images, (n, height, width), of the same dtype.
 
     Raises:
-        ValueError: the pixel columns are not a whole rectangle counted from ``pixel_0_0``.
+        ValueError: the pixel columns form no full rectangle from ``pixel_0_0``.
+
+    Examples:
+        >>> to_images(pd.DataFrame({"pixel_0_0": [1], "pixel_0_1": [2], "label": [7]})).tolist()
+        [[[1, 2]]]
     """
     names = pixel_columns(table)
     return _in_order(table[names].to_numpy(), "C").reshape(len(table), *image_size(names))
 
 
 def to_table(images: np.ndarray) -> pd.DataFrame:
-    """Lay images, (n, height, width), out as rows of pixel columns, of the images' own dtype."""
+    """Return images, (n, height, width), as a table with one row per image and one column per pixel, same dtype.
+
+    Examples:
+        >>> to_table(np.array([[[1, 2]]])).to_dict("list")
+        {'pixel_0_0': [1], 'pixel_0_1': [2]}
+    """
     names = _index(*images.shape[1:])
     return pd.DataFrame(_in_order(images.reshape(len(images), len(names)), "F"), columns=names, copy=False)
 
@@ -71,7 +90,12 @@ def _index(height: int, width: int) -> pd.Index:
 
 
 def pixel_names(height: int, width: int) -> list[str]:
-    """Name the columns of an image of that size, in reading order."""
+    """Return the column names of an image of this size, in reading order.
+
+    Examples:
+        >>> pixel_names(2, 2)
+        ['pixel_0_0', 'pixel_0_1', 'pixel_1_0', 'pixel_1_1']
+    """
     return [f"pixel_{row}_{column}" for row, column in _places(height, width)]
 
 
@@ -80,13 +104,18 @@ def _places(height: int, width: int) -> Iterator[tuple[int, int]]:
 
 
 def image_size(names: Sequence[str]) -> tuple[int, int]:
-    """Return height and width of the images whose pixel columns, in reading order, have these names."""
+    """Return height and width of images with these pixel columns, which are in reading order.
+
+    Examples:
+        >>> image_size(["pixel_0_0", "pixel_0_1"])
+        (1, 2)
+    """
     height, width = (1 + int(place) for place in names[-1].split("_")[1:])
     return height, width
 
 
 def _in_order(values: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:
-    """Copy a matrix into rows ("C") or columns ("F") that lie together, in chunks, or caches make large ones dear."""
+    """Copy a matrix into row order ("C") or column order ("F"); chunks make this fast for large matrices."""
     ordered = np.empty(values.shape, values.dtype, order)
     for start in range(0, len(values), CHUNK_ROWS):
         ordered[start : start + CHUNK_ROWS] = values[start : start + CHUNK_ROWS]
@@ -94,10 +123,14 @@ def _in_order(values: np.ndarray, order: Literal["C", "F"]) -> np.ndarray:
 
 
 def scale_ink(pixels: np.ndarray, full_ink: int) -> np.ndarray:
-    """Bring whole numbers from 0 (paper) to ``full_ink`` to uint8 from 0 to 255, rounded.
+    """Scale whole numbers from 0 (paper) to ``full_ink`` to uint8 from 0 to 255, rounded.
 
     Raises:
-        ValueError: a pixel lies outside.
+        ValueError: a pixel is below 0 or above ``full_ink``.
+
+    Examples:
+        >>> scale_ink(np.array([0, 8, 16]), full_ink=16).tolist()
+        [0, 128, 255]
     """
     lowest, highest = pixels.min(initial=0), pixels.max(initial=0)
     if lowest < 0 or highest > full_ink:

@@ -1,4 +1,4 @@
-"""From the bytes of an image file, whoever made it, to a picture in numbers."""
+"""Decode an image file, which need not be trusted, into an array."""
 
 import math
 import struct
@@ -10,36 +10,36 @@ from io import BytesIO
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG")  # each further one, and what Pillow calls for it, would be open to whoever sends a file
+FORMATS = ("JPEG", "PNG")  # each further format would open another of Pillow's decoders to untrusted files
 LEAST_SIDE = 4
 STRIP_PIXELS = 500_000
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of PNG's kinds of colour
-UNPACKED_AT_ONCE = 4096  # packed bytes, which unfold to a thousand times as many at the most
-Window = tuple[float, float, float, float]  # top, bottom, left and right, as shares of the upright picture
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG's colour type
+UNPACKED_AT_ONCE = 4096  # compressed bytes per step; they expand to a thousand times as many at most
+Window = tuple[float, float, float, float]  # top, bottom, left, right, as shares of the upright picture
 WHOLE = (0.0, 1.0, 0.0, 1.0)
 UPRIGHT = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
-# what Pillow warns of is refused below, or read all the same
+# images that Pillow warns about are either rejected below or read anyway
 warnings.filterwarnings("ignore", module=r"PIL\.")
 PngImagePlugin.MAX_TEXT_MEMORY = (
     PngImagePlugin.MAX_TEXT_CHUNK
-)  # of texts, which nobody reads here; it was 64 times that
+)  # texts in a PNG file are not used here; the default allows 64 times as much
 
 
 def read_picture(content: bytes, most_pixels: int, side: int, window: Window = WHOLE) -> np.ndarray:
     """Decode a PNG or JPEG file of any kind: grey, colour, palette, CMYK, transparent, 1 to 16 bits, turned by EXIF.
 
     Args:
-        content: the file; of an animation its first picture is read.
-        most_pixels: how many may be decoded; of a JPEG file fewer are decoded than it has, where they do.
-        side: the longer side of what is read, pixels; a larger one is averaged down to it, or to less than twice.
-        window: the part of the picture that is read; a small one is read as finely as the file holds it.
+        content: the bytes of the file; the first picture of an animation is read.
+        most_pixels: largest number of decoded pixels. A JPEG file can be decoded at reduced size, and so may have more.
+        side: longer side of the result, in pixels. Larger pictures are averaged down to between one and two times that.
+        window: the part of the picture to read; a small part is read at the file's own resolution.
 
     Returns:
         (height, width, 4) float32 from 0 to 1: red, green and blue, each times opacity, and opacity.
 
     Raises:
-        ValueError: the file is none of these, damaged, or has too many or too few pixels.
+        ValueError: the file is no PNG or JPEG file, is damaged, or has too many or too few pixels.
     """
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
@@ -55,22 +55,22 @@ def read_picture(content: bytes, most_pixels: int, side: int, window: Window = W
         raise
     except Image.DecompressionBombError as error:
         raise ValueError(f"it has too many pixels: {error}") from None
-    except Exception as error:  # a decoder that meets damage may raise anything
+    except Exception as error:  # decoders raise many kinds of errors for damaged files
         raise ValueError(f"it is damaged: {error or type(error).__name__}") from error
     upright = np.rot90(picture, turns)
     return np.ascontiguousarray(upright[:, ::-1] if mirrored else upright)
 
 
 def _decode(image: Image.Image, most_pixels: int, side: int, window: Window) -> None:
-    """Decode an opened image; a JPEG file at an eighth, a quarter or half of its size, where that leaves ``side``."""
+    """Decode an opened image; a JPEG file at an eighth, a quarter or half of its size if that is at least ``side``."""
     width, height = image.size
     if min(width, height) < LEAST_SIDE:
         raise ValueError(f"it has {width} x {height} pixels, too few for a digit")
-    if window != WHOLE:  # of which the decoder makes no part: as fine as the window needs and the limit lets it be
+    if window != WHOLE:  # the decoder reads no parts: decode all, as finely as the window needs and the limit allows
         finest = int(max(image.size) * (most_pixels / (width * height)) ** 0.5 / 2)
         side = max(side, min(finest, int(side / min(window[1] - window[0], window[3] - window[2]))))
     image.draft(None, (max(1, width * side // max(image.size)), max(1, height * side // max(image.size))))
-    # all coefficients of a progressive file are held, whatever the size that is wanted
+    # a progressive file keeps all its coefficients in memory, whatever the size of the result
     decoded = width * height if "progressive" in image.info else image.width * image.height
     if decoded > most_pixels:
         raise ValueError(f"it has {width} x {height} pixels, more than can be read; make it smaller")
@@ -78,7 +78,7 @@ def _decode(image: Image.Image, most_pixels: int, side: int, window: Window) -> 
 
 
 def _as_stored(window: Window, turns: int, mirrored: bool, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Give left, top, right and bottom, pixels, of a window in a picture that is stored mirrored or turned."""
+    """Return left, top, right and bottom, in pixels, of a window in a picture that is stored mirrored or rotated."""
     top, bottom, left, right = window
     if mirrored:
         left, right = 1 - right, 1 - left
@@ -89,7 +89,7 @@ def _as_stored(window: Window, turns: int, mirrored: bool, size: tuple[int, int]
 
 
 def _refuse_missing_rows(content: bytes) -> None:
-    """Refuse a PNG file that holds less than it states: Pillow would leave the rest black."""
+    """Refuse a PNG file with missing rows: Pillow would leave them black."""
     width, height, depth, colour = struct.unpack(">IIBB", content[16:26])
     missing = height * (width * depth * CHANNELS[colour] // 8)
     unpacker, place = zlib.decompressobj(), 8
@@ -104,7 +104,7 @@ def _refuse_missing_rows(content: bytes) -> None:
 
 
 def _averaged_strips(image: Image.Image, factor: int) -> Iterator[np.ndarray]:
-    """Average blocks of ``factor`` pixels along each side, strip by strip, so that numbers are held for one alone."""
+    """Average blocks of ``factor`` x ``factor`` pixels, with one strip of the image in memory as floats at a time."""
     down, across = min(factor, image.height), min(factor, image.width)
     height, width = image.height // down * down, image.width // across * across
     rows = down * max(1, STRIP_PIXELS // (down * width))
@@ -114,7 +114,7 @@ def _averaged_strips(image: Image.Image, factor: int) -> Iterator[np.ndarray]:
 
 
 def _premultiplied(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip rather than scale
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow's conversion would clip it instead of scaling it
         grey = np.asarray(image, np.float32) / np.float32(65535)
         return np.stack([grey, grey, grey, np.ones_like(grey)], axis=2)
     if not image.has_transparency_data:

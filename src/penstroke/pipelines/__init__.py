@@ -1,1 +1,1 @@
-"""The stages of the story, one package each."""
+"""The pipelines, one package for each stage."""

@@ -135,7 +135,7 @@ def test_a_class_that_no_row_calibrates_is_refused():
     frozen = FrozenEstimator(LogisticRegression().fit(rows, label))
     known = label != 2
 
-    with pytest.raises(ValueError, match="class 2 stands on one side only .* raise final_fit.held_back"):
+    with pytest.raises(ValueError, match="class 2 occurs only among .* raise final_fit.held_back"):
         TemperatureScaledClassifier(frozen, folds=None).fit(rows[known], label[known])
 
 

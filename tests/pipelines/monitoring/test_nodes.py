@@ -239,7 +239,7 @@ def test_many_wrong_answers_raise_an_alarm_and_a_few_do_not_whoever_labels(gathe
 def test_without_labels_nothing_is_said_of_the_accuracy(scores, gather, fresh, drift):
     assert scores["rows_labelled"] == 0
     assert "accuracy" not in scores
-    assert "nobody knows how many answers are right" in _card(gather(fresh), scores, drift)
+    assert "so the accuracy is unknown" in _card(gather(fresh), scores, drift)
 
 
 def _rejects(count):
@@ -279,7 +279,7 @@ def test_the_card_and_the_alarm_say_how_many_of_all_were_rejected(gather, fresh,
     card = _card(gathered, scores, drift)
 
     assert card.startswith("# Drift: alarm")
-    assert "Rejected before a model saw them: 300 of 300 rows that came in, 100.00%, interval 98.74% to" in card
+    assert "Rejected before prediction: 300 of 300 rows that came in, 100.00%, interval 98.74% to" in card
     with pytest.raises(ValueError, match=r"^drift alarm \(rejected_share\): 300 of 300 rows were rejected; read"):
         raise_alarm(scores)
     with pytest.raises(ValueError, match=r"the 0 rows are not like .* came from, and 300 of 300 rows were rejected;"):
@@ -288,7 +288,7 @@ def test_the_card_and_the_alarm_say_how_many_of_all_were_rejected(gather, fresh,
 
 def test_where_nobody_knows_what_was_rejected_the_card_says_so(gather, fresh, drift, scores):
     assert "rows_rejected" not in scores
-    assert "What was refused before a model saw it is not counted here" in _card(gather(fresh), scores, drift)
+    assert "Rejected rows are not counted here" in _card(gather(fresh), scores, drift)
 
 
 def test_rows_without_a_label_have_the_accuracy_that_their_confidences_promise(gather, fresh, drift, profile):
@@ -304,8 +304,9 @@ def test_rows_without_a_label_have_the_accuracy_that_their_confidences_promise(g
     assert scores["promised_accuracy_of_reference"] == pytest.approx(profile["confidence"].mean())
     assert scores["accuracy_of_reference"] == 1
     card = _card(gathered, scores, drift)
-    assert "Of the rows without a label **80.00%** are right if their confidences hold, interval 73.9" in card
-    assert f"of the test rows they promised {profile['confidence'].mean():.2%}, and 100.00% were right" in card
+    assert "By their confidences **80.00%** of the rows without a label are right, interval 73.9" in card
+    promised = f"{profile['confidence'].mean():.2%}"
+    assert f"on the test rows the confidences promised {promised}, and 100.00% were right" in card
 
 
 def test_what_is_labelled_promises_nothing_more(gather, fresh, drift):

@@ -253,7 +253,7 @@ def test_a_verdict_that_compares_with_another_production_promotes_nothing(model)
     other = SVC().fit([[0.0], [2.0]], [0, 1])
     verdict, _ = _judge(champion={"model_sha256": fingerprint(model)})
 
-    with pytest.raises(ValueError, match="another model than that in production; judge anew"):
+    with pytest.raises(ValueError, match="another model than that in production; check again"):
         promote_champion(model, verdict, other)
 
     assert promote_champion(model, verdict | {"production": fingerprint(other)}, other) is model

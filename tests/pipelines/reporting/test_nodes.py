@@ -104,7 +104,7 @@ def test_the_model_card_says_what_was_measured():
     assert "| 0 | 0.667 | 1.000 | 0.800 |" in card
     assert "Strangers' digits: **85.00%** of 20 right" in card
     assert "`python measure.py` printed this" in card
-    assert "calibrated on 60 training rows, of whose answers 2 were wrong.\n" in card
+    assert "calibrated on 60 training rows; 2 of these predictions were wrong.\n" in card
 
 
 def _card(origin=ORIGIN, elsewhere=ELSEWHERE, scores=None):
@@ -115,7 +115,7 @@ def _card(origin=ORIGIN, elsewhere=ELSEWHERE, scores=None):
 def test_a_card_without_figures_from_elsewhere_says_that_nobody_knows():
     card = _card(elsewhere=ELSEWHERE.model_copy(update={"figures": []}))
 
-    assert "Not measured: how well it answers digits from another source, nobody knows." in card
+    assert "Not measured: the accuracy on digits of another source is unknown." in card
     assert "origin" not in card
 
 
@@ -124,7 +124,7 @@ def test_a_card_does_not_state_figures_that_are_of_another_champion():
 
     assert "Strangers' digits" not in card
     assert "85.00%" not in card
-    assert "Not measured: how well it answers digits from another source, nobody knows." in card
+    assert "Not measured: the accuracy on digits of another source is unknown." in card
     assert "`0123456789ab`; this one has origin `ba9876543210`" in card
 
 
@@ -134,7 +134,7 @@ def test_a_card_says_of_no_row_what_only_the_domain_knows(monkeypatch):
 
     card = _card(origin=ORIGIN | {"origin": "ba9876543210"}, elsewhere=ELSEWHERE.model_copy(update={"figures": []}))
 
-    assert "Wines of one valley. Rows like those" in card
+    assert "Wines of one valley. Use it for rows like" in card
     assert "`rejected_wines`" in card
     assert not re.search("digit|pixel|drawing|image|handwrit", card)
 
@@ -152,13 +152,15 @@ def test_a_card_states_the_figures_of_classes_of_text():
 
 
 def test_a_card_says_that_an_error_is_assumed_where_the_calibration_saw_none():
-    assert "of whose answers 0 were wrong. One error is assumed" in _card(ORIGIN | {"calibration_errors": 0})
+    assert "0 of these predictions were wrong. The calibration assumes one error" in _card(
+        ORIGIN | {"calibration_errors": 0}
+    )
 
 
 def test_a_card_says_so_where_the_champion_does_not_say_what_calibrated_it():
     card = _card(ORIGIN | {"calibration_rows": None, "calibration_errors": None})
 
-    assert "The champion's file does not say what its calibration saw." in card
+    assert "The champion's file does not say which rows it was calibrated on." in card
 
 
 AUGMENTATION = Augmentation.model_validate(base_parameters("domain")["augmentation"])

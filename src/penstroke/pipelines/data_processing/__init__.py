@@ -1,4 +1,4 @@
-"""Which rows may teach, and which may judge: raw_digits -> digits, labels."""
+"""Which rows are used for training, and which for the test: raw_digits -> digits, labels."""
 
 from .pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""State the form of the raw rows, accept those that may be used, divide them into train and test."""
+"""Measure the form of the raw rows, reject unusable rows, split the others into train and test."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from penstroke.domain import Cleaning, Form, accept, measure_form
 
 from .parameters import Split
 
-GENERIC = ("conflict", "duplicate")  # reasons against a row beside those of the domain
+GENERIC = ("conflict", "duplicate")  # reasons to reject rows of any domain
 
 
 def state_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> dict[str, Any]:
-    """State in what form the raw rows are, so that a model's file can say which rows it takes.
+    """Measure the form of the raw rows. A model's file will store it, to say which rows the model takes.
 
     Args:
-        raw_rows: as their contract has them.
-        cleaning: how they become accepted ones.
+        raw_rows: raw rows that fulfil their contract.
+        cleaning: parameters of the cleaning.
 
     Returns:
         The fields of :class:`penstroke.domain.Form`.
@@ -28,24 +28,25 @@ def state_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> dict[str, Any]:
 def screen_rows(
     raw_rows: pd.DataFrame, row_form: dict[str, Any], feedback_rows: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
-    """Part the rows that may be used from those that may not.
+    """Divide the rows into accepted and rejected ones.
 
-    A row is rejected, with its reason, when its source could not read it, when the domain has a reason
-    (:func:`penstroke.domain.accept`), when a row of the same values stands elsewhere with another label (both go, since
-    nothing tells which is right), or when it repeats an earlier row.
+    A row is rejected, with a reason, if its source could not read it, if the domain rejects it
+    (:func:`penstroke.domain.accept`), if another row has the same values and another label (both are rejected, since
+    either may be wrong), or if it repeats an earlier row.
 
     Args:
-        raw_rows: ``label``, the values in the form of ``row_form``, maybe ``split``, and maybe the ``reason`` why the
-            source could not read a row.
-        row_form: in what form the rows are.
-        feedback_rows: more such rows, which people have labelled; they come last, and are marked as ``train``:
-            people label what was answered wrongly, so test rows among them would make every model look bad.
+        raw_rows: ``label``, the values in the form of ``row_form``, optionally ``split``, and optionally the
+            ``reason`` why the source could not read a row.
+        row_form: the form of the rows.
+        feedback_rows: further rows of that form, labelled by people. They are added at the end, as training rows:
+            people mostly label wrong predictions, so test rows among them would make every model look bad.
 
     Returns:
-        The accepted rows; the rejected rows as they came, with their ``reason``; and the number of rows by fate.
+        The accepted rows; the rejected rows unchanged, with their ``reason``; and the numbers of rows read, accepted
+        and rejected for each reason.
 
     Raises:
-        ValueError: rows have another form.
+        ValueError: the rows have another form.
     """
     form = Form.model_validate(row_form)
     if feedback_rows is not None and len(feedback_rows):
@@ -65,21 +66,22 @@ def screen_rows(
 
 
 def split_rows(accepted_rows: pd.DataFrame, split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Mark each row as ``train`` or ``test``; what stands in a ``split`` column already is kept as it is.
+    """Mark each row as ``train`` or ``test``. Values that a ``split`` column already has are kept.
 
-    Within each class the other rows, in their order, form groups of ``1 / test_fraction``; of each whole group the row
-    whose identifier hashes lowest under the seed is a test row. So the classes have equal shares, and a test row
-    stays one when rows are added below; only rows of a group that was not whole may then become one.
+    Within each class, the other rows form groups of ``1 / test_fraction`` rows, in their order. In each complete group
+    the row whose identifier has the lowest hash (with the seed) becomes the test row. So all classes have the same
+    share of test rows, and a test row stays one when rows are added at the end. Only rows of a group that was
+    incomplete can become test rows then.
 
     Args:
-        accepted_rows: ``label`` and the values, maybe ``split``.
-        split: the share of test rows and the seed.
+        accepted_rows: ``label`` and the values, optionally ``split``.
+        split: share of test rows, and seed.
 
     Returns:
-        The same rows with ``split``; and only their ``label`` and ``split``.
+        The rows with ``split``; and a table of only their ``label`` and ``split``.
 
     Raises:
-        ValueError: there is one class alone, a class has no training row, or there is no test row at all.
+        ValueError: there is only one class, a class has no training row, or there is no test row.
     """
     label = accepted_rows["label"]
     chosen = accepted_rows.get("split", pd.Series(None, label.index, dtype="str"))
@@ -96,7 +98,7 @@ def _add_feedback(raw_rows: pd.DataFrame, feedback_rows: pd.DataFrame, form: For
     except ValueError as error:
         raise ValueError(
             f"the rows of feedback are of another form than the raw rows: {error}; "
-            "read them anew by `kedro run --pipelines=feedback`, then go on"
+            "read them again by `kedro run --pipelines=feedback`, then go on"
         ) from None
     return pd.concat([raw_rows, feedback_rows.assign(split="train")])
 
@@ -114,7 +116,7 @@ def _draw_test_rows(label: pd.Series, split: Split) -> pd.Series:
 
 
 def _reasons_to_reject(label: pd.Series, values: pd.DataFrame, reasons: pd.Series) -> pd.Series:
-    """Add the reasons that hold for any rows to those of the domain, which come first."""
+    """Add the reasons that hold for rows of any domain; a reason of the domain has priority."""
     content = pd.Series(pd.util.hash_pandas_object(values, index=False).to_numpy(), label.index)
     conflict = label.groupby(content).transform("nunique") > 1
     first = pd.Series(label.index, label.index).groupby(content).transform("first")

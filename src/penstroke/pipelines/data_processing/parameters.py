@@ -1,4 +1,4 @@
-"""The choices of data processing."""
+"""Parameters of data processing."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from kedro_guards.parameters import Parameters
 
 
 class Split(Parameters):
-    """How the accepted rows are divided (``params:split``); what stands in a ``split`` column goes before it."""
+    """How the accepted rows are split (``params:split``). A ``split`` column in the source has priority."""
 
-    test_fraction: float = Field(gt=0, lt=1, description="share of the rows of each class")
+    test_fraction: float = Field(gt=0, lt=1, description="share of test rows in each class")
     seed: int = Field(ge=0, lt=10**16)

@@ -8,7 +8,7 @@ from .nodes import screen_rows, split_rows, state_form
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage; feedback comes in as files."""
+    """Assemble the pipeline. It takes feedback rows if the domain can read files."""
     feedback = ["feedback_digits"] if hasattr(domain, "read") else []
     return Pipeline(
         [

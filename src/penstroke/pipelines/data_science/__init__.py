@@ -1,4 +1,4 @@
-"""Who wins on the training rows: features, labels -> leaderboard, champion_model."""
+"""Which contender is best on the training rows? features, labels -> leaderboard, champion_model."""
 
 from .pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Probabilities that promise no more than was seen."""
+"""Calibrate probabilities, so that they claim no more than the data shows."""
 
 from typing import Self
 
@@ -12,29 +12,29 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-LEAST_PROBABILITY = 1e-12  # of a class that a classifier calls impossible, so that its logarithm is a number
+LEAST_PROBABILITY = 1e-12  # added to probabilities, so that the logarithm of 0 is finite
 
 
 class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """Divide the scores of a classifier by one number, the temperature, so that its probabilities hold.
+    """Calibrate a classifier by temperature scaling: divide its scores by one number, the temperature.
 
-    The temperature is the likeliest one on rows that the classifier was not fitted on. Where few answers were wrong, or
-    none, the likeliest temperature promises that none ever will be. So the temperature is at least the one that is
-    likeliest if all these answers had been right but one.
+    The temperature has the maximum likelihood on rows that the classifier was not fitted on. If hardly any of these
+    predictions are wrong, that temperature would make the classifier certain of everything. Therefore the temperature
+    is at least the maximum-likelihood temperature for the case that exactly one of the predictions is wrong.
 
     Args:
         classifier: has ``decision_function`` or ``predict_proba``.
-        folds: parts of the stratified cross-validation that gives the scores, of rows in their order; the classifier
-            is then fitted on all rows. None for a ``FrozenEstimator``, which was fitted on other rows.
+        folds: folds of the stratified cross-validation that gives the scores; rows are not shuffled. The classifier is
+            then fitted on all rows. None for a ``FrozenEstimator`` that was fitted on other rows.
 
     Attributes:
         classifier_: the fitted classifier.
-        temperature_: what its scores are divided by, above 0.
-        calibrated_on_: the number of ``rows`` that the temperature was learned from, and of wrong answers to them
-            (``errors``).
+        temperature_: the divisor of its scores, above 0.
+        calibrated_on_: number of ``rows`` that the temperature was fitted on, and number of wrong predictions among
+            them (``errors``).
 
-    Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2; one
-    error more, the rule of succession, Laplace, "Essai philosophique sur les probabilités", 1814.
+    Source: Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2. The
+    assumed error follows the rule of succession, Laplace, "Essai philosophique sur les probabilités", 1814.
 
     Examples:
         >>> from sklearn.datasets import load_iris
@@ -56,8 +56,8 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         """Fit the classifier and the temperature on ``X``, (n, features), and the classes ``y``, (n,).
 
         Raises:
-            ValueError: a class has fewer rows than there are folds, or none where a frozen classifier knows it, or is
-                one that it does not know.
+            ValueError: a class has fewer rows than there are folds, or a frozen classifier was fitted on other
+                classes than those of ``y``.
         """
         check_classification_targets(y)
         label = column_or_1d(y, warn=True)
@@ -81,7 +81,7 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         alone = np.setxor1d(self.classes_, label)
         if len(alone):
             raise ValueError(
-                f"class {alone[0]} stands on one side only of the rows that teach and the rows that calibrate; "
+                f"class {alone[0]} occurs only among the training rows or only among the calibration rows; "
                 "give more rows of it, or raise final_fit.held_back"
             )
         logits, right = _logits(self.classifier_, scores), np.searchsorted(self.classes_, label)
@@ -96,8 +96,8 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         return self.classes_[answers]
 
     def predict_proba(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
-        """Give the probability of each class, (n, classes) float64, 0 to 1."""
-        if not hasattr(self, "temperature_"):  # for one row the check takes longer than the answer
+        """Predict the probability of each class, (n, classes) float64, 0 to 1."""
+        if not hasattr(self, "temperature_"):  # for one row the check takes longer than the prediction
             check_is_fitted(self)
         scores = getattr(self.classifier_, _method(self.classifier_))(X)
         logits = _logits(self.classifier_, scores) / self.temperature_
@@ -115,19 +115,19 @@ def _method(classifier: ClassifierMixin) -> str:
 
 
 def _logits(classifier: ClassifierMixin, scores: np.ndarray) -> np.ndarray:
-    """Turn scores into one float64 column for each class, also where two classes have one margin."""
+    """Convert scores to logits, one float64 column per class, also if two classes share one margin."""
     if _method(classifier) == "predict_proba":
         return np.log(scores + LEAST_PROBABILITY, dtype=np.float64)
     return np.asarray(np.column_stack([-scores, scores]) if scores.ndim == 1 else scores, np.float64)
 
 
 def _likeliest(logits: np.ndarray, places: np.ndarray, errors: float = 0) -> float:
-    """Find the temperature that makes the classes at these places likeliest.
+    """Find the temperature with the maximum likelihood for the given classes.
 
     Args:
         logits: (n, classes), of any size.
-        places: of the class of each row, (n,).
-        errors: so many rows count as one of the other classes, spread evenly over all rows and other classes.
+        places: column of the class of each row, (n,).
+        errors: number of rows assumed to be of another class, spread evenly over all rows and other classes.
     """
     rows, classes = logits.shape
     size = float(np.abs(logits).max()) or 1.0

@@ -1,4 +1,4 @@
-"""Estimators from configuration, and the one estimator that scikit-learn lacks."""
+"""Build estimators from configuration; fit classifiers on augmented rows."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ _COPY = re.compile(r"copy_(\d+)_(.+)")
 
 
 def resolve_class(path: str) -> type[BaseEstimator]:
-    """Import an estimator class by its dotted path, from allowed packages only, so that configuration stays data.
+    """Import an estimator class by its dotted path. Only allowed packages are imported: configuration is not code.
 
-    ``sklearn.compose.make_column_selector``, which estimators take as an argument, is the one other class.
+    One class that is no estimator is allowed too: ``sklearn.compose.make_column_selector``, an argument of others.
 
     Raises:
         ValueError: the path lies outside the allowed packages, does not exist, or is no estimator class.
@@ -39,16 +39,16 @@ def resolve_class(path: str) -> type[BaseEstimator]:
 
 
 def build_estimator(block: Any, features: Sequence[str] | None = None) -> Any:
-    """Build the estimator that ``{class: …, arguments: {…}}`` describes, at any depth; other values stay.
+    """Build the estimator of a block ``{class: …, arguments: {…}}``, with blocks inside it; other values stay as is.
 
     Args:
-        block: the description.
-        features: names of the features, in their order. Estimators work on arrays: where a block describes a
-            ``make_column_selector``, the places of the features that it selects by their names stand in its place.
+        block: the block.
+        features: names of the features, in order. Estimators work on arrays, so each ``make_column_selector`` is
+            replaced by the positions of the features that it selects by name.
 
     Raises:
-        ValueError: a class is refused by :func:`resolve_class`, an argument is not one of its own, the block has
-            another form, or a selector selects no feature.
+        ValueError: :func:`resolve_class` refuses a class, a class does not have an argument, the block has another
+            form, or a selector selects no feature.
     """
     if isinstance(block, Mapping) and "class" in block:
         path, arguments = block["class"], block.get("arguments", {})
@@ -79,7 +79,7 @@ def _places(select: make_column_selector, features: Sequence[str]) -> list[int]:
 
 
 def build_pipeline(steps: list[dict[str, Any]], seed: int, features: Sequence[str] | None = None) -> Pipeline:
-    """Build the unfitted pipeline of these blocks; each ``random_state`` that they leave open is ``seed``."""
+    """Build the unfitted pipeline of these blocks. Each ``random_state`` that is None becomes ``seed``."""
     pipeline = make_pipeline(*(build_estimator(step, features) for step in steps))
     is_open = {
         key: seed for key, value in pipeline.get_params().items() if key.endswith("random_state") and value is None
@@ -92,17 +92,17 @@ def _classifier_has(method: str) -> Callable[[Callable[..., np.ndarray]], Callab
 
 
 class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
-    """Fit a classifier on rows and on deformed copies of them, which stand beside them as further columns.
+    """Fit a classifier on rows and on their deformed copies, whose features are further columns of the same rows.
 
-    A row and its copies are one row here, so whatever splits rows (folds, calibration) keeps them together,
-    and only the row itself, never a copy, is predicted and scored.
+    A row and its copies are one row of the table. So folds and calibration cannot separate them, and only the row
+    itself is predicted and scored, never a copy.
 
-    The classifier inside works on plain arrays. So an array is answered without any look at names; a table is
-    refused unless its columns are those that were learned from, in their order.
+    The classifier inside works on arrays. Arrays are predicted without a check of names. A table is refused unless its
+    columns are those of the training table, in the same order.
 
     Args:
-        classifier: what to fit.
-        copies: how many copies to learn from, in the order of their numbers; None for all that there are.
+        classifier: the classifier to fit.
+        copies: number of copies to fit on, in the order of their numbers; None for all.
 
     Source: training on deformed images, Simard, Steinkraus and Platt, "Best practices for convolutional neural
     networks applied to visual document analysis", ICDAR 2003, section 2.
@@ -113,10 +113,10 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.copies = copies
 
     def fit(self, X: pd.DataFrame | np.ndarray, y: pd.Series | np.ndarray) -> Self:  # noqa: N803
-        """Fit on ``X``, (n, features x (1 + copies)), where a table has copies in columns ``copy_<number>_<feature>``.
+        """Fit on ``X``, (n, features x (1 + copies)). A table has its copies in columns ``copy_<number>_<feature>``.
 
         Raises:
-            ValueError: there are fewer copies than asked for.
+            ValueError: there are fewer copies than ``copies``.
         """
         own, copied = part_copies(X)
         if self.copies is not None and self.copies > len(copied):
@@ -131,37 +131,37 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         return self
 
     def predict(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
-        """Predict the class of each row, (n,); columns of copies are passed over."""
+        """Predict the class of each row, (n,); columns of copies are ignored."""
         rows = self._rows(X)
         return self.classifier_.predict(rows)
 
     @_classifier_has("predict_proba")
     def predict_proba(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
-        """Give the probability of each class, (n, classes)."""
+        """Predict the probability of each class, (n, classes)."""
         rows = self._rows(X)
         return self.classifier_.predict_proba(rows)
 
     @_classifier_has("decision_function")
     def decision_function(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
-        """Give the score of each class, (n, classes); (n,) for two classes."""
+        """Return the score of each class, (n, classes); (n,) for two classes."""
         rows = self._rows(X)
         return self.classifier_.decision_function(rows)
 
     def _rows(self, X: pd.DataFrame | np.ndarray) -> pd.DataFrame | np.ndarray:  # noqa: N803
-        """Give the rows as the classifier takes them.
+        """Return the rows in the form that the classifier takes.
 
         Raises:
-            ValueError: they have other features, or a table has them in another order.
+            ValueError: the features differ from those of the training rows, or stand in another order in a table.
         """
-        # for one row the checks of scikit-learn take longer than the answer, so they are left to rows that need them
+        # for one row scikit-learn's checks take longer than the prediction, so they run only where they are needed
         if isinstance(X, pd.DataFrame) and np.array_equal(X.columns, getattr(self, "feature_names_in_", [])):
             rows = np.ascontiguousarray(X.to_numpy())
         elif isinstance(X, np.ndarray) and X.shape[1:] == (getattr(self, "n_features_in_", None),):
-            rows = np.ascontiguousarray(X)  # as those of a table, or sums round otherwise
+            rows = np.ascontiguousarray(X)  # same memory layout as for a table, so that sums round in the same way
         else:
             check_is_fitted(self)
             rows = validate_data(self, part_copies(X)[0], dtype=None, order="C", reset=False)
-        if hasattr(self.classifier_, "feature_names_in_"):  # a file of before the classifier took arrays
+        if hasattr(self.classifier_, "feature_names_in_"):  # a model file of an earlier version, fitted on a table
             return pd.DataFrame(rows, columns=self.feature_names_in_)
         return rows
 
@@ -172,9 +172,9 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
 
 
 def part_copies(rows: pd.DataFrame | np.ndarray) -> tuple[pd.DataFrame | np.ndarray, list[pd.DataFrame]]:
-    """Part the features of rows from those of their copies, one table a copy, all with the features' own names.
+    """Separate the features of rows from those of their copies: one table per copy, with the original feature names.
 
-    An array has no names, and so no copies.
+    An array has no column names, and so no copies.
     """
     if not isinstance(rows, pd.DataFrame):
         return rows, []

@@ -1,4 +1,4 @@
-"""Search the contenders by cross-validation on training rows, choose the champion, fit it on all of them."""
+"""Compare contenders by cross-validation on the training rows, choose the champion, fit it on all training rows."""
 
 import json
 import sys
@@ -23,16 +23,16 @@ from .calibration import TemperatureScaledClassifier
 from .estimators import AugmentedClassifier, part_copies
 from .parameters import Contender, Contenders, FinalFit, Search
 
-REHEARSED = 2  # rows of each class, at least, and folds
-ROWS_OF_A_REHEARSAL = 25  # of each class: half of ten classes are more rows than most projections have components
+REHEARSED = 2  # folds of a rehearsal, and smallest number of rows per class
+ROWS_OF_A_REHEARSAL = 25  # rows per class; with ten classes, one fold has more rows than most projections' components
 
 
 def assemble_training_rows(
     row_features: pd.DataFrame, labels: pd.DataFrame, copy_features: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Put label, features and features of copies side by side, for the training rows alone.
+    """Join label, features and features of copies, for the training rows only.
 
-    Nothing behind this table can see a test row.
+    Later steps use this table only, so they cannot see test rows.
 
     Args:
         row_features: float32 features of all rows.
@@ -51,24 +51,24 @@ def assemble_training_rows(
 def search_contenders(
     training_rows: pd.DataFrame, contenders: Contenders, search: Search, final_fit: FinalFit
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Score every contender with every combination of its grid by stratified cross-validation.
+    """Score every combination of every contender's grid by stratified cross-validation.
 
-    Each step is fitted inside the folds, of all training rows or of the stratified part ``search.rows``. Before
-    the first fold each contender is rehearsed on a few rows: fitted as a champion is, saved and loaded.
+    All steps are fitted inside the folds. The rows are all training rows, or a stratified sample of ``search.rows``.
+    Before the first fold each contender passes a rehearsal on a few rows: it is fitted like a champion, saved and
+    loaded.
 
     Args:
         training_rows: ``label`` and float32 features.
         contenders: the blocks by name.
-        search: who takes part, and how.
+        search: which contenders take part, and how they are compared.
         final_fit: how the champion will be fitted.
 
     Returns:
-        ``search_results``, a row for each combination and fold (``contender``, ``parameters`` as JSON, ``fold``,
-        ``accuracy`` 0 to 1); and ``timings``, a row for each combination (mean ``fit_s`` and ``score_s``).
+        ``search_results``, one row per combination and fold (``contender``, ``parameters`` as JSON, ``fold``,
+        ``accuracy`` 0 to 1); and ``timings``, one row per combination (mean ``fit_s`` and ``score_s``).
 
     Raises:
-        ValueError: a class has too few rows, a name has no block, a contender fails on the rows or holds a type that is
-            not trusted.
+        ValueError: a class has too few rows, a name has no block, or a contender fails its rehearsal.
     """
     _refuse_rare_classes(training_rows["label"], search, final_fit)
     label = _stratified_part(training_rows["label"], search.rows, search.seed)
@@ -92,7 +92,7 @@ def search_contenders(
         error_score="raise",
         n_jobs=search.jobs or -1,
     )
-    if sys.stdout and sys.stdout.isatty():  # an application may have none
+    if sys.stdout and sys.stdout.isatty():  # sys.stdout can be None inside an application
         grid_search.set_callbacks(ProgressBar(max_propagation_depth=0))
     with parallel_config(search.backend), threadpool_limits(1):
         grid_search.fit(rows, label)
@@ -101,20 +101,20 @@ def search_contenders(
 
 
 def rank_contenders(search_results: pd.DataFrame) -> pd.DataFrame:
-    """Rank the contenders by the mean accuracy of their best combination over the folds.
+    """Rank the contenders by the mean accuracy over the folds of their best combination.
 
-    Ties go to the smaller spread over the folds, then to the earlier combination or contender.
+    At equal accuracy the smaller standard deviation over the folds wins, then the earlier combination or contender.
 
     Args:
-        search_results: a row for each combination and fold.
+        search_results: one row per combination and fold.
 
     Returns:
-        A row for each contender, best first: ``contender``, ``accuracy_mean`` and ``accuracy_sd`` over the folds
-        (0 to 1, ``ddof`` 1), ``parameters`` as JSON, ``combinations`` that were tried.
+        One row per contender, best first: ``contender``, ``accuracy_mean`` and ``accuracy_sd`` over the folds
+        (0 to 1, ``ddof`` 1), ``parameters`` as JSON, number of ``combinations`` that were tried.
     """
     grouped = search_results.groupby(["contender", "parameters"], sort=False)["accuracy"]
     scored = grouped.agg(accuracy_mean="mean", accuracy_sd="std").reset_index()
-    # rounded, so that the last bit of a mean does not decide
+    # rounded: differences in the last bit do not count
     order = scored.round(12).sort_values(["accuracy_mean", "accuracy_sd"], ascending=[False, True], kind="stable").index
     best = scored.loc[order].drop_duplicates("contender")
     best["combinations"] = best["contender"].map(scored["contender"].value_counts())
@@ -122,11 +122,11 @@ def rank_contenders(search_results: pd.DataFrame) -> pd.DataFrame:
 
 
 def choose_champion(leaderboard: pd.DataFrame, contenders: Contenders, search: Search) -> dict[str, Any]:
-    """Take the first of the leaderboard, with the values that won.
+    """Choose the first contender of the leaderboard, with its best parameters.
 
     Returns:
-        ``contender`` (its name), ``accuracy_mean``, ``parameters`` (the values that won), ``steps`` (its block) and
-        ``seed``: all that a person, or :func:`fit_champion`, needs to build it again.
+        ``contender`` (its name), ``accuracy_mean``, ``parameters`` (its best combination), ``steps`` (its block) and
+        ``seed``: everything that is needed to build it again.
     """
     first = leaderboard.iloc[0]
     steps = contenders.root[first["contender"]].model_dump(by_alias=True)["steps"]
@@ -148,23 +148,23 @@ def fit_champion(
 ) -> TemperatureScaledClassifier:
     """Fit the champion on the training rows and their copies, and calibrate its probabilities.
 
-    The calibration learns from the answers that cross-validation gives to rows not fitted on, in folds of rows as
-    they follow each other, since neighbours are the most alike; the model itself is then fitted on all rows. Where
-    ``final_fit.held_back`` names a share of the rows, stratified by class, the model learns from the others alone,
-    once, and the calibration from its answers to these.
+    The calibration is fitted on out-of-fold predictions of cross-validation. Its folds are not shuffled, since
+    neighbouring rows are the most alike. The model itself is then fitted on all rows. If ``final_fit.held_back`` is
+    set, that share of the rows, stratified by class, is used for the calibration only, and the model is fitted once,
+    on the other rows.
 
     Returns:
-        The fitted classifier; ``classes_``, ``predict`` and calibrated ``predict_proba``, of tables with the columns
-        ``feature_names_in_`` or of arrays of as many. Its file says what it is long after the tables have changed:
-        ``row_ids_`` names the rows that it was trained on, the calibration included, ``features_`` holds the choices
-        by which it sees a row, ``form_`` says in what form it takes rows, and ``calibrated_on_`` how many ``rows``
-        the calibration learned from, and how many ``errors`` it saw there.
+        The fitted classifier, with ``classes_``, ``predict`` and calibrated ``predict_proba``. It takes tables with the
+        columns ``feature_names_in_``, or arrays. Its file documents it, whatever becomes of the tables: ``row_ids_``
+        are the rows that it was trained or calibrated on, ``features_`` the parameters of its features, ``form_`` the
+        form in which it takes rows, and ``calibrated_on_`` the numbers of ``rows`` and of ``errors`` of the
+        calibration.
     """
     contender = Contender.model_validate({"steps": champion_settings["steps"], "grid": {}})
     label, rows = training_rows["label"], training_rows.drop(columns="label")
     seed = champion_settings["seed"]
     pipeline = contender.build(seed, _features(rows)).set_params(**champion_settings["parameters"])
-    alone = len(pipeline) == 1  # a pipeline around one step takes longer for a row than the step
+    alone = len(pipeline) == 1  # a single step is faster without a pipeline around it
     champion = AugmentedClassifier(pipeline[0] if alone else pipeline)
     with threadpool_limits(1):
         if final_fit.held_back is None:
@@ -180,7 +180,7 @@ def fit_champion(
 
 
 def _stratified_part(label: pd.Series, rows: int | None, seed: int) -> pd.Series:
-    """Take as many rows, stratified by class and in their order; all where ``rows`` is None or more than there are."""
+    """Draw ``rows`` rows, stratified by class, and keep their order; all rows if ``rows`` is None or too large."""
     if rows is None or rows >= len(label):
         return label
     part, _ = train_test_split(label, train_size=rows, stratify=label, random_state=seed)
@@ -188,7 +188,7 @@ def _stratified_part(label: pd.Series, rows: int | None, seed: int) -> pd.Series
 
 
 def _refuse_rare_classes(label: pd.Series, search: Search, final_fit: FinalFit) -> None:
-    """Refuse a class of which a part that is drawn later would hold no row, or too few."""
+    """Refuse a class with too few rows for the parts that are drawn later."""
     rows, least = len(label), {"final_fit.folds": final_fit.folds}
     if final_fit.held_back is not None:
         least = {"final_fit.held_back": -(-rows // max(1, round(final_fit.held_back * rows)))}
@@ -225,9 +225,9 @@ def _features(rows: pd.DataFrame) -> list[str]:
 
 
 def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Series) -> None:
-    """Fit, save and load a contender on a few rows, so that what cannot win is refused before the search."""
+    """Fit a contender on a few rows, save and load it, so that contenders that cannot work fail before the search."""
     try:
-        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):  # of few rows much can be said
+        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):  # few rows cause many warnings
             model = TemperatureScaledClassifier(AugmentedClassifier(pipeline), folds=REHEARSED).fit(rows, label)
         file = BytesIO()
         model_files.dump(model, file)

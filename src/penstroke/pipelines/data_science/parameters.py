@@ -1,4 +1,4 @@
-"""The choices of model selection. A contender is described here and built in ``estimators``."""
+"""Parameters of model selection. Contenders are described here and built in ``estimators``."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -12,13 +12,13 @@ from kedro_guards.parameters import OneLineErrors, Parameters
 from .estimators import build_estimator, build_pipeline, resolve_class
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-OneOrMore = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)  # --params cannot give a list
+OneOrMore = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)  # --params cannot pass a list
 
 
 class Step(Parameters):
-    """One step of a contender: a scikit-learn class, or one of this project, and its arguments.
+    """One step of a contender: a class of scikit-learn or of this project, and its arguments.
 
-    An argument may itself be such a block (the members of an ensemble, say).
+    An argument can itself be such a block, for example a member of an ensemble.
     """
 
     class_: str = Field(alias="class", description="dotted path of the class")
@@ -32,11 +32,11 @@ class Step(Parameters):
 
 
 class Contender(Parameters):
-    """A pipeline of steps, each fitted inside the folds, and the values to search."""
+    """A pipeline of steps, each fitted inside the folds, and the grid of values to search."""
 
     steps: list[Step] = Field(min_length=1)
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
-        description="values to try, by <class name in lower case>__<argument>"
+        description="lists of values to try; keys are <class name in lower case>__<argument>"
     )
 
     @model_validator(mode="after")
@@ -51,34 +51,34 @@ class Contender(Parameters):
         return self
 
     def build(self, seed: int, features: Sequence[str] | None = None) -> Pipeline:
-        """Build the unfitted pipeline for arrays of these features; each ``random_state`` left open is ``seed``."""
+        """Build the unfitted pipeline for arrays of these features; each ``random_state`` of None becomes ``seed``."""
         return build_pipeline([step.model_dump(by_alias=True) for step in self.steps], seed, features)
 
 
 class Contenders(OneLineErrors, RootModel[dict[Name, Contender]]):
-    """All models that may take part, by name (``params:contenders``)."""
+    """All contenders by name (``params:contenders``); ``search.contenders`` says which take part."""
 
 
 class Search(Parameters):
-    """How the contenders are compared, on training rows alone (``params:search``)."""
+    """How the contenders are compared, on the training rows only (``params:search``)."""
 
     contenders: Annotated[list[Name], OneOrMore] = Field(
-        min_length=1, description="who takes part, a list or one name; earlier ones win ties"
+        min_length=1, description="contenders that take part: a list, or one name; earlier ones win ties"
     )
-    folds: int = Field(ge=2, le=50, description="parts of the stratified cross-validation")
-    rows: int | None = Field(ge=100, description="training rows that take part, stratified by class; null for all")
-    copies: int = Field(ge=0, description="deformed copies of each row that the fits of the search learn from")
+    folds: int = Field(ge=2, le=50, description="folds of the stratified cross-validation")
+    rows: int | None = Field(ge=100, description="number of training rows, stratified by class; null for all")
+    copies: int = Field(ge=0, description="deformed copies per row in the fits of the search")
     backend: Literal["threading", "loky"] = Field(description="joblib's backend for the fits")
-    jobs: int | None = Field(ge=1, description="fits at once; null for as many as there are cores")
-    seed: int = Field(ge=0, description="of the folds, and of every estimator that draws")
+    jobs: int | None = Field(ge=1, description="fits in parallel; null for one per core")
+    seed: int = Field(ge=0, description="seed of the folds and of all estimators that use random numbers")
 
 
 class FinalFit(Parameters):
     """How the champion is fitted on the training rows (``params:final_fit``)."""
 
-    folds: int = Field(ge=2, le=50, description="parts of the cross-validation that calibrates the probabilities")
+    folds: int = Field(ge=2, le=50, description="folds of the cross-validation for the calibration")
     held_back: float | None = Field(
         gt=0,
         lt=1,
-        description="share of the training rows that only calibrates the probabilities; null for folds of all",
+        description="share of training rows used for the calibration only; null for cross-validation on all rows",
     )

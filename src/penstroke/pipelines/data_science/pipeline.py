@@ -8,7 +8,7 @@ from .nodes import assemble_training_rows, choose_champion, fit_champion, rank_c
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage."""
+    """Assemble the pipeline. It takes features of copies if the domain makes copies."""
     copies = ["copy_features"] if hasattr(domain, "extract_copy_features") else []
     return Pipeline(
         [

@@ -6,7 +6,7 @@ from penstroke import domain
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage; where the domain makes no copies of rows, there is no node for them."""
+    """Assemble the pipeline. It has a node for copies if the domain makes copies."""
     nodes = [
         Node(
             domain.extract_features,

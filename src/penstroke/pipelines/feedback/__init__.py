@@ -1,4 +1,4 @@
-"""What did people say was right? inbox -> labelled_drawings."""
+"""Which labels did people give? inbox -> labelled_drawings."""
 
 from .pipeline import create_pipeline
 

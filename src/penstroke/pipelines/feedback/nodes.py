@@ -1,4 +1,4 @@
-"""Take in the files whose right label people have given."""
+"""Read the files that people have labelled."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,17 +12,17 @@ from penstroke.files import label_and_id, read_files
 def take_in_feedback(
     inbox: Mapping[str, Callable[[], bytes]], row_form: dict[str, Any], labels: pd.DataFrame, reading: Reading
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bring each labelled file to a row like the raw ones, as inference does, or say why it cannot be one.
+    """Turn each labelled file into a row in the form of the raw rows, like inference does, or give the reason why not.
 
     Args:
-        inbox: what gives the bytes of each file, by name: ``<right label>_<identifier>``.
-        row_form: in what form the raw rows are.
-        labels: whose ``label`` says which classes there are.
+        inbox: by file name (``<right label>_<identifier>``), a function that returns the bytes.
+        row_form: the form of the raw rows.
+        labels: its column ``label`` holds the known classes.
         reading: how a file becomes a row.
 
     Returns:
-        Rows by the name of their file, with ``label``, in the form of the raw ones; and the other files by the same,
-        with the ``reason``.
+        The rows with ``label``, in the form of the raw rows; and the rejected files with the ``reason``. File names are
+        the index of both.
 
     Raises:
         ValueError: ``reading`` does not fit the form of the raw rows.

@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage."""
+    """Assemble the pipeline."""
     from .nodes import take_in_feedback  # noqa: PLC0415 # not every domain can read files
 
     return Pipeline(

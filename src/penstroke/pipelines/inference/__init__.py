@@ -1,4 +1,4 @@
-"""What are these? drawings -> predictions, predictions_plot; incoming_digits -> table_predictions."""
+"""Predict new rows: drawings -> predictions, predictions_plot; incoming_digits -> table_predictions."""
 
 from .pipeline import create_pipeline, create_table_pipeline
 

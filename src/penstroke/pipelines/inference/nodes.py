@@ -1,4 +1,4 @@
-"""Ask the model about rows, however many."""
+"""Predict any number of rows."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,17 +15,17 @@ def classify_rows(
     production_receipt: dict[str, Any],
     answers: Answers,
 ) -> Iterator[pd.DataFrame]:
-    """Answer table after table, each when it is asked for, so that memory holds one of them whatever their number.
+    """Predict one table after another, lazily, so that only one of them is in memory.
 
     Args:
-        rows: tables as :func:`penstroke.answers.answer_rows` takes them, or one such table.
+        rows: one table, or an iterable of tables, as :func:`penstroke.answers.answer_rows` takes them.
         production_model: a fitted classifier with calibrated ``predict_proba``.
-        production_receipt: what is cited of its receipt.
-        answers: from which confidence an answer is sure.
+        production_receipt: its receipt, with ``sha256``.
+        answers: rows per call of the model, and the lowest confidence of a sure answer.
 
     Returns:
-        An iterator over tables as :func:`penstroke.answers.answer_rows` returns them, each row with the
-        ``model_version`` that answered and the ``model_receipt``, the sha256 of its content that the receipt states.
+        An iterator over tables as :func:`penstroke.answers.answer_rows` returns them, with the ``model_version`` of
+        the model and ``model_receipt``, the sha256 in its receipt.
 
     Raises:
         ValueError: the rows have another form than the model takes.

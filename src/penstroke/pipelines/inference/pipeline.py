@@ -8,7 +8,7 @@ from .nodes import classify_rows
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage for files: read them into rows, and answer these."""
+    """Assemble the pipeline for files: read them into rows, and predict the rows."""
     from .reading import read_rows  # noqa: PLC0415 # not every domain can read files
 
     pictures = domain.picture_nodes("inference") if hasattr(domain, "picture_nodes") else []
@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
 
 
 def create_table_pipeline() -> Pipeline:
-    """Assemble the stage for a table, of any size: answer its rows."""
+    """Assemble the pipeline for a table of any size."""
     return Pipeline([_classify("incoming_digits", "table_predictions", "table")], tags="inference")
 
 

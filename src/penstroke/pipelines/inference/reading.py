@@ -1,4 +1,4 @@
-"""From files to rows, where the domain can read files."""
+"""Read files into rows, for domains that can read files."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,17 +13,17 @@ from penstroke.files import read_files
 def read_rows(
     files: Mapping[str, Callable[[], bytes]], production_model: ClassifierMixin, reading: Reading
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bring each file to a row of the form that the model takes, or say why it cannot be one.
+    """Turn each file into a row in the form that the model takes, or give the reason why not.
 
     Args:
-        files: what gives the bytes of each file, by name; raises a ValueError where it cannot be read.
-        production_model: the model that will be asked; its file says in what form it takes rows.
+        files: by file name, a function that returns the bytes, or raises a ValueError if the file cannot be read.
+        production_model: the model that will predict the rows; its file gives their form.
         reading: how a file becomes a row.
 
     Returns:
-        As :func:`penstroke.files.read_files`.
+        The rows and the rejected files; see :func:`penstroke.files.read_files`.
 
     Raises:
-        ValueError: the model does not say in what form it takes rows, or ``reading`` does not fit that.
+        ValueError: the model does not say in what form it takes rows, or ``reading`` does not fit that form.
     """
     return read_files(files, view_of(production_model).form, reading)

@@ -1,4 +1,4 @@
-"""Is the model still fit: what came in, its answers, reference_profiles -> drift_scores, card, plots, an alarm."""
+"""Does the model still fit the incoming rows? rows, predictions, reference_profiles -> drift_scores, card, alarm."""
 
 from .pipeline import create_pipeline, create_service_pipeline, create_table_pipeline
 

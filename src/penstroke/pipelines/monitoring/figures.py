@@ -1,4 +1,4 @@
-"""Draw how columns have moved."""
+"""Draw how the distributions of columns have changed."""
 
 from typing import Any
 
@@ -13,20 +13,20 @@ from penstroke.plots import finish, row_spacing
 from .nodes import NOT_COMPARED, split_sources
 
 SHARES = np.linspace(0, 1, 101)
-COLUMNS = 4  # in a row
+COLUMNS = 4  # subplots in a row
 ALARM, CALM = "#c00000", "#4a4a4a"
 
 
 def draw_drift(compared_rows: pd.DataFrame, drift_scores: dict[str, Any]) -> go.Figure:
-    """Draw for each column the share of rows up to each value, then and now, the most drifted first.
+    """Draw the cumulative distribution of each column in the reference and now, the most drifted column first.
 
-    The largest gap between two lines, up or down, is the statistic of Kolmogorov and Smirnov.
+    The largest vertical gap between the two lines is the Kolmogorov-Smirnov statistic.
     """
     scores, alarms = drift_scores, drift_scores["alarms"]
     names = [str(name) for name in compared_rows if name not in NOT_COMPARED]
     order = sorted(names, key=lambda name: -scores.get(f"psi_{name}", 0))
     parts = dict(zip(("then", "now"), split_sources(compared_rows), strict=True))
-    if is_string_dtype(compared_rows["prediction"]):  # classes by their places
+    if is_string_dtype(compared_rows["prediction"]):  # replace text classes by their positions
         places = compared_rows["prediction"].astype("category").cat.codes.mask(compared_rows["prediction"].isna())
         compared_rows = compared_rows.assign(prediction=places)
         parts = dict(zip(("then", "now"), split_sources(compared_rows), strict=True))

@@ -1,4 +1,4 @@
-"""Compare what came in with the rows that the answering model came from, and fail when they differ."""
+"""Compare the incoming rows with the reference rows of the model that answered them, and fail if they differ."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -19,8 +19,8 @@ from .parameters import Drift
 
 REFERENCE, INCOMING, OTHER_MODEL, UNANSWERED = SOURCES
 NOT_COMPARED = ("source", "model_version", "right")
-NAMED = 3  # columns in an error
-ON_CARD = 5  # of the oddest rows
+NAMED = 3  # columns named in an error
+ON_CARD = 5  # oddest rows on the card
 REJECTED = "rejected_share"
 
 
@@ -31,23 +31,23 @@ def gather_rows(
     inbox: Mapping[str, Any],
     production_model: ClassifierMixin,
 ) -> pd.DataFrame:
-    """Describe what came in, and put it below the profile of the model that gave most of the answers.
+    """Describe the incoming rows, and append them to the profile of the model that answered most of them.
 
     Args:
-        rows: tables of rows.
-        predictions: their answers, with ``model_version``; in one table, or in several.
-        reference_profiles: what reads the profile of a model, by the model's version.
-        inbox: files called ``<right label>_<identifier>``; nothing but their names is looked at.
-        production_model: whose file says in what form rows are.
+        rows: tables of incoming rows.
+        predictions: their predictions, with ``model_version``, in one or several tables.
+        reference_profiles: by model version, a function that loads the profile.
+        inbox: files named ``<right label>_<identifier>``. Only the names are used.
+        production_model: the model; its file gives the form of the rows.
 
     Returns:
-        The columns of the profile, with ``model_version`` and ``source``: ``reference``; ``incoming``; ``other model``
-        for rows that another one answered, ``unanswered`` for those without an answer, both of which may have any form
-        and are not described. ``prediction`` is that of the model alone; ``right`` is known of incoming rows that have
-        a label.
+        The columns of the profile, with ``model_version`` and ``source``. Sources are ``reference``, ``incoming``,
+        ``other model`` for rows that another model answered, and ``unanswered`` for rows without a prediction. Rows of
+        the last two kinds can have any form and are not described. ``prediction`` is given for this model's rows
+        only, ``right`` for incoming rows that have a label.
 
     Raises:
-        ValueError: no profile of that model is kept, or rows that it answered have another form.
+        ValueError: there is no profile of that model, or rows that it answered have another form.
     """
     answers = predictions if isinstance(predictions, pd.DataFrame) else pd.concat(predictions)
     answers = answers.loc[~answers.index.duplicated(keep="last"), ["prediction", "confidence", "model_version"]]
@@ -56,11 +56,11 @@ def gather_rows(
     if version not in reference_profiles:
         raise ValueError(
             f"no reference profile of model {version} is kept, which gave these answers; `kedro run "
-            "--pipelines=reporting` makes that of the champion: promote it, and have the rows answered anew"
+            "--pipelines=reporting` makes that of the champion: promote it, and run inference again"
         )
     reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
     of_version = answers.index[answers["model_version"] == version]
-    # another model's classes may be of another kind
+    # the labels of another model may have another type
     answers["prediction"] = with_gaps(answers.loc[of_version, "prediction"].infer_objects())
     form, classes = view_of(production_model).form, production_model.classes_
     incoming = _describe_rows(rows, of_version, form).join(answers.astype({"model_version": "str"}))
@@ -74,10 +74,10 @@ def gather_rows(
 
 
 def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, form: Form) -> pd.DataFrame:
-    """Describe those rows that are compared; of the others, which may have any form, nothing is said but that they are.
+    """Describe the rows that are compared. The other rows, which can have any form, get no description.
 
     Raises:
-        ValueError: rows that are compared have another form.
+        ValueError: a row that is compared has another form.
     """
     parts, others = [], []
     for table in tables:
@@ -92,32 +92,40 @@ def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, form: For
 def measure_drift(
     compared_rows: pd.DataFrame, drift: Drift, rejected_rows: pd.DataFrame | None = None
 ) -> dict[str, Any]:
-    """Measure, column by column, how far what came in differs from the reference.
+    """Measure for each column how much the incoming rows differ from the reference.
 
-    A column raises an alarm where chance would hardly do that (its p-value, times the number of columns, is at most
-    ``drift.significance``) and the difference is large (its stability index is above ``drift.psi``). So does the
-    accuracy where it would be lower than that of the test rows by more than ``drift.accuracy_loss`` even if every row
-    without a label were right: people label what is wrong rather than what is right. And so does what was rejected
-    before a model saw it, where of ``drift.least_rows`` or more that came in it is surely a larger share than
-    ``drift.rejected_share``.
+    There are three kinds of alarm:
+
+    - A column: the difference is significant (its p-value times the number of columns is at most
+      ``drift.significance``) and large (its stability index is above ``drift.psi``).
+    - ``accuracy``: it is lower than that of the test rows by more than ``drift.accuracy_loss``, even if all rows
+      without a label count as right. They do, because people mostly label wrong predictions.
+    - ``rejected_share``: the lower end of its interval is above ``drift.rejected_share``, and at least
+      ``drift.least_rows`` rows came in.
 
     Args:
-        compared_rows: the reference, and what came in.
+        compared_rows: the reference rows and the incoming rows.
         drift: the thresholds.
-        rejected_rows: what was rejected, a row each; None where nobody knows what was.
+        rejected_rows: one row per rejected row; None if rejected rows are not recorded.
 
     Returns:
-        ``model_version``; the numbers of ``rows``, ``rows_of_other_models``, ``rows_unanswered``, ``rows_labelled``
-        and ``reference_rows``; whether rows enough to be ``judged`` came in, and the names of the ``alarms``. If there
-        are labels, ``accuracy``, ``accuracy_low`` and ``accuracy_high`` (Wilson's interval), ``accuracy_at_most`` (the
-        upper end where rows without a label count as right). If there are rows without a label,
-        ``promised_accuracy``, the mean of their confidences, ``promised_accuracy_low`` and ``promised_accuracy_high``,
-        between which their accuracy lies if the confidences hold; and of the reference, where its answers are known,
-        ``promised_accuracy_of_reference`` and its true ``accuracy_of_reference``. If it is known what was rejected,
-        ``rows_rejected``, and if anything came in, ``rejected_share`` with its interval. If the rows are judged, for
-        each column ``psi_`` (see :func:`stability_index`), ``ks_`` (the largest gap between the shares of rows up to
-        any value, 0 to 1) and its ``p_``; of ``prediction``, whose classes have no order, ``p_`` is that of the
-        chi-squared test, and ``ks_`` is left out.
+        Always: ``model_version``; the numbers of ``rows``, ``rows_of_other_models``, ``rows_unanswered``,
+        ``rows_labelled`` and ``reference_rows``; whether there were enough rows (``judged``); the names of the
+        ``alarms``.
+
+        With labels: ``accuracy``, ``accuracy_low`` and ``accuracy_high`` (Wilson's interval), ``accuracy_at_most`` (the
+        upper end if rows without a label count as right).
+
+        With rows without a label: ``promised_accuracy``, their mean confidence, and the interval
+        ``promised_accuracy_low`` to ``promised_accuracy_high`` of their accuracy if the confidences are calibrated.
+        For comparison, if the predictions of the reference are known: ``promised_accuracy_of_reference`` and
+        ``accuracy_of_reference``.
+
+        With recorded rejections: ``rows_rejected``, and ``rejected_share`` with its interval if any row came in.
+
+        If judged, for each column: ``psi_`` (see :func:`stability_index`), ``ks_`` (the Kolmogorov-Smirnov statistic, 0
+        to 1) and its p-value ``p_``. For ``prediction``, whose classes have no order, ``p_`` is that of the
+        chi-squared test, and there is no ``ks_``.
     """
     rows = compared_rows["source"].value_counts().reindex(SOURCES, fill_value=0)
     reference, incoming = split_sources(compared_rows)
@@ -152,16 +160,16 @@ def measure_drift(
 
 
 def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift: Drift) -> pd.DataFrame:
-    """Find the rows that are least like the reference.
+    """Find the incoming rows that are least like the reference.
 
     Args:
-        compared_rows: the reference, and what came in.
-        drift_scores: with ``alarms``; where there are some, their columns alone count.
-        drift: how many rows.
+        compared_rows: the reference rows and the incoming rows.
+        drift_scores: has the ``alarms``; if there are any, only the columns that raised them count.
+        drift: sets the number of rows.
 
     Returns:
-        The oddest first, by the mean over columns of :func:`measure_oddness`: ``prediction``, ``confidence``, the
-        ``column`` that is oddest and its ``value``.
+        The rows with the highest mean of :func:`measure_oddness` over the columns, oddest first: ``prediction``,
+        ``confidence``, the oddest ``column`` and its ``value``.
     """
     oddness = measure_oddness(compared_rows, drift_scores["alarms"])
     order = oddness.mean(axis=1).sort_values(ascending=False, kind="stable")
@@ -183,15 +191,15 @@ def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift
 
 
 def measure_oddness(compared_rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Say of each row that came in how odd its values are among the reference.
+    """Measure for each value of the incoming rows how unusual it is in the reference.
 
     Args:
-        compared_rows: the reference, and what came in.
-        columns: which count; where none is of what was compared, all do.
+        compared_rows: the reference rows and the incoming rows.
+        columns: columns to measure; all columns if none of these was compared.
 
     Returns:
-        A row for each row that came in: minus the decimal logarithm of the share of rows of the reference that lie as
-        far out or further, on either side; 0 in the middle, at most the logarithm of their number.
+        For each incoming row and column: minus log10 of the share of reference rows that lie as far out or further, on
+        either side. It is 0 at the median, and at most log10 of the number of reference rows.
     """
     names = [name for name in compared_rows if name not in (*NOT_COMPARED, "prediction")]
     reference, incoming = split_sources(compared_rows)
@@ -204,15 +212,20 @@ def measure_oddness(compared_rows: pd.DataFrame, columns: list[str]) -> pd.DataF
 
 
 def stability_index(counts: np.ndarray) -> float:
-    """Measure how far two histograms differ, less what chance alone would give.
+    """Compute the population stability index of two histograms, minus its expected value for equal distributions.
 
     Args:
-        counts: (2, bins) of whole numbers, each row with some; half a row is added to each bin, since none is
-            impossible.
+        counts: (2, bins) whole numbers, neither row all 0. Half a row is added to each bin, so that no share is 0.
 
     Returns:
-        The sum over the bins of the difference of the shares times the difference of their logarithms; less its
-        expectation for two samples of one source. So 0 means no difference, and a little below is nothing unusual.
+        The sum over the bins of the difference of the shares times the difference of their logarithms, minus the
+        expectation of that sum for two samples of the same source. So 0 means no difference, and small negative values
+        are normal.
+
+    Examples:
+        >>> same, moved = np.array([[50, 50], [50, 50]]), np.array([[50, 50], [90, 10]])
+        >>> round(stability_index(same), 2), round(stability_index(moved), 2)
+        (-0.02, 0.83)
 
     Source: the population stability index, Siddiqi, "Credit risk scorecards", Wiley 2006, which calls more than 0.25
     a major change; its expectation, Yurdakul, "Statistical properties of population stability index", dissertation,
@@ -225,7 +238,7 @@ def stability_index(counts: np.ndarray) -> float:
 
 
 def split_sources(compared_rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the reference and what came in, without the rows of other models."""
+    """Return the reference rows and the incoming rows, without unanswered rows and rows of other models."""
     source = compared_rows["source"]
     return compared_rows[source == REFERENCE], compared_rows[source == INCOMING]
 
@@ -233,7 +246,7 @@ def split_sources(compared_rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
 def write_drift_card(
     compared_rows: pd.DataFrame, drift_scores: dict[str, Any], oddest_rows: pd.DataFrame, drift: Drift
 ) -> str:
-    """Write what was compared with what, what came of it and what to do, as Markdown."""
+    """Write as Markdown what was compared, the result, and what to do about an alarm."""
     scores, alarms = drift_scores, drift_scores["alarms"]
     then, now = (part.median(numeric_only=True) for part in split_sources(compared_rows))
     names = sorted((key[4:] for key in scores if key.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"])
@@ -254,7 +267,7 @@ def write_drift_card(
         for row in oddest_rows.head(ON_CARD).itertuples()
     )
     verdict = "alarm" if alarms else "none" if scores["judged"] else "too few rows to judge"
-    few = f"At least {drift.least_rows} rows are needed to compare them: nothing is said of these."
+    few = f"A comparison needs at least {drift.least_rows} rows, so there is none."
     return f"""# Drift: {verdict}
 
 {scores["rows"]} rows that model `{scores["model_version"]}` answered, and {scores["reference_rows"]} rows that it \
@@ -270,14 +283,13 @@ answer.
 | --- | --- | --- | --- | --- | --- | --- |
 {table}
 
-PSI is the population stability index less what chance gives, KS the largest gap between the shares of rows up to any
-value. A column raises an alarm above a PSI of {drift.psi:g}, if rows of the same source would do as badly in any
-column in fewer than {drift.significance:g} of all runs.
+PSI is the population stability index minus its expected value for rows of the same source. KS is the
+Kolmogorov-Smirnov statistic. A column raises an alarm if its PSI is above {drift.psi:g} and the difference is
+significant: rows of the same source would raise any alarm in fewer than {drift.significance:g} of all runs.
 
 ## What to do about an alarm
-Look at the oddest rows, and at the reasons why others were rejected. Rows that are made otherwise are best mended where
-they come from. If they are as they should be and the source is a new one, label a part of them, train with them, and
-promote.
+Look at the oddest rows, and at the reasons for rejected rows. If the rows were made in the wrong way, correct that at
+their source. If they are right but come from a new source, label some of them, train with them, and promote.
 
 ## The oddest rows
 | {ROW_ID} | answer | confidence | oddest column | its value |
@@ -287,11 +299,11 @@ promote.
 
 
 def raise_alarm(drift_scores: dict[str, Any], *report: Any) -> dict[str, Any]:  # noqa: ARG001
-    """Hand the scores on if they raise no alarm.
+    """Fail if there is an alarm; otherwise return the scores.
 
     Args:
-        drift_scores: with ``alarms``.
-        *report: what must be stored before this fails.
+        drift_scores: has the ``alarms``.
+        *report: datasets that must be stored before this node fails.
 
     Raises:
         ValueError: there is an alarm.
@@ -320,7 +332,7 @@ def _compare(name: str, then: pd.Series, now: pd.Series, bins: int) -> dict[str,
 
 
 def _count_in_bins(then: pd.Series, now: pd.Series, bins: int) -> np.ndarray:
-    """Count rows between quantiles of the reference; those at a quantile, where many may be, count by themselves."""
+    """Count rows between quantiles of the reference. Rows exactly at a quantile, often many, get their own bin."""
     cuts = np.unique(np.quantile(then, np.arange(1, bins) / bins))
     places = (np.searchsorted(cuts, values, "left") + np.searchsorted(cuts, values, "right") for values in (then, now))
     return np.stack([np.bincount(place, minlength=2 * len(cuts) + 1) for place in places])
@@ -355,7 +367,7 @@ def _rejected(rejected: int, came_in: int, drift: Drift) -> dict[str, Any]:
 
 
 def _promise(reference: pd.DataFrame, incoming: pd.DataFrame, drift: Drift) -> dict[str, Any]:
-    """Say how many of the rows without a label are right if the confidences hold, and how they held before."""
+    """Return the expected accuracy of rows without a label, and expected and true accuracy of the reference."""
     promised, known = incoming.loc[incoming["right"].isna(), "confidence"], reference.dropna(subset="right")
     if not len(promised):
         return {}
@@ -371,7 +383,7 @@ def _promise(reference: pd.DataFrame, incoming: pd.DataFrame, drift: Drift) -> d
 
 
 def _wilson(share: float, rows: int, level: float) -> tuple[float, float]:
-    """Give Wilson's interval of a share that is no whole number of the rows."""
+    """Return Wilson's interval for a share that need not be a whole number of rows."""
     squared = norm.ppf((1 + level) / 2) ** 2 / rows
     middle, half = share + squared / 2, np.sqrt(squared * (share * (1 - share) + squared / 4))
     return max(0.0, float((middle - half) / (1 + squared))), min(1.0, float((middle + half) / (1 + squared)))
@@ -389,34 +401,35 @@ def _came_in(scores: dict[str, Any]) -> int:
 
 def _rejected_line(scores: dict[str, Any]) -> str:
     if "rows_rejected" not in scores:
-        return "What was refused before a model saw it is not counted here; a service counts that in `/metrics`."
+        return "Rejected rows are not counted here; the service counts rejected requests in `/metrics`."
     if REJECTED not in scores:
-        return "Nothing came in."
+        return "No rows came in."
     share, low, high = (f"{scores[f'{REJECTED}{end}']:.2%}" for end in ("", "_low", "_high"))
     alarm = ": **alarm**" if REJECTED in scores["alarms"] else ""
     of_all = f"{scores['rows_rejected']} of {_came_in(scores)} rows that came in"
-    return f"Rejected before a model saw them: {of_all}, {share}, interval {low} to {high}{alarm}."
+    return f"Rejected before prediction: {of_all}, {share}, interval {low} to {high}{alarm}."
 
 
 def _promise_line(scores: dict[str, Any]) -> str:
     if "promised_accuracy" not in scores:
         return ""
     promised, low, high = (f"{scores[f'promised_accuracy{end}']:.2%}" for end in ("", "_low", "_high"))
-    line = f"Of the rows without a label **{promised}** are right if their confidences hold, interval {low} to {high}"
+    line = f"By their confidences **{promised}** of the rows without a label are right, interval {low} to {high}"
     if "promised_accuracy_of_reference" in scores:
         then, right = scores["promised_accuracy_of_reference"], scores["accuracy_of_reference"]
-        line += f"; of the test rows they promised {then:.2%}, and {right:.2%} were right"
+        line += f"; on the test rows the confidences promised {then:.2%}, and {right:.2%} were right"
     return (
-        f"{line}. Where columns raise an alarm they may not hold: they are calibrated for rows of the model's source."
+        f"{line}. If columns raise an alarm, do not rely on this: confidence is calibrated for rows of the model's "
+        "source."
     )
 
 
 def _accuracy_line(scores: dict[str, Any]) -> str:
     if not scores["rows_labelled"]:
-        return "No labels have arrived, so nobody knows how many answers are right."
+        return "No labels have arrived, so the accuracy is unknown."
     return (
         f"Of {scores['rows_labelled']} rows with a label **{scores['accuracy']:.2%}** are right, interval "
         f"{scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}, and of all rows at most "
-        f"{scores['accuracy_at_most']:.2%}; on the test rows it was {scores['accuracy_of_reference']:.2%}. Labels "
-        "that correct wrong answers make the accuracy look worse than it is."
+        f"{scores['accuracy_at_most']:.2%}; on the test rows it was {scores['accuracy_of_reference']:.2%}. People "
+        "mostly label wrong predictions, so the true accuracy is higher than that of the labelled rows."
     )

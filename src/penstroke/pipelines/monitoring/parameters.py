@@ -1,4 +1,4 @@
-"""The choices of monitoring."""
+"""Parameters of monitoring."""
 
 from pydantic import Field
 
@@ -6,15 +6,15 @@ from kedro_guards.parameters import Parameters
 
 
 class Drift(Parameters):
-    """When what came in counts as other than what a model came from (``params:drift``)."""
+    """When incoming rows raise a drift alarm (``params:drift``)."""
 
     least_rows: int = Field(
-        ge=2, description="rows without which nothing is judged: answered ones, and for rejected_share all"
+        ge=2, description="smallest number of answered rows for a comparison; for rejected_share, of all incoming rows"
     )
-    significance: float = Field(gt=0, lt=1, description="chance that rows of the same source raise any alarm, at most")
-    psi: float = Field(ge=0, description="population stability index, less what chance gives, above which is an alarm")
-    bins: int = Field(ge=2, le=100, description="of the index, as many rows of the reference in each")
-    accuracy_loss: float = Field(ge=0, le=1, description="below the test rows' accuracy, from which is an alarm")
-    rejected_share: float = Field(ge=0, le=1, description="share of rejected rows, surely above which is an alarm")
-    interval: float = Field(gt=0, lt=1, description="confidence level of the intervals of shares")
-    shown: int = Field(ge=1, le=200, description="rows among the oddest ones")
+    significance: float = Field(gt=0, lt=1, description="highest probability of a false alarm in any column")
+    psi: float = Field(ge=0, description="alarm above this population stability index (minus its expected value)")
+    bins: int = Field(ge=2, le=100, description="bins of the index, with equal numbers of reference rows")
+    accuracy_loss: float = Field(ge=0, le=1, description="alarm if accuracy is lower than on the test rows by more")
+    rejected_share: float = Field(ge=0, le=1, description="alarm if the interval of the rejected share lies above this")
+    interval: float = Field(gt=0, lt=1, description="confidence level of the intervals")
+    shown: int = Field(ge=1, le=200, description="number of oddest rows")

@@ -1,4 +1,4 @@
-"""What came in, what was rejected, predictions, reference_profiles -> drift_scores, drift_card, plots, an alarm."""
+"""incoming rows, rejected rows, predictions, reference_profiles -> drift_scores, drift_card, plots, an alarm."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -11,19 +11,19 @@ SHARED = ("reference_profiles", "inbox", "production_model")
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage for files and their answers."""
+    """Assemble the pipeline for files and their predictions."""
     return _assemble("rejected_drawings")
 
 
 def create_table_pipeline() -> Pipeline:
-    """Assemble the stage for a table and its answers."""
+    """Assemble the pipeline for a table and its predictions."""
     return _of("table", "incoming_digits", "table_predictions")
 
 
 def create_service_pipeline() -> Pipeline:
-    """Assemble the stage for what the service was asked and answered.
+    """Assemble the pipeline for the rows that the service received, and its predictions.
 
-    What the service refuses it tells the caller and counts in its metrics; it keeps none of it.
+    The service counts rejected requests in its metrics, but does not store them.
     """
     return _of("service", "served_digits", "served_predictions")
 

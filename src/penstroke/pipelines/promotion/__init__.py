@@ -1,4 +1,4 @@
-"""May the champion replace what people use today? champion_model, former_model -> verdict, production_model."""
+"""May the champion replace the production model? champion_model, current_model -> verdict, production_model."""
 
 from .pipeline import create_pipeline
 

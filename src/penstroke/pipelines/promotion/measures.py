@@ -1,7 +1,7 @@
-"""Measure the champion on rows that it has not learned: as they are, made harder, and against production.
+"""Measure the champion on rows it was not trained on: as they are, perturbed, and against the production model.
 
-Every measure says which model it is about, by ``model_sha256`` (see :func:`fingerprint`), so that the figures of one
-model cannot stand for another.
+Each result names its model by ``model_sha256`` (see :func:`fingerprint`), so that the figures of one model cannot be
+used for another.
 """
 
 from hashlib import sha256
@@ -22,21 +22,23 @@ from penstroke.answers import look_at, trained_on
 from penstroke.domain import Perturbations, perturb
 from penstroke.scoring import Scoring, answer_test_rows, score_answers
 
-TRIES, ANSWERS = 5, 5  # of the latency: tries, of which the least counts, of so many answers each
+TRIES, ANSWERS = 5, 5  # the latency is the fastest of 5 tries with 5 predictions each
 MEGABYTE = 10**6
 
 
 def score_champion(champion_model: ClassifierMixin, rows: pd.DataFrame, scoring: Scoring) -> dict[str, Any]:
-    """Score the champion on the test rows, as the report does, but this very model.
+    """Score the champion on the test rows, with the functions of the report.
+
+    The scores of the report are not reused: they may be those of an earlier champion.
 
     Args:
         champion_model: a fitted classifier.
         rows: accepted rows, with ``label`` and ``split``.
-        scoring: the level of the interval, the bins of the calibration.
+        scoring: the level of the interval and the number of calibration bins.
 
     Returns:
-        What :func:`score_answers` returns; ``recall_<class>`` is None for a class without test rows; and
-        ``test_rows_learned``, the number of test rows that the champion was trained on, None where it does not say.
+        The scores of :func:`score_answers`; ``recall_<class>`` is None for a class without test rows. In addition
+        ``test_rows_learned``, the number of test rows that the champion was trained on; None if it does not say.
     """
     test = _test_rows(rows)
     scores: dict[str, Any] = {f"recall_{class_}": None for class_ in sorted(set(rows["label"]))}
@@ -52,11 +54,12 @@ def stress_champion(
     scoring: Scoring,
     perturbations: Perturbations,
 ) -> dict[str, Any]:
-    """Score the champion on test rows that were made harder (:func:`penstroke.domain.perturb`).
+    """Score the champion on perturbed test rows (:func:`penstroke.domain.perturb`).
 
     Returns:
-        ``rows``, their ``accuracy`` as they are, ``accuracy_<perturbation>`` for each (all 0 to 1), and
-        ``log_loss``, the mean over all perturbed rows: high where answers are wrong and sure of themselves.
+        The number of ``rows``, their ``accuracy`` without perturbation, ``accuracy_<perturbation>`` for each
+        perturbation (all 0 to 1), and ``log_loss``, the mean over all perturbed rows. The log loss is high if wrong
+        predictions have a high confidence.
     """
     test = _test_rows(rows)
     test = test.sample(min(perturbations.rows, len(test)), random_state=perturbations.seed)
@@ -76,14 +79,14 @@ def stress_champion(
 
 
 def measure_costs(champion_model: ClassifierMixin, rows: pd.DataFrame) -> dict[str, Any]:
-    """Measure the champion's file, and how long one thread works from one row to its answer.
+    """Measure the size of the champion's file, and the time of one prediction in one thread.
 
     Returns:
-        ``size_mb`` (10^6 bytes) and ``latency_ms``, CPU time, which does not count what others on the machine do and
-        yet differs from run to run.
+        ``size_mb`` (10^6 bytes) and ``latency_ms``. The latency is CPU time, which leaves out other work on the
+        machine, but still varies between runs.
     """
     row = _test_rows(rows).head(1)
-    with threadpool_limits(1), parallel_config("sequential"):  # else the work of other threads would not count
+    with threadpool_limits(1), parallel_config("sequential"):  # thread_time does not count other threads
         tries = repeat(
             lambda: champion_model.predict_proba(look_at(row, champion_model)),
             timer=thread_time,
@@ -103,13 +106,13 @@ def compare_models(
     rows: pd.DataFrame,
     scoring: Scoring,
 ) -> dict[str, Any]:
-    """Compare champion and production on the test rows that neither was trained on, each as it sees rows itself.
+    """Compare champion and production model on test rows that neither was trained on, each with its own features.
 
     Returns:
-        ``production`` (which model; None where there is none), ``rows`` that were compared, how many of them
-        ``only_champion`` and ``only_production`` reads right, ``p_value``, how likely so many of the latter are if
-        both were equally good (one-sided, exact); ``fault``, why nothing could be compared, through no fault of the
-        champion, and ``champion_fault``, how the champion failed: empty texts where that is not so.
+        ``production``, the fingerprint of the production model, or None; the number of ``rows`` compared; the numbers
+        of rows that ``only_champion`` and ``only_production`` predicts right; ``p_value``, the probability of so many
+        of the latter, or more, if both models are equally good (one-sided, exact). ``champion_fault`` says how the
+        champion failed, and ``fault`` why there is no comparison for another reason; both are empty otherwise.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
     Psychometrika 12(2), 1947.
@@ -132,7 +135,7 @@ def compare_models(
     right = {}
     for name, fault, model in (
         ("the champion", "champion_fault", champion_model),
-        ("production", "fault", current_model),  # code has changed since it was trained, or what the rows are
+        ("production", "fault", current_model),  # it can fail if code or the form of rows changed since its training
     ):
         try:
             right[name] = _right(model, unknown, scoring)
@@ -150,7 +153,7 @@ def _in_short(error: Exception) -> str:
 
 
 def fingerprint(model: ClassifierMixin) -> str:
-    """Return the sha256 of the model's file: which model that is, wherever it is stored."""
+    """Return the sha256 of the model's file, which identifies the model wherever it is stored."""
     if isinstance(model, model_files.UnreadableModel):
         return model.sha256
     return sha256(_file_of(model)).hexdigest()

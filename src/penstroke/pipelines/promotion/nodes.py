@@ -1,4 +1,4 @@
-"""Hold what was measured against the gate, and promote the champion or refuse it."""
+"""Check the champion's figures against the gate's thresholds, and promote or refuse the champion."""
 
 from math import ceil, floor, isfinite, log2
 from typing import Any
@@ -22,25 +22,25 @@ def judge_champion(
     comparison_scores: dict[str, Any],
     gate: Thresholds,
 ) -> tuple[dict[str, Any], str]:
-    """Hold every figure against its threshold.
+    """Check every figure against its threshold.
 
     Args:
-        champion_scores: of the test rows.
-        stress_scores: of the perturbed test rows.
+        champion_scores: scores on the test rows.
+        stress_scores: scores on the perturbed test rows.
         champion_costs: size and latency.
-        comparison_scores: against production.
+        comparison_scores: comparison with the production model.
         gate: the thresholds.
 
     Returns:
-        ``verdict``: whether the champion ``passed``, the names of the checks that it is ``refused_by``, the
-        fingerprints of ``champion`` and ``production``, the ``comparable_rows``, and all ``checks``; and the same as
-        Markdown. A check has its name (``check``), ``figure`` (None: unknown), what is ``asked`` (at least or at
-        most the ``threshold``), whether it ``passed`` (None: left out, because there is nothing to compare with)
-        and a ``note``, which says so where no champion could pass with as few test rows. An unknown figure, and one
-        that is no number, passes no check.
+        The ``verdict``, and the same as Markdown. The verdict says whether the champion ``passed``, which checks it is
+        ``refused_by``, the fingerprints of ``champion`` and ``production``, the number of ``comparable_rows``, and all
+        ``checks``. Each check has a name (``check``), a ``figure`` (None if unknown), what is ``asked`` ("at least"
+        or "at most"), the ``threshold``, whether it ``passed`` (None if there was nothing to compare with) and a
+        ``note``, for instance that no champion can pass with so few test rows. A figure that is unknown, or not a
+        finite number, fails its check.
 
     Raises:
-        ValueError: the figures are of different champions.
+        ValueError: the figures belong to different champions.
     """
     (champion, *others) = {
         measures["model_sha256"] for measures in (champion_scores, stress_scores, champion_costs, comparison_scores)
@@ -82,15 +82,15 @@ def judge_champion(
 def promote_champion(
     champion_model: ClassifierMixin, verdict: dict[str, Any], current_model: ClassifierMixin | None
 ) -> ClassifierMixin:
-    """Hand the champion on to production, if the verdict is about this very model and lets it pass.
+    """Return the champion as the new production model, if the verdict is about this model and it passed.
 
     Raises:
-        ValueError: the champion was refused, by these checks; or the verdict is about another model, or compares with
-            another one than that in production.
+        ValueError: the champion is refused; or the verdict is about another champion, or compares it with another
+            model than the one now in production.
     """
     if verdict["champion"] != fingerprint(champion_model):
         raise ValueError(
-            "verdict is about another model than champion_model; judge this one: kedro run --pipelines=promotion"
+            "verdict is about another model than champion_model; check this one: kedro run --pipelines=promotion"
         )
     if not verdict["passed"]:
         failed = [check for check in verdict["checks"] if check["passed"] is False]
@@ -100,7 +100,7 @@ def promote_champion(
         )
     if current_model is not None and fingerprint(current_model) not in (verdict["production"], verdict["champion"]):
         raise ValueError(
-            "verdict compares with another model than that in production; judge anew: kedro run --pipelines=promotion"
+            "verdict compares with another model than that in production; check again: kedro run --pipelines=promotion"
         )
     return champion_model
 
@@ -117,12 +117,12 @@ def _check_recall(name: str, recall: float | None, gate: Thresholds) -> dict[str
 
 
 def _say_what_is_reachable(scores: dict[str, Any], gate: Thresholds) -> str:
-    """Say how many test rows the threshold of the accuracy needs where no answer is wrong."""
-    if not {"rows", "interval"} <= set(scores):  # stored before they were
+    """Say how many test rows a champion without errors needs to reach the threshold of the accuracy."""
+    if not {"rows", "interval"} <= set(scores):  # scores of an earlier version
         return ""
     if gate.accuracy_low == 1:
         return "cannot be passed: no number of test rows shows that no answer is ever wrong; lower gate.accuracy_low"
-    squared = norm.ppf((1 + scores["interval"]) / 2) ** 2  # of n answers, all right, Wilson's end is n / (n + squared)
+    squared = norm.ppf((1 + scores["interval"]) / 2) ** 2  # Wilson's lower end of n right of n is n / (n + squared)
     needed = ceil(gate.accuracy_low * squared / (1 - gate.accuracy_low))
     if scores["rows"] < needed:
         return (
@@ -136,7 +136,7 @@ def _check_against_production(comparison: dict[str, Any], test_rows: int | None,
     name, rows = "loss_against_production", comparison["rows"]
     if comparison.get("champion_fault"):
         return _check(name, None, AT_LEAST, gate.significance, comparison["champion_fault"])
-    # of fewer rows, even if all of them are lost, the p-value says nothing
+    # with fewer rows no result is significant, even if the champion loses all of them
     needed = max(gate.comparable_rows, 1 + floor(-log2(gate.significance)))
     if rows < needed:
         in_all = f" and there are {test_rows} in all" if test_rows is not None and test_rows < needed else ""
@@ -170,7 +170,7 @@ def _write_card(verdict: dict[str, Any]) -> str:
     refusal = f"It is refused by {', '.join(verdict['refused_by'])}, and production stays as it was."
     return f"""# Verdict: {"passed" if verdict["passed"] else "refused"}
 
-Judged is the champion `{version_of(verdict["champion"])}`; in production is \
+Champion: `{version_of(verdict["champion"])}`. Model in production: \
 {f"`{version_of(verdict['production'])}`" if verdict["production"] else "none yet"}.
 {"It may go into production." if verdict["passed"] else refusal}
 

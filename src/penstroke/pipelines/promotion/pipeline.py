@@ -7,7 +7,7 @@ from .nodes import judge_champion, promote_champion
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage."""
+    """Assemble the pipeline."""
     return Pipeline(
         [
             Node(

@@ -1,4 +1,4 @@
-"""Draw what the report shows, as Plotly figures: they open in Kedro-Viz, in a notebook and in a browser."""
+"""The figures of the report, by Plotly: Kedro-Viz, notebooks and browsers can show them."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from penstroke.scoring import Scoring, bin_by_confidence
 
 
 def draw_confusion(test_predictions: pd.DataFrame) -> go.Figure:
-    """Count the test rows by label and answer; the colour leaves out the right ones, so that mistakes can be seen."""
+    """Draw the confusion matrix of the test rows. Right predictions have no colour, so that mistakes stand out."""
     classes = sorted(set(test_predictions["label"]) | set(test_predictions["prediction"]))
     counts = confusion_matrix(test_predictions["label"], test_predictions["prediction"], labels=classes)
     mistakes = np.where(np.eye(len(classes), dtype=bool), 0, counts)
@@ -29,12 +29,12 @@ def draw_confusion(test_predictions: pd.DataFrame) -> go.Figure:
         hovertemplate="label %{y}, answer %{x}: %{text} rows<extra></extra>",
     )
     figure.update_coloraxes(showscale=False)
-    figure.update_xaxes(type="category", dtick=1).update_yaxes(type="category", dtick=1)  # or 7 and 300 lie far apart
+    figure.update_xaxes(type="category", dtick=1).update_yaxes(type="category", dtick=1)  # classes may be 7 and 300
     return finish(figure, "Labels and answers of the test rows", "answer", "label")
 
 
 def draw_calibration(test_predictions: pd.DataFrame, scoring: Scoring) -> go.Figure:
-    """Draw accuracy against confidence; a calibrated model lies on the diagonal, the size of a point is its rows."""
+    """Draw accuracy against confidence. A calibrated model lies on the diagonal; the size of a point shows its rows."""
     bins = bin_by_confidence(test_predictions, scoring.calibration_bins)
     figure = px.scatter(bins, x="confidence", y="accuracy", size="rows", text="rows", size_max=40)
     figure.update_traces(textposition="bottom center")

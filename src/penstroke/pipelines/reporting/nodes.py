@@ -1,4 +1,4 @@
-"""Score the test rows, once, and write the model card from what was measured."""
+"""Score the test rows and write the model card."""
 
 import json
 import re
@@ -19,19 +19,19 @@ from .parameters import Elsewhere, Profile
 
 
 def predict_test_rows(champion_model: ClassifierMixin, rows: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:
-    """Ask the champion about the test rows; see :func:`penstroke.scoring.answer_test_rows`."""
+    """Predict the test rows with the champion; see :func:`penstroke.scoring.answer_test_rows`."""
     return answer_test_rows(champion_model, rows, scoring)
 
 
 def score_test_rows(
     test_predictions: pd.DataFrame, champion_receipt: dict[str, Any], scoring: Scoring
 ) -> dict[str, Any]:
-    """Score the answers of the test rows; see :func:`penstroke.scoring.score_answers`.
+    """Score the predictions of the test rows; see :func:`penstroke.scoring.score_answers`.
 
     Args:
         test_predictions: ``label``, ``prediction``, ``confidence`` and the probabilities of the test rows.
-        champion_receipt: ``sha256`` of the model that gave the answers.
-        scoring: the level of the interval, the bins of the calibration.
+        champion_receipt: the champion's receipt, with ``sha256``.
+        scoring: the level of the interval and the number of calibration bins.
     """
     return score_answers(test_predictions, champion_receipt["sha256"], scoring)
 
@@ -39,20 +39,20 @@ def score_test_rows(
 def profile_rows(
     rows: pd.DataFrame, test_predictions: pd.DataFrame, champion_receipt: dict[str, Any], profile: Profile
 ) -> dict[str, pd.DataFrame]:
-    """Describe the rows that a champion came from, so that what comes in later can be compared with them.
+    """Describe the champion's rows, as the reference for monitoring.
 
-    The test rows come first, then training rows, either in an order that the seed draws: all of them say how rows
-    look, but only of the test rows it is known how sure the champion is of rows that it has not learned.
+    Test rows come first, then training rows, both shuffled by the seed. All of them show what rows look like. Only
+    test rows show how confident the champion is about rows it was not trained on.
 
     Args:
         rows: all accepted rows, with ``split``.
-        test_predictions: the champion's answers to the test rows.
-        champion_receipt: ``sha256`` of the champion's file.
-        profile: how many rows, and the seed.
+        test_predictions: the champion's predictions of the test rows.
+        champion_receipt: the champion's receipt, with ``sha256``.
+        profile: number of rows, and seed.
 
     Returns:
-        Under the champion's version one table: the columns of :func:`penstroke.domain.describe`, and of the test rows
-        ``prediction``, ``confidence`` and whether they were ``right``; these are missing in the other rows.
+        One table under the champion's version: the columns of :func:`penstroke.domain.describe`, and for test rows
+        ``prediction``, ``confidence`` and ``right``; for training rows these are missing.
     """
     parts = [rows[rows["split"] == split] for split in ("test", "train")]
     chosen = pd.concat([part.sample(frac=1, random_state=profile.seed) for part in parts]).head(profile.rows)
@@ -71,20 +71,20 @@ def state_origin(
     final_fit: Any,
     augmentation: Any = None,
 ) -> dict[str, Any]:
-    """State what a champion came from, and what its calibration saw.
+    """State the origin of a champion, a hash of its training rows and settings, and the data of its calibration.
 
     Args:
-        champion_model: a fitted classifier; ``features_`` and ``calibrated_on_``, if its file says so.
-        champion_settings: its steps, the values that won, the seed.
+        champion_model: a fitted classifier, with ``features_`` and ``calibrated_on_`` if its file has them.
+        champion_settings: its steps, best parameters and seed.
         rows: all accepted rows, with ``split``.
         final_fit: how it was fitted.
-        augmentation: the copies that it learned from, if there are copies.
+        augmentation: how copies of the training rows were made, if there are copies.
 
     Returns:
-        The settings, and ``origin``, 12 hexadecimal characters: equal for champions that learned the same training rows
-        with the same settings, on whatever machine, and for no others; ``calibration_rows`` and
-        ``calibration_errors``, how many rows the calibration learned from and how many of their answers were wrong,
-        None where the file does not say.
+        The settings, with three more keys. ``origin`` has 12 hexadecimal characters: the same for all champions that
+        were trained on the same rows with the same settings, on any machine, and different for all others.
+        ``calibration_rows`` and ``calibration_errors`` are the numbers of rows and of wrong predictions in the
+        calibration; None if the file does not say.
     """
     training = rows[rows["split"] == "train"]
     settings = {name: champion_settings[name] for name in ("steps", "parameters", "seed")}
@@ -107,9 +107,9 @@ def write_model_card(
     test_scores: dict[str, Any],
     elsewhere: Elsewhere,
 ) -> str:
-    """Write what the champion is, how it was chosen, how good it is, here and elsewhere, as Markdown.
+    """Write the model card as Markdown: what the champion is, how it was chosen, how good it is, here and elsewhere.
 
-    Figures from elsewhere are stated if they were measured of a champion of the same origin, and of no other.
+    Figures from elsewhere are stated only if they were measured with a champion of the same origin.
 
     Source: the headings follow Mitchell et al., "Model cards for model reporting", FAT* 2019, section 4.
     """
@@ -130,22 +130,22 @@ def write_model_card(
     return f"""# Model card: {champion_origin["contender"]}
 
 ## Model
-- Steps: {" → ".join(steps)}, fitted on the training rows and on the copies of them, if any, that
-  `augmentation` makes, then calibrated.
+- Steps: {" → ".join(steps)}, fitted on the training rows and on their copies from `augmentation`,
+  if there are any, then calibrated.
 - Values that the search chose: {chosen}.
-- Content (sha256): `{test_scores["model_sha256"]}`; `kedro receipt champion_model` prints what it was made of.
+- Content (sha256): `{test_scores["model_sha256"]}`; `kedro receipt champion_model` prints what it was made from.
 - Input: the features of the pipeline `feature_engineering`; output: a class, and a probability for each class.
 
 ## Intended use
-{INTENDED_USE} Rows like those that it was trained on: from the same source, made in the same way. It always
-answers with one of its {len(classes)} classes, also where a row is something else.
+{INTENDED_USE} Use it for rows like its training rows: from the same source, made in the same way. It always
+predicts one of its {len(classes)} classes, even if a row is something else.
 
 ## Data
 {cleaning_scores["rows_read"]} rows were read and {rejected} rejected (see `rejected_{ROWS}`);
 {test_scores["rows"]} of the {cleaning_scores["rows_accepted"]} accepted rows were held back for the test.
 
 ## Selection, on training rows alone
-The contender with the highest mean accuracy over the folds is the champion; ties go to the smaller spread.
+The contender with the highest mean accuracy over the folds is the champion; in a tie, the one with the smaller spread.
 
 {_table(("contender", "mean accuracy", "spread over folds (points)", "combinations"), ranking)}
 
@@ -164,28 +164,28 @@ log loss {test_scores["log_loss"]:.4f}.
 {_elsewhere(champion_origin, elsewhere)}
 
 ## Limits
-- Test rows that were drawn from one table with the training rows share their source and its habits: rows from
-  elsewhere are harder than these figures say.
-- Confidence is calibrated for rows of this source. It does not tell whether a row belongs to any class at all.
+- Test rows that come from the same table as the training rows have the same source and its peculiarities. Expect a
+  lower accuracy on rows of other sources.
+- Confidence is calibrated for rows of this source. It does not say whether a row belongs to any class at all.
 """
 
 
 def _calibration(origin: dict[str, Any]) -> str:
     rows, errors = origin["calibration_rows"], origin["calibration_errors"]
     if rows is None:
-        return "The champion's file does not say what its calibration saw."
-    seen = f"Its confidence was calibrated on {rows} training rows, of whose answers {errors} were wrong."
-    return seen if errors else f"{seen} One error is assumed, since none was seen: so it says little of how sure it is."
+        return "The champion's file does not say which rows it was calibrated on."
+    seen = f"Its confidence was calibrated on {rows} training rows; {errors} of these predictions were wrong."
+    return seen if errors else f"{seen} The calibration assumes one error, since there was none: rely little on it."
 
 
 def _elsewhere(origin: dict[str, Any], elsewhere: Elsewhere) -> str:
-    unknown = f"Not measured: how well it answers {ROWS} from another source, nobody knows."
+    unknown = f"Not measured: the accuracy on {ROWS} of another source is unknown."
     if not elsewhere.figures:
         return unknown
     if elsewhere.origin != origin["origin"]:
         return (
-            f"{unknown}\nThe figures in `elsewhere` are of the champion of origin `{elsewhere.origin}`; this one has "
-            f"origin `{origin['origin']}`:\nit learned other rows, or with other settings."
+            f"{unknown}\nThe figures in `elsewhere` belong to a champion of origin `{elsewhere.origin}`; this one has "
+            f"origin `{origin['origin']}`:\nit was trained on other rows, or with other settings."
         )
     lines = [f"- {figure.of}: **{figure.accuracy:.2%}** of {figure.rows} right." for figure in elsewhere.figures]
     printed = f"`{elsewhere.command}` printed this of a champion of the same origin, `{elsewhere.origin}`: the same "
@@ -193,7 +193,7 @@ def _elsewhere(origin: dict[str, Any], elsewhere: Elsewhere) -> str:
 
 
 def _short_name(block: dict[str, Any]) -> str:
-    """Name the class of a block and, in brackets, those of the estimators within it."""
+    """Return the class name of a block and, in brackets, those of the estimators inside it."""
     within = re.findall(r"'class': '[\w.]*\.([A-Z]\w*)'", str(block.get("arguments", {})))
     return block["class"].rpartition(".")[2] + (f" ({', '.join(within)})" if within else "")
 

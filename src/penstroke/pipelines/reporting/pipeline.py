@@ -9,7 +9,7 @@ from .nodes import predict_test_rows, profile_rows, score_test_rows, state_origi
 
 
 def create_pipeline() -> Pipeline:
-    """Assemble the stage, with the pictures that the domain has for it."""
+    """Assemble the pipeline, with the figures that the domain draws."""
     pictures = domain.picture_nodes("reporting") if hasattr(domain, "picture_nodes") else []
     augmentation = ["params:augmentation"] if hasattr(domain, "Augmentation") else []
     return Pipeline(
