@@ -176,7 +176,7 @@ def _named(entry: Any, is_dataset: bool = True) -> Iterator[tuple[str, Any]]:
 
 
 def _is_short(path: str) -> bool:
-    """Whether Kedro finds a path in its own packages, where it looks first, although it does not name them."""
+    """Whether a path leaves out its package, and Kedro finds it in kedro.io or kedro_datasets."""
     module, _, name = path.rpartition(".")
     if not module:  # found in kedro.io, if anywhere
         return True

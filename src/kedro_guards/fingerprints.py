@@ -181,7 +181,7 @@ class Code:
             elif path.is_dir() and not folder.resolve().is_relative_to(path.resolve()):
                 holds_modules = any(path.glob("*.py"))
                 if not holds_modules or (name and inner not in self._used(name.partition(".")[0])):
-                    yield from self._beside_modules(path, inner)
+                    yield from self._beside_modules(path, inner if name else "")
 
     def _used(self, top: str) -> set[str]:
         """Name everything that some module of a package imports."""

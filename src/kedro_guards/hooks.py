@@ -1,4 +1,4 @@
-"""What happens round a run: checks before it, receipts during it, advice where it fails."""
+"""The hooks of a run: checks before it, receipts during it, advice if it fails."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Read the options of ``kedro run``, and refuse in words what cannot be meant."""
+"""Read the options of ``kedro run``, and refuse wrong ones with the right form or name."""
 
 import re
 from collections.abc import Iterable

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from io import StringIO
 from typing import Any, TextIO, cast
 
 from rich.console import Console, RenderableType
@@ -32,12 +33,9 @@ def say(*parts: RenderableType, wide: bool = False) -> None:
 def forgiving_output() -> Iterator[None]:
     """Let nodes print to standard output as :func:`say` does.
 
-    A process without that output gets one that keeps nothing.
+    A process without that output gets one that nobody reads.
     """
-    with (
-        open(os.devnull, "w", encoding="utf-8") as nowhere,
-        redirect_stdout(cast("TextIO", _Paper(sys.stdout or nowhere))),
-    ):
+    with redirect_stdout(cast("TextIO", _Paper(sys.stdout or StringIO()))):
         yield
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import PARTIAL, files_below
+from .receipts import hash_of
 
 IMPORTED = re.compile(r"^\w+$|\.(py|so|pth|dist-info|egg-info|egg-link)$")
 ENVIRONMENT = re.compile(rb"oc\.env:\s*(\w+)")
@@ -21,8 +22,7 @@ ENVIRONMENT = re.compile(rb"oc\.env:\s*(\w+)")
 
 def stamp_place(receipts: Path, options: dict[str, Any]) -> Path:
     """Return the path of the stamp file of a command with these options."""
-    key = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()
-    return receipts / ".unchanged" / f"{key[:32]}.json"
+    return receipts / ".unchanged" / f"{hash_of(options)[:32]}.json"
 
 
 def write_stamp(stamp: Path, roots: Iterable[Path]) -> None:
@@ -48,19 +48,17 @@ def is_unchanged(stamp: Path) -> bool:
 
 def _sum(roots: Iterable[str]) -> str:
     """Sum up names and bytes of all files, the search path of Python, and the variables that configuration reads."""
-    found = hashlib.sha256(sys.version.encode())
+    found: list[Any] = [sys.version, *sys.path]
     for folder in map(Path, sys.path):
-        found.update(str(folder).encode())
-        for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
-            found.update(name.encode(errors="surrogateescape") if IMPORTED.search(name) else b"")
-            found.update(_pointing(folder / name))
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        found += [name for name in names if IMPORTED.search(name)] + [_pointing(folder / name) for name in names]
     for root in map(Path, roots):
         for path in files_below(root) if root.is_dir() else [root]:
             if path.is_file() and not _passed_over(path):
                 content = path.read_bytes()
                 variables = [os.environ.get(name.decode(), "") for name in ENVIRONMENT.findall(content)]
-                found.update(f"{path}{hashlib.sha256(content).hexdigest()}{variables}".encode())
-    return found.hexdigest()
+                found += [str(path), hashlib.sha256(content).hexdigest(), *variables]
+    return hash_of(found)
 
 
 def _pointing(place: Path) -> bytes:
