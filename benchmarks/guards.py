@@ -20,10 +20,14 @@ from .overhead import NOT_COPIED, measure
 from .project import ROOT, keep
 
 UNGUARDED = """
-from penstroke.summary import SummaryHooks
 
-HOOKS = (SummaryHooks(),)
-CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local", "merge_strategy": {"parameters": "soft"}}
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+from kedro.config import OmegaConfigLoader
+from kedro.framework.session import KedroSession
+
+fsspec.register_implementation("file", LocalFileSystem, clobber=True)
+SESSION_CLASS, CONFIG_LOADER_CLASS, HOOKS = KedroSession, OmegaConfigLoader, (SummaryHooks(),)
 """
 
 
@@ -57,7 +61,8 @@ def main(pairs: int) -> None:
 
 def _unguard(project: Path) -> None:
     """Take the guards out of a copy of the project, and give what cites a receipt something to cite."""
-    (project / "src/penstroke/settings.py").write_text(UNGUARDED, encoding="utf-8")
+    with (project / "src/penstroke/settings.py").open("a", encoding="utf-8") as settings:
+        settings.write(UNGUARDED)
     entries = yaml.safe_load((project / "conf/base/catalog_data_science.yml").read_text(encoding="utf-8"))
     del entries["champion_model"]["receipt"]
     cited = project / "data/cited.json"
