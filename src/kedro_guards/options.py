@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 from copy import copy
 from difflib import get_close_matches
-from inspect import signature
 from typing import Any
 
 import click
@@ -88,7 +87,6 @@ def refuse_unknown_names(options: dict[str, Any]) -> None:
     """
     runner = load_obj(options["runner"] or DEFAULT, "kedro.runner")
     try:
-        signature(runner).bind(**options["runner_params"])
         runner(**options["runner_params"])
     except (TypeError, ValueError) as error:
         raise click.ClickException(f"--runner-params does not suit {runner.__name__}: {error}") from None
