@@ -157,7 +157,7 @@ def test_another_champion_is_promoted_and_the_former_one_can_be_brought_back_onc
 
     result = run_kedro("rollback", "--env=test", cwd=project)
 
-    said = f"production_model is the former one again: {PRODUCTION}\n"
+    said = f"production_model is the previous one again: {PRODUCTION}\n"
     assert (result.returncode, result.stdout, result.stderr) == (0, said, "")
     assert (project / PRODUCTION).read_bytes() == first
     again = run_kedro("rollback", "--env=test", cwd=project)

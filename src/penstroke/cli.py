@@ -35,4 +35,4 @@ def rollback(env: str | None, conf_source: str | None) -> None:
     session = settings.SESSION_CLASS.create(env=env, conf_source=conf_source)
     with session, session.holding({"production_model"}):
         place = session.load_context().catalog.get("production_model").bring_back()
-    say(f"production_model is the former one again: {os.path.relpath(place)}")
+    say(f"production_model is the previous one again: {os.path.relpath(place)}")

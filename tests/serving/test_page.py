@@ -220,8 +220,8 @@ FAULTS = {
     "Promise.reject(new TypeError('Failed to fetch'))": "the service cannot be reached; try again later",
     "new Response('<html>', {status: 502})": "the service cannot be reached; try again later",
     """new Response('{"detail": "full"}', {status: 503})""": "the service is busy; try again in a moment",
-    "new Response('<html>', {status: 200})": "the service answers otherwise than it should (200)",
-    "new Response('', {status: 500})": "the service answers otherwise than it should (500)",
+    "new Response('<html>', {status: 200})": "the service gave an unexpected answer (200)",
+    "new Response('', {status: 500})": "the service gave an unexpected answer (500)",
 }
 
 
@@ -304,13 +304,13 @@ def test_a_finger_draws(page):
 def test_a_service_with_a_token_asks_for_it_once(chrome, served_project):
     with running(served_project, PENSTROKE_TOKEN="a token of the test") as guarded:  # noqa: S106
         chrome.get(guarded.address)
-        wait_for(lambda: chrome.find_element(By.ID, "gate").get_attribute("open"))
+        wait_for(lambda: chrome.find_element(By.ID, "token-dialog").get_attribute("open"))
         token, wrong = chrome.find_element(By.ID, "token"), chrome.find_element(By.ID, "wrong")
         assert not wrong.is_displayed()
         token.send_keys(Keys.ESCAPE)
         wait_for(lambda: answer(chrome) == "No answer: the service asks for its token")
         draw(chrome, (0, -90), (0, 90))
-        wait_for(lambda: chrome.find_element(By.ID, "gate").get_attribute("open"))
+        wait_for(lambda: chrome.find_element(By.ID, "token-dialog").get_attribute("open"))
         token.send_keys("another", Keys.ENTER)
         wait_for(wrong.is_displayed)
         token.send_keys("a token of the test", Keys.ENTER)

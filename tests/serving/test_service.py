@@ -412,7 +412,7 @@ def test_inbox_and_kept_files_are_bounded(strict):
             sleep(0.3)
 
     assert [answer.status_code for answer in stored] == [200, 200, 507, 200]
-    assert "have them learned" in stored[2].json()["detail"]
+    assert "raise serving.inbox_files" in stored[2].json()["detail"]
     kept = [sorted((strict / f"data/07_model_output/served_{kind}").iterdir()) for kind in ("digits", "predictions")]
     assert [len(files) for files in kept] == [2, 2]
     assert [file.name for file in kept[0]] == [file.name for file in kept[1]]
@@ -486,7 +486,7 @@ def test_beyond_this_machine_it_serves_with_a_token_only(served_project):
 
     assert result.returncode == 1
     assert result.stderr == (
-        "Error: 0.0.0.0 can be reached by others: set PENSTROKE_TOKEN, which callers must then name\n"
+        "Error: 0.0.0.0 can be reached by others: set PENSTROKE_TOKEN, which callers must then send\n"
     )
 
 

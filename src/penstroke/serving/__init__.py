@@ -1,1 +1,1 @@
-"""The production model behind HTTP, and a page to try it; ``kedro serve`` runs it."""
+"""The HTTP service for the production model, and a page to try it. ``kedro serve`` runs it."""

@@ -1,4 +1,4 @@
-"""The service: rows in, answers out, by the very functions of inference."""
+"""The HTTP service. It predicts rows with the same functions as the inference pipelines."""
 
 import asyncio
 import codecs
@@ -33,60 +33,60 @@ from .queue import FullError, NeverFitsError, RequestQueue
 from .storage import Answered, AnswerLog, InboxFullError, put_into_inbox
 
 LOG = logging.getLogger(__name__)
-READS_FILES = hasattr(domain, "read")  # then there is a page, and feedback
+READS_FILES = hasattr(domain, "read")  # the page and feedback need it
 Body = getattr(domain, "Body", Rows)
-(FIELD,) = Body.model_fields  # of the body
+(FIELD,) = Body.model_fields  # the only field of the JSON body
 PAGES = {"/docs": "docs.html", "/favicon.ico": "icon.svg", "/": "index.html" if READS_FILES else "docs.html"}
 ENDINGS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
-SUFFIX = ".png" if READS_FILES else ""  # of identifiers: feedback comes with a file
-LONGEST_FOUND = 60  # of what an error repeats
-NOT_WHOLE = ("multiple_of", "float_type", "finite_number")  # what pydantic calls the faults of a number
-JSON_CHARSETS = ("utf-8", "ascii", "iso8859-1")  # as Python calls those in which JSON of numbers has the same bytes
-AT_ONCE = 16  # rows' worth of work that is done while other requests wait: another thread takes longer to be asked
+SUFFIX = ".png" if READS_FILES else ""  # ending of identifiers: feedback sends a file with that name
+LONGEST_FOUND = 60  # characters of the input that an error repeats
+NOT_WHOLE = ("multiple_of", "float_type", "finite_number")  # pydantic's error types for numbers that are not whole
+JSON_CHARSETS = ("utf-8", "ascii", "iso8859-1")  # JSON of numbers has the same bytes in all of them; Python's names
+AT_ONCE = 16  # up to this many rows' worth of work, starting another thread would take longer than the work
 
 Prediction = create_model(
     "Prediction",
-    __doc__=f"The answer to one {domain.ROW}.",
+    __doc__=f"The prediction for one {domain.ROW}.",
     **{  # type: ignore[call-overload]
-        domain.ROW_ID: (str, Field(description="what the service calls it; feedback names it")),
+        domain.ROW_ID: (str, Field(description="identifier that the service assigned; feedback refers to it")),
         "prediction": (int | str, Field(description="the likeliest class")),
-        "confidence": (float, Field(description="probability of the answer, 0 to 1, calibrated")),
-        "unsure": (bool, Field(description="whether a person should look at it")),
-        "probabilities": (dict[str, float], Field(description="by class")),
-        "seen": (Any, Field(None, description="what the model sees, where that is not what was sent")),
+        "confidence": (float, Field(description="calibrated probability of the prediction, 0 to 1")),
+        "unsure": (bool, Field(description="whether a person should check it")),
+        "probabilities": (dict[str, float], Field(description="probability of each class")),
+        "seen": (Any, Field(None, description="what the model sees, if it differs from the input")),
     },
 )
 
 
 class Predictions(BaseModel):
-    """The answers, in the order of what was sent."""
+    """The predictions, in the order of the request."""
 
     model_version: str
     predictions: list[Prediction]  # type: ignore[valid-type]
 
 
 class Stored(BaseModel):
-    """Where feedback went."""
+    """The name under which feedback was stored."""
 
     stored: str
 
 
 class Detail(BaseModel):
-    """What is wrong."""
+    """An error."""
 
     detail: str
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "No readable request"},
+    400: {"description": "The request cannot be read"},
     401: {"description": "The token is missing or wrong"},
-    403: {"description": "A page of another site asked"},
+    403: {"description": "The request comes from a page of another site"},
     408: {"description": "The body did not arrive in time"},
-    413: {"description": "The request is larger than it may be"},
-    415: {"description": "The content is of another type"},
+    413: {"description": "The request is too large"},
+    415: {"description": "The content type is not supported"},
     421: {"description": "This host is not served here"},
-    422: {"description": "What was sent cannot be answered"},
-    503: {"description": "Too much is waiting; Retry-After says when to come again"},
+    422: {"description": "The content is not valid"},
+    503: {"description": "The service is busy; Retry-After says when to try again"},
 }
 for _error in ERRORS.values():
     _error["model"] = Detail
@@ -115,7 +115,7 @@ FEEDBACK_BODY = {
 
 
 class Feedback(BaseModel):
-    """What a person says of an answer, beside the file."""
+    """The fields of feedback beside the file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -124,12 +124,12 @@ class Feedback(BaseModel):
 
 
 class Service:
-    """What the routes share.
+    """State that the routes share.
 
     Args:
-        store: where the production model lies, and what is kept.
-        model: the one that serves at first.
-        choices: limits and times.
+        store: loads the production model; knows where rows and predictions are kept.
+        model: the first model to serve.
+        choices: the service's parameters.
     """
 
     def __init__(self, store: ModelStore, model: ServedModel, choices: Serving) -> None:
@@ -140,15 +140,15 @@ class Service:
         self.log = AnswerLog(
             store.rows, store.predictions, choices.kept_rows, choices.kept_files, self.metrics.lost.inc
         )
-        self.reader = ThreadPoolExecutor(1, "reader")  # one file after the other: it may take much memory
-        self.refused: str | None = None  # why a newer model does not serve
+        self.reader = ThreadPoolExecutor(1, "reader")  # one file at a time: files can need much memory
+        self.refused: str | None = None  # why a newer model could not be loaded
         self._show_version()
 
     async def answer(self, rows: pd.DataFrame, model: ServedModel) -> pd.DataFrame:
-        """Answer rows, and keep what was answered.
+        """Predict rows, and record rows and predictions if ``choices.keep`` says so.
 
         Raises:
-            ValueError: one, which is named, is not in the form that the model takes.
+            ValueError: a row is not in the form that the model takes. The message names the row.
         """
         names, rows.index = rows.index, pd.Index([f"{FIELD}.{number}" for number in range(len(rows))])
         accepted, reasons = domain.accept(rows, model.view.form)
@@ -161,19 +161,19 @@ class Service:
         return answers
 
     async def read(self, content: bytes, model: ServedModel) -> np.ndarray:
-        """Bring a file to a row of the form that a model takes, beside the loop.
+        """Turn a file into a row in the form that a model takes, in the reader's thread.
 
         Raises:
-            ValueError: it cannot be read.
+            ValueError: the file cannot be read.
         """
         return await self.beside(domain.read, content, model.view.form, model.reading)
 
     async def beside(self, function: Any, *arguments: Any) -> Any:
-        """Call a function in another thread, one after the other."""
+        """Call a function in the reader's thread, which runs one call at a time."""
         return await asyncio.get_running_loop().run_in_executor(self.reader, function, *arguments)
 
     async def watch(self) -> None:
-        """Take a new production model when there is one; where it cannot be loaded the old one goes on."""
+        """Load each new production model. If it cannot be loaded, the present one keeps serving."""
         stamp = self.store.stamp()
         while True:
             await asyncio.sleep(self.choices.look_every_s)
@@ -191,28 +191,28 @@ class Service:
         except Exception as error:
             self.refused = " ".join(str(error).split())
             self.metrics.refused.inc()
-            LOG.warning("the new production model cannot be loaded, the old one goes on: %s", self.refused)
+            LOG.warning("the new production model cannot be loaded, the old one keeps serving: %s", self.refused)
 
     def _show_version(self) -> None:
         self.metrics.model.clear()
         self.metrics.model.labels(self.model.version).set(1)
 
     async def keep(self) -> None:
-        """Write what was answered from time to time."""
+        """Write recorded rows and predictions at regular intervals."""
         while True:
             await asyncio.sleep(self.choices.flush_every_s)
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what was answered; what cannot be written is told of and lost."""
+        """Write recorded rows and predictions. If that fails they are lost, with a warning."""
         try:
             await asyncio.to_thread(self.log.flush)
         except Exception as error:
-            LOG.warning("what was answered cannot be kept: %s", error)
+            LOG.warning("answered rows and their predictions cannot be stored: %s", error)
 
 
 def build_app(service: Service) -> FastAPI:
-    """Put a service behind its routes."""
+    """Build the application with all routes of a service."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
@@ -226,14 +226,14 @@ def build_app(service: Service) -> FastAPI:
     app = FastAPI(
         title="Penstroke", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
         description=f"Answers by the production model. {domain.INTENDED_USE}",
-        servers=[{"url": "."}],  # where this document lies, wherever a proxy offers it
+        servers=[{"url": "."}],  # relative to this document, so that it holds behind any proxy
     )  # fmt: skip
-    app.router.redirect_slashes = False  # the middleware does so, by addresses that hold behind a proxy
+    app.router.redirect_slashes = False  # the middleware redirects, with addresses that hold behind a proxy
     _add_routes(app, service)
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
-        """Describe the routes; the labels that feedback may name are the classes of the model that serves now."""
+        """Describe the routes. Feedback takes the classes of the model that serves now as labels."""
         described = deepcopy(describe())
         if READS_FILES:
             body = described["paths"]["/v1/feedback"]["post"]["requestBody"]["content"]["multipart/form-data"]
@@ -277,14 +277,14 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
         openapi_extra={"requestBody": PREDICTION_BODY},
     )
     async def predict(request: Request) -> Response:
-        """Answer one or a batch: as JSON, or where the model is one of files, as a file or as files of a form."""
+        """Predict one row or a batch: from JSON, or, if the domain reads files, from a file or the files of a form."""
         kind, options = parse_options_header(request.headers.get("content-type"))
         if kind == b"multipart/form-data" and READS_FILES:
             async with request.form(max_files=choices.batch_images, max_fields=1) as form:
                 files = [await part.read() for part in form.getlist("image") if isinstance(part, UploadFile)]
             return await _predict_files(service, files)
         body = await request.body()
-        # a file by what it is, for callers guess its type by the ending of its name
+        # detect files by their content: callers guess the type from the ending of the name
         if READS_FILES and (kind in (b"image/png", b"image/jpeg") or _ending(body)):
             return await _predict_files(service, [body])
         if kind == b"application/json":
@@ -297,8 +297,8 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
         _add_feedback(routes, service)
 
     @routes.get("/v1/model", responses={code: ERRORS[code] for code in (401, 403, 421, 503)})
-    async def tell_of_model() -> dict[str, Any]:
-        """Tell of the model: version, receipt, card, classes, and the form of the rows that it takes."""
+    async def describe_model() -> dict[str, Any]:
+        """Describe the model: version, receipt, card, classes, and the form of the rows that it takes."""
         model = service.model
         return {
             "version": model.version,
@@ -312,12 +312,12 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
 
     @routes.get("/health")
     async def health() -> dict[str, str]:
-        """Say that the process answers."""
+        """Check that the process responds."""
         return {"status": "alive"}
 
     @routes.get("/ready")
     async def ready() -> dict[str, str | None]:
-        """Say which model serves, and why a newer one does not."""
+        """Return the version of the serving model, and why a newer one could not be loaded."""
         return {"model_version": service.model.version, "newer_model_refused": service.refused}
 
     @routes.get("/metrics", include_in_schema=False)
@@ -335,7 +335,7 @@ def _add_feedback(routes: FastAPI, service: Service) -> None:
         openapi_extra={"requestBody": FEEDBACK_BODY},
     )
     async def give_feedback(request: Request) -> dict[str, str]:
-        """Say what a file shows, for the model to learn; saying it again changes nothing."""
+        """Give the right label of a file, for training. Repeating the same feedback changes nothing."""
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise HTTPException(415, f"send multipart/form-data with image, label and {domain.ROW_ID}")
         async with request.form(max_files=1, max_fields=2) as form:
@@ -451,12 +451,12 @@ async def _respond(
 
 
 def _ending(content: bytes) -> str | None:
-    """Tell by its first bytes how the name of an image file ends, if it is one that is read."""
+    """Return the file ending for image content, by its first bytes; None for other formats."""
     return next((ending for sign, ending in ENDINGS.items() if content.startswith(sign)), None)
 
 
 def _json(body: bytes, charset: bytes) -> bytes:
-    """Refuse JSON in another charset than it may have, and take off the mark that some callers set before it."""
+    """Refuse JSON in an unsupported charset, and remove a byte order mark."""
     try:
         known = codecs.lookup(charset.decode("latin-1")).name in JSON_CHARSETS
     except (LookupError, ValueError):

@@ -12,31 +12,31 @@ Value = float | str | None
 
 
 class Rows(BaseModel):
-    """Rows by the names of their columns, which callers send to the service."""
+    """The JSON body of a prediction request: rows by column names."""
 
     model_config = ConfigDict(extra="forbid")
 
     rows: Annotated[
         list[dict[str, Value]],
-        Field(min_length=1, description="each with a value for every column; GET /v1/model names the columns"),
+        Field(min_length=1, description="each row has a value for every column; GET /v1/model names the columns"),
     ]
 
     def __len__(self) -> int:
-        """Count the rows."""
+        """Return the number of rows."""
         return len(self.rows)
 
     def work(self, form: domain.Form) -> int:  # noqa: ARG002
-        """Say how many rows could be answered in the time that it takes to read these."""
+        """Return the cost of reading the rows, in predictions that take as long: none."""
         return 0
 
     def rows_of(self, form: domain.Form, reading: Any) -> tuple[pd.DataFrame, set[int]]:  # noqa: ARG002
-        """Bring the rows to standard types.
+        """Convert the rows to standard types.
 
         Returns:
-            The rows, and which of them are others than were sent: none.
+            The rows, and the numbers of rows that were changed by reading: none.
 
         Raises:
-            ValueError: a column is missing, or a value is of another type.
+            ValueError: a column is missing, or a value has another type.
         """
         table = pd.DataFrame(self.rows, pd.Index([f"rows.{number}" for number in range(len(self))], name=domain.ROW_ID))
         form.refuse_other_columns(table)

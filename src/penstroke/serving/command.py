@@ -1,4 +1,4 @@
-"""``kedro serve``."""
+"""The command ``kedro serve``."""
 
 import errno
 import ipaddress
@@ -19,20 +19,20 @@ from .middleware import AccessMiddleware, HeadTimeoutProtocol
 from .model_store import ModelStore
 from .parameters import Serving
 
-TOKEN = "PENSTROKE_TOKEN"  # noqa: S105  # nosec B105 # the name of the variable, not its value
+TOKEN = "PENSTROKE_TOKEN"  # noqa: S105  # nosec B105 # name of the environment variable, not a token
 
 
 def serve(env: str | None, host: str, port: int, conf_source: str | None = None) -> None:
-    """Serve the production model of an environment until a signal ends it.
+    """Serve the production model of an environment until a signal ends the process.
 
     Raises:
-        click.ClickException: there is no production model, the port is taken, or the host is not this machine's own
+        click.ClickException: there is no production model, the port is taken, or other machines can reach the host
             and there is no token.
     """
     host = host.removeprefix("[").removesuffix("]")
     token = os.environ.get(TOKEN) or None
     if not token and not _is_loopback(host):
-        raise click.ClickException(f"{host} can be reached by others: set {TOKEN}, which callers must then name")
+        raise click.ClickException(f"{host} can be reached by others: set {TOKEN}, which callers must then send")
     listening = _listen(host, port)
     with settings.SESSION_CLASS.create(env=env, conf_source=conf_source) as session:
         context = session.load_context()

@@ -1,4 +1,4 @@
-"""Names of hosts, as requests, the configuration and people write them."""
+"""Host names in requests and in the configuration."""
 
 import re
 from contextlib import suppress
@@ -6,18 +6,26 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]+)(?::\d*)?")
-UNSPECIFIED = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 # and what reaches them from here
+UNSPECIFIED = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 # with their loopback addresses
 
 
 @lru_cache(100)
 def host_name(host: str) -> str:
-    """Bring a host to the one form in which hosts compare: lower case, without port, brackets and final dot.
+    """Normalize a host for comparison: lower case, without port, brackets and final dot.
 
     Args:
         host: such as ``Answers.Example.ORG.:8000``, ``127.0.0.1`` or ``[::1]:8000``; an IPv6 address may lack brackets.
 
     Returns:
-        The name or address, an international name as it is sent; empty where ``host`` is none.
+        The name or address; an international name in its ASCII form; an empty text if ``host`` is no host.
+
+    Examples:
+        >>> host_name("Answers.Example.ORG.:8000")
+        'answers.example.org'
+        >>> host_name("[::1]:8000")
+        '::1'
+        >>> host_name("no host")
+        ''
     """
     host = host.lower()
     with suppress(ValueError):
@@ -33,7 +41,12 @@ def host_name(host: str) -> str:
 
 
 def link_to(host: str, port: int) -> str:
-    """Give the address of a service at this machine that a person can click."""
+    """Return the URL of a service on this machine.
+
+    Examples:
+        >>> link_to("0.0.0.0", 8000)
+        'http://127.0.0.1:8000'
+    """
     name = UNSPECIFIED.get(host_name(host), host)
     with suppress(ValueError):
         name = f"[{IPv6Address(name)}]"

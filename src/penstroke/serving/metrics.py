@@ -1,10 +1,10 @@
-"""What the service counts, for Prometheus."""
+"""Metrics of the service for Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 
 class Metrics:
-    """The metrics that ``/metrics`` shows."""
+    """The metrics that ``/metrics`` returns."""
 
     def __init__(self) -> None:
         self.registry = own = CollectorRegistry()
@@ -16,12 +16,12 @@ class Metrics:
             buckets=(0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
         )  # fmt: skip
         self.answers = Counter(f"{name}_answers", "Answers.", ["prediction"], registry=own)
-        self.unsure = Counter(f"{name}_unsure_answers", "Answers that are not sure.", registry=own)
+        self.unsure = Counter(f"{name}_unsure_answers", "Unsure answers.", registry=own)
         self.calls = Histogram(
             f"{name}_call_rows", "Rows in one call of the model.", registry=own,
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
         )  # fmt: skip
-        self.waiting = Gauge(f"{name}_rows_inside", "Rows that wait or are being answered.", registry=own)
-        self.model = Gauge(f"{name}_model", "1 for the model that answers.", ["version"], registry=own)
+        self.waiting = Gauge(f"{name}_rows_inside", "Rows that are waiting or being answered.", registry=own)
+        self.model = Gauge(f"{name}_model", "1 for the model that serves.", ["version"], registry=own)
         self.refused = Counter(f"{name}_models_refused", "New models that could not be loaded.", registry=own)
-        self.lost = Counter(f"{name}_rows_lost", "Answered rows that were not kept.", registry=own)
+        self.lost = Counter(f"{name}_rows_lost", "Answered rows that could not be stored.", registry=own)

@@ -1,4 +1,4 @@
-"""The middleware round the service: limits, who may call, and the log."""
+"""The service's middleware: limits, access, and the log."""
 
 import asyncio
 import hmac
@@ -24,13 +24,13 @@ from .parameters import Serving
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
-PROBES = ("/health", "/ready")  # by whatever host: a probe asks by an address that nobody can list beforehand
-OPEN = (*PROBES, "/", "/docs", "/openapi.json", "/favicon.ico")  # without a token: nothing that was asked is told
-LONGEST_PATH, LONGEST_FAULT = 100, 300  # of what the log repeats
-LONGEST_FOUND = 60  # of what a refusal repeats
-PLAIN = {b"content-encoding": ("", "identity"), b"transfer-encoding": ("", "chunked")}  # codings that are read
+PROBES = ("/health", "/ready")  # allowed for any host: the addresses that probes use are not known beforehand
+OPEN = (*PROBES, "/", "/docs", "/openapi.json", "/favicon.ico")  # need no token: they reveal nothing about requests
+LONGEST_PATH, LONGEST_FAULT = 100, 300  # characters in the log
+LONGEST_FOUND = 60  # characters of the request that a refusal repeats
+PLAIN = {b"content-encoding": ("", "identity"), b"transfer-encoding": ("", "chunked")}  # supported encodings
 PAGE = Path(__file__).parent / "page"
-INLINE = re.findall(rb"<script>(.*?)</script>", (PAGE / "index.html").read_bytes())  # no other script may run there
+INLINE = re.findall(rb"<script>(.*?)</script>", (PAGE / "index.html").read_bytes())  # the only inline scripts allowed
 HEADERS = [
     (b"content-security-policy", b"default-src 'none'; script-src 'self'%b; style-src 'self'; "
      b"img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -43,14 +43,14 @@ HEADERS = [
 
 
 class AccessMiddleware:
-    """Refuses requests that are too many, too large, too slow or not allowed, and logs all of them.
+    """Refuses requests that are too many, too large, too slow or not allowed, and logs all requests.
 
     Args:
         app: the service.
-        choices: the limits.
-        token: what callers must name, if anything.
-        metrics: what is counted.
-        routes: the paths that exist; others are counted as one.
+        choices: the service's parameters.
+        token: token that callers must send; None for no token.
+        metrics: the service's metrics.
+        routes: the existing paths; all other paths count as one route in the metrics.
     """
 
     def __init__(self, app: App, choices: Serving, token: str | None, metrics: Metrics, routes: set[str]) -> None:
@@ -64,7 +64,7 @@ class AccessMiddleware:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        """Let a request through, or say why not; tell of it either way."""
+        """Pass a request on or refuse it; log it in both cases."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         start, status, taken, fault = time.perf_counter(), 0, 0, ""
@@ -94,7 +94,7 @@ class AccessMiddleware:
 
         root, path = self._place(scope)
         inner = {**scope, "root_path": root, "path": root + path}
-        if scope["method"] == "HEAD":  # answered as GET is; the server leaves the body out
+        if scope["method"] == "HEAD":  # handled like GET; the server leaves out the body
             inner["method"] = "GET"
         self._active += 1
         try:
@@ -102,21 +102,21 @@ class AccessMiddleware:
             await answer(inner, receive_in_time, send_with_headers)
         except ClientDisconnect:
             fault = "the caller left"
-        except Exception as error:  # who called was told that it is a fault of ours; the log says which, in a line
+        except Exception as error:  # the caller got a 500; the log has the details in one line
             place = extract_tb(error.__traceback__)[-1]
             fault = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
         finally:
             self._active -= 1
-            self._tell(scope, path, status=status, seconds=time.perf_counter() - start, taken=taken, fault=fault)
+            self._log(scope, path, status=status, seconds=time.perf_counter() - start, taken=taken, fault=fault)
         return None
 
     def _place(self, scope: Message) -> tuple[str, str]:
-        """Give the path below which a proxy offers the service, and the path below that, whether it was stripped."""
+        """Return the proxy's path prefix and the path after it, whether or not the proxy removed the prefix."""
         root, path = scope.get("root_path") or self._choices.root_path, scope["path"]
         return root, path.removeprefix(root) if path == root or path.startswith(f"{root}/") else path
 
     def _refusal(self, scope: Message, path: str) -> Response | None:
-        """Refuse by what is known before the body."""
+        """Return a refusal if the head of the request is enough to refuse it."""
         headers = dict(scope["headers"])
         if self._active > self._choices.requests:
             return refuse(503, "too many requests at once", {"Retry-After": str(self._choices.retry_after_s)})
@@ -128,7 +128,7 @@ class AccessMiddleware:
         return refusal
 
     def _stranger(self, scope: Message, headers: dict[bytes, bytes], path: str) -> Response | None:
-        """Refuse other hosts, and pages of other sites."""
+        """Return a refusal for requests to other hosts, and from pages of other sites."""
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         origin = headers.get(b"origin", b"").decode("latin-1")
         if len(hosts) > 1:
@@ -142,7 +142,7 @@ class AccessMiddleware:
         return None
 
     def _unreadable(self, headers: dict[bytes, bytes]) -> Response | None:
-        """Refuse a body that is too long, or coded."""
+        """Return a refusal if the body is too long or encoded."""
         length = headers.get(b"content-length", b"0")
         if not re.fullmatch(rb"[0-9]+", length) or int(length[:20]) > self._choices.body_bytes:
             return refuse(413, f"a request may hold {self._choices.body_bytes} bytes")
@@ -154,9 +154,9 @@ class AccessMiddleware:
         return None
 
     def _redirection(self, scope: Message, path: str) -> Response | None:
-        """Send who adds a slash to a path, or leaves out the one after a proxy's prefix, to the right one.
+        """Redirect paths with a superfluous final slash, and a proxy's prefix without its final slash.
 
-        The address is relative: how the caller reaches the service, a proxy alone knows.
+        The address is relative, because only the proxy knows the address that the caller uses.
         """
         if not path:
             place = f"{scope['path'].rpartition('/')[2]}/"
@@ -167,7 +167,7 @@ class AccessMiddleware:
         query = scope.get("query_string", b"").decode("latin-1")
         return Response(status_code=307, headers={"Location": f"{place}?{query}" if query else place})
 
-    def _tell(self, scope: Message, path: str, *, status: int, seconds: float, taken: int, fault: str) -> None:
+    def _log(self, scope: Message, path: str, *, status: int, seconds: float, taken: int, fault: str) -> None:
         route = path if path in self._routes else "other"
         self._metrics.requests.labels(route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
@@ -186,7 +186,7 @@ class AccessMiddleware:
 
 
 class HeadTimeoutProtocol(HttpToolsProtocol):
-    """uvicorn's protocol; it closes connections that take too long for the head of a request."""
+    """uvicorn's protocol with a time limit: it closes connections that take too long to send the head of a request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the time limit of the first head."""
@@ -211,5 +211,5 @@ class HeadTimeoutProtocol(HttpToolsProtocol):
 
 
 def refuse(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Say in one line why not."""
+    """Return an error response with a one-line reason."""
     return JSONResponse({"detail": detail}, status, headers)

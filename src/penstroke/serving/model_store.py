@@ -1,4 +1,4 @@
-"""The production model as the service holds it, and the place where a new one appears."""
+"""The production model that the service uses, and the place where it is stored."""
 
 import logging
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class ServedModel:
     """A model that serves."""
 
     model: ClassifierMixin
-    view: View  # how it sees rows
+    view: View  # form of its rows, and parameters of its features
     answers: Answers
-    reading: Any  # how files become rows; None where the domain cannot read files
+    reading: Any  # how files become rows; None if the domain cannot read files
     sha256: str
     receipt: Receipt | None
     card: str | None
@@ -37,25 +37,25 @@ class ServedModel:
 
     @property
     def classes(self) -> list[int | str]:
-        """The labels that the model knows."""
+        """The classes of the model."""
         return list(self.model.classes_.tolist())
 
     def answer(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Answer accepted rows, as :func:`penstroke.answers.ask` does."""
+        """Predict accepted rows; see :func:`penstroke.answers.ask`."""
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             features = look_at(rows, self.model, self.view)
             return ask(self.model, features, self.answers.chunk_rows, by_name=False)
 
 
 class ModelStore:
-    """Where the production model lies, and what belongs to it.
+    """Loads the production model, and knows the places of the other files that the service uses.
 
     Args:
-        context: of the project and the environment.
+        context: Kedro's context of the project and the environment.
     """
 
     def __init__(self, context: KedroContext) -> None:
-        catalog = context.catalog  # made anew whenever it is asked for
+        catalog = context.catalog  # Kedro builds a new catalog at each access
         self._dataset = catalog[NAME]
         self._answers = Answers.model_validate(context.params["answers"])
         reads = hasattr(domain, "read")
@@ -73,25 +73,25 @@ class ModelStore:
         """Whether there is no production model.
 
         Raises:
-            OSError: nobody may look whether there is one.
+            OSError: the place cannot be accessed.
         """
         return _ukey(self.place) is None
 
     def stamp(self) -> tuple[str | None, ...]:
-        """Give what differs whenever the file of the model or of its receipt is another."""
+        """Return keys that change whenever the model's file or its receipt is replaced."""
         return tuple(_ukey(place) for place in (self.place, self._receipt))
 
     def load(self) -> ServedModel:
-        """Load the model and try it.
+        """Load the model, and test it with one prediction.
 
         Raises:
-            ValueError: it cannot be read, does not agree with its receipt, or does not answer.
+            ValueError: the model cannot be read, does not match its receipt, or cannot predict.
         """
         while True:
             self._dataset.release()
             sha256 = content_of(self._dataset)[0] or ""
             model = self._dataset.load()
-            if content_of(self._dataset)[0] == sha256:  # else a promotion came between
+            if content_of(self._dataset)[0] == sha256:  # otherwise a promotion replaced it meanwhile
                 break
         found = ServedModel(
             model,
@@ -109,9 +109,9 @@ class ModelStore:
 
 
 def read_card(place: str, sha256: str) -> str | None:
-    """Read the model card, if it is that of the model with this content, which it cites.
+    """Read the model card if it belongs to the model with this sha256.
 
-    A card that cannot be read counts as none, with a warning: the model answers without it.
+    If the card cannot be read, the service logs a warning and works without it.
     """
     try:
         files, path = located(place)

@@ -1,4 +1,4 @@
-"""The choices of the service."""
+"""Parameters of the service."""
 
 import re
 from typing import Annotated, Self
@@ -23,34 +23,34 @@ def _root_path(text: str) -> str:
 
 
 class Serving(Parameters):
-    """What the service takes, how long it waits, and what it keeps (``serving``)."""
+    """Limits and times of the service, and what it stores (``serving``)."""
 
     allowed_hosts: list[Annotated[str, AfterValidator(_host)]] = Field(
-        description="names by which a browser or program may call it, beside that of --host"
+        description="host names that requests may use, in addition to --host"
     )
     root_path: Annotated[str, AfterValidator(_root_path)] = Field(
-        description="path below which a proxy offers it, such as /answers, whether the proxy strips it or not; or empty"
+        description="path prefix of a proxy, such as /answers, whether or not the proxy removes it; or empty"
     )
-    requests: int = Field(ge=1, description="requests that are dealt with at once; further ones are told to come again")
-    body_bytes: int = Field(ge=1000, description="what a request may hold")
-    batch_images: int = Field(ge=1, description="rows or files in one request")
-    queue_images: int = Field(ge=1, description="rows that may wait; further ones are told to come again")
+    requests: int = Field(ge=1, description="largest number of concurrent requests; further ones get a 503")
+    body_bytes: int = Field(ge=1000, description="largest body of a request")
+    batch_images: int = Field(ge=1, description="largest number of rows or files in a request")
+    queue_images: int = Field(ge=1, description="size of the queue, in rows; requests that do not fit get a 503")
     picture_counts: int = Field(ge=1, description="queue slots that one file takes")
-    chunk_images: int = Field(ge=1, description="rows that the model is asked about at once, of whatever requests")
-    head_timeout_s: float = Field(gt=0, description="for the head of a request, and between two of them")
-    body_timeout_s: float = Field(gt=0, description="for the whole of a body")
-    answer_timeout_s: float = Field(gt=0, description="for an answer")
-    retry_after_s: int = Field(ge=1, description="when those who were told to come again may")
-    threads: int = Field(ge=1, description="of the numerical libraries")
-    look_every_s: float = Field(gt=0, description="how often a new production model is looked for")
-    keep: bool = Field(description="whether what was answered is kept, for monitoring")
-    flush_every_s: float = Field(gt=0, description="how often that is written")
-    kept_rows: int = Field(ge=1, description="rows that wait to be written, and so of a file; the oldest go")
-    kept_files: int = Field(ge=1, description="files that are kept of it; the oldest go")
-    inbox_files: int = Field(ge=1, description="labelled files that wait to be learned; further ones are refused")
+    chunk_images: int = Field(ge=1, description="largest number of rows per call of the model, from several requests")
+    head_timeout_s: float = Field(gt=0, description="time limit for the head of a request, and for idle connections")
+    body_timeout_s: float = Field(gt=0, description="time limit for the body of a request")
+    answer_timeout_s: float = Field(gt=0, description="time limit for an answer")
+    retry_after_s: int = Field(ge=1, description="Retry-After of a 503")
+    threads: int = Field(ge=1, description="threads of the numerical libraries")
+    look_every_s: float = Field(gt=0, description="interval of checks for a new production model")
+    keep: bool = Field(description="whether rows and predictions are stored, for monitoring")
+    flush_every_s: float = Field(gt=0, description="interval of writing them")
+    kept_rows: int = Field(ge=1, description="rows in memory until they are written; the oldest are dropped")
+    kept_files: int = Field(ge=1, description="stored files; the oldest are removed")
+    inbox_files: int = Field(ge=1, description="largest number of files in the inbox; further feedback is refused")
 
     def at(self, host: str) -> Self:
-        """Allow the host at which the service listens, too, unless it stands for every address of the machine."""
+        """Allow the host at which the service listens as well, unless it means all addresses of the machine."""
         own = {host_name(host)} - set(UNSPECIFIED)
         return self.model_copy(update={"allowed_hosts": [*self.allowed_hosts, *own]})
 

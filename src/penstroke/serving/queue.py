@@ -1,4 +1,4 @@
-"""A bounded queue of rows before one thread, which answers whatever waits in one call of the model."""
+"""A bounded queue of rows. One thread takes all rows that wait and predicts them in one call of the model."""
 
 import asyncio
 import threading
@@ -13,28 +13,28 @@ from .model_store import ServedModel
 
 
 class FullError(RuntimeError):
-    """There is no room in the queue, or the answer did not come in time."""
+    """The queue is full, or the answer took too long."""
 
 
 class NeverFitsError(ValueError):
-    """A request asks for more than the queue can hold, however long it waits."""
+    """A request needs more room than the whole queue has."""
 
 
 @dataclass(frozen=True)
 class _Job:
-    rows: pd.DataFrame  # accepted
-    model: ServedModel  # for which they were accepted
+    rows: pd.DataFrame  # accepted rows
+    model: ServedModel  # the model in whose form they are
     answer: asyncio.Future[pd.DataFrame]
     loop: asyncio.AbstractEventLoop
 
 
 class RequestQueue:
-    """The queue: rows wait in it, and one thread answers them.
+    """Rows wait in the queue until one thread predicts them.
 
     Args:
-        room: rows that may be here at once.
-        at_once: rows that the model is asked about in one call.
-        observe: told how many rows a call answered.
+        room: size of the queue, in rows.
+        at_once: largest number of rows per call of the model.
+        observe: called with the number of rows of each call.
     """
 
     def __init__(self, room: int, at_once: int, observe: Callable[[float], None]) -> None:
@@ -47,11 +47,11 @@ class RequestQueue:
 
     @asynccontextmanager
     async def room(self, rows: int, timeout_s: float) -> AsyncIterator[None]:
-        """Hold room for some rows, for as long as their answer may take.
+        """Reserve room in the queue while the block runs, at most for ``timeout_s``.
 
         Raises:
-            NeverFitsError: there never is so much.
-            FullError: there is none, or the time is over.
+            NeverFitsError: the queue is smaller than ``rows``.
+            FullError: there is no room now, or the time is over.
         """
         if rows > self._room:
             raise NeverFitsError("it is more work than one request may make; send fewer at once")
@@ -67,9 +67,9 @@ class RequestQueue:
             self.inside -= rows
 
     async def answer(self, rows: pd.DataFrame, model: ServedModel) -> pd.DataFrame:
-        """Wait for the answers of a model to accepted rows, as :func:`penstroke.answers.ask` gives them.
+        """Put accepted rows into the queue and wait for their predictions; see :func:`penstroke.answers.ask`.
 
-        Each request keeps the model that it began with, also where another one takes over while it waits.
+        A request keeps the model it started with, even if the service loads another one meanwhile.
         """
         loop = asyncio.get_running_loop()
         parts = [rows[start : start + self._at_once] for start in range(0, len(rows), self._at_once)]
@@ -81,7 +81,7 @@ class RequestQueue:
         return answers[0] if len(answers) == 1 else pd.concat(answers)
 
     def close(self) -> None:
-        """End the thread once what waits is answered."""
+        """Answer all rows that wait, then stop the thread."""
         self._waiting.append(None)
         self._arrived.release()
         self._thread.join()
@@ -124,7 +124,7 @@ class RequestQueue:
 
 
 def _settle(answer: asyncio.Future[pd.DataFrame], result: pd.DataFrame | Exception) -> None:
-    if answer.done():  # who asked is gone
+    if answer.done():  # the request was cancelled
         return
     if isinstance(result, Exception):
         answer.set_exception(result)

@@ -1,4 +1,4 @@
-"""What the service keeps: what it answered, and the files that people say it answered wrong."""
+"""What the service stores: rows with their predictions, and files with the labels that people gave."""
 
 import os
 from collections import deque
@@ -18,33 +18,33 @@ from .model_store import ServedModel
 
 
 class InboxFullError(RuntimeError):
-    """The inbox holds as many files as it may."""
+    """The inbox is full."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """Rows that were answered together."""
+    """Rows of one or more requests, and their predictions."""
 
-    rows: pd.DataFrame  # as they came, by their identifiers
-    answers: pd.DataFrame  # the same rows
+    rows: pd.DataFrame  # unchanged, by their identifiers
+    answers: pd.DataFrame  # predictions for the same rows
     model: ServedModel
 
     def predictions(self) -> pd.DataFrame:
-        """Give the answers as inference does, with the model that gave them."""
+        """Return the predictions in the form of the inference pipelines, with the model's version."""
         table = self.answers.copy()
         table.insert(2, "unsure", table["confidence"] < self.model.answers.sure_from)
         return table.assign(model_version=self.model.version, model_receipt=self.model.sha256)
 
 
 class AnswerLog:
-    """Stores what was answered, in pairs of files of one name.
+    """Stores rows and predictions, as pairs of files with the same name.
 
     Args:
         rows: folder or address of the rows.
-        predictions: that of the answers.
-        most_rows: rows that wait to be written.
-        most_files: pairs of files that are kept.
-        lost: told how many rows went for want of room, or because they could not be written.
+        predictions: folder or address of the predictions.
+        most_rows: largest number of rows in memory until they are written.
+        most_files: largest number of pairs of files.
+        lost: called with the number of rows that were dropped or could not be written.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class AnswerLog:
         self._lock, self._numbers = Lock(), count()
 
     def add(self, answered: Answered) -> None:
-        """Have them written with the next ones; where too many wait, the oldest go."""
+        """Add rows and predictions, to be written by the next flush. If too many wait, the oldest are dropped."""
         with self._lock:
             self._waiting.append(answered)
             self._rows += len(answered.rows)
@@ -68,7 +68,7 @@ class AnswerLog:
         """Write what waits, and remove the oldest files.
 
         Raises:
-            OSError: it cannot be written; those rows are lost, later ones are not.
+            OSError: the rows cannot be written. They are lost; later flushes try again with later rows.
         """
         with self._lock:
             waiting, self._waiting, self._rows = self._waiting, deque(), 0
@@ -99,41 +99,41 @@ class AnswerLog:
 
 
 def _joined(parts: list[Answered]) -> Answered:
-    """Join what one model answered, so that thousands of requests cost one table."""
+    """Join the rows of many requests to one model, so that they make one file."""
     rows, answers = (pd.concat([getattr(part, name) for part in parts]) for name in ("rows", "answers"))
     return Answered(rows, answers, parts[0].model)
 
 
 def remove_oldest(folder: str, most: int) -> None:
-    """Remove the files of a folder whose names sort first, until there are no more than ``most``."""
+    """Remove the files of a folder whose names sort first, until at most ``most`` are left."""
     files, path = located(folder)
     for name in names_in(folder)[:-most]:
-        with suppress(FileNotFoundError):  # another service keeps the same folder
+        with suppress(FileNotFoundError):  # another service may use the same folder
             files.rm_file(f"{path}/{name}")
 
 
 def put_into_inbox(inbox: str, most_files: int, label: int | str, row_id: str, content: bytes) -> str:
-    """Store a file under its right label; whoever says it again, or says another label, replaces what was said.
+    """Store a file with its right label in the inbox. It replaces earlier feedback on the same file.
 
     Args:
         inbox: folder or address of the inbox.
-        most_files: files that the inbox may hold.
-        label: the right one.
-        row_id: what the service called it.
-        content: its file.
+        most_files: largest number of files in the inbox.
+        label: the right label.
+        row_id: identifier that the service assigned.
+        content: content of the file.
 
     Returns:
-        The name of the file.
+        The name of the file in the inbox.
 
     Raises:
-        InboxFullError: there is no room for a further one.
-        OSError: it cannot be written.
+        InboxFullError: the inbox is full.
+        OSError: the file cannot be written.
     """
     files, folder = located(inbox, auto_mkdir=True)
     there = names_in(inbox)
     said_before = [name for name in there if name.endswith(f"_{row_id}")]
     if not said_before and len(there) >= most_files:
-        raise InboxFullError(f"the inbox holds {len(there)} files; have them learned, or remove some")
+        raise InboxFullError(f"the inbox holds {len(there)} files; remove some, or raise serving.inbox_files")
     name = labelled_name(label, row_id)
     with files.open(f"{folder}/{name}", "wb") as file:
         file.write(content)

@@ -3,8 +3,8 @@ const by = (id) => document.getElementById(id);
 const paper = by("paper"), pen = paper.getContext("2d"), answer = by("answer");
 const correction = document.querySelector("#feedback fieldset");
 const WIDTH = 18, STEP = 7, WAIT_MS = 120; // pixels of the paper; after a stroke
-let drawing = null; // what was answered last: the file and its digit_id
-let asked = 0; // so that a late answer does not replace a newer one
+let drawing = null; // the last answered file and its digit_id
+let asked = 0; // number of the last request: answers to older ones are ignored
 let waiting = 0;
 let cursor = { x: 140, y: 60, down: false };
 let ink = false;
@@ -18,7 +18,7 @@ function stroke(from, to) {
   pen.lineTo(to.x + 0.01, to.y);
   pen.stroke();
   ink = true;
-  // what is on the paper was not answered yet: an answer to less of it is late, and nobody can correct it
+  // the paper has changed: ignore answers to its earlier state, and allow no correction of them
   clearTimeout(waiting);
   asked += 1;
   correction.disabled = true;
@@ -53,7 +53,7 @@ for (const end of ["pointerup", "pointercancel"]) {
   });
 }
 
-// By keyboard: the cursor is drawn over the strokes, which are kept beside it
+// Keyboard: the cursor is drawn over the strokes, so a copy of the strokes is kept
 let kept = null;
 function showCursor() {
   kept = pen.getImageData(0, 0, paper.width, paper.height);
@@ -143,19 +143,19 @@ async function call(path, options = {}) {
     }
     const body = await response.json().catch(() => null); // a proxy may answer with a page
     if (response.ok && body) return body;
-    const told = body?.detail ?? `the service answers otherwise than it should (${response.status})`;
-    throw new Error(TROUBLES[response.status] ?? told.replace(/^image( 0)?: /, "")); // there is but one image
+    const told = body?.detail ?? `the service gave an unexpected answer (${response.status})`;
+    throw new Error(TROUBLES[response.status] ?? told.replace(/^image( 0)?: /, "")); // there is only one image
   }
 }
 
 function askForToken(wrong) {
-  const gate = by("gate");
+  const dialog = by("token-dialog");
   by("wrong").hidden = !wrong;
-  by("token").value = gate.returnValue = "";
-  if (!gate.open) gate.showModal();
+  by("token").value = dialog.returnValue = "";
+  if (!dialog.open) dialog.showModal();
   return new Promise((done, fail) => {
-    gate.addEventListener("close", () => {
-      if (gate.returnValue !== "given") return fail(new Error("the service asks for its token"));
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue !== "given") return fail(new Error("the service asks for its token"));
       sessionStorage.setItem("token", by("token").value);
       done();
     }, { once: true });
@@ -164,8 +164,8 @@ function askForToken(wrong) {
 
 async function ask(file, own) {
   try {
-    if (!by("labels").childElementCount) await begin(); // it did not answer before
-    const headers = { "Content-Type": "application/octet-stream" }; // the service tells by the content
+    if (!by("labels").childElementCount) await begin(); // the first attempt failed
+    const headers = { "Content-Type": "application/octet-stream" }; // the service detects the type by the content
     const { predictions } = await call("v1/predictions", { method: "POST", headers, body: file });
     if (own !== asked) return;
     drawing = { file, digit_id: predictions[0].digit_id };
@@ -207,7 +207,7 @@ function showSeen(rows) {
   seen.getContext("2d").putImageData(image, 0, 0);
 }
 
-// What a file is, by its first bytes: the ending of its name, and the type that is guessed by it, may be wrong or missing
+// The type of a file by its first bytes: the ending of its name, and the type guessed from it, can be wrong or missing
 const READ = /^(\x89PNG|\xff\xd8\xff)/;
 const OTHERS = [
   [/^RIFF.{4}WEBP/s, "a WebP image"],
@@ -248,7 +248,7 @@ async function take(files) {
     const [width, height] = [picture.width * scale, picture.height * scale];
     pen.drawImage(picture, (paper.width - width) / 2, (paper.height - height) / 2, width, height);
   } catch {
-    // the service says what is wrong with it
+    // the service will say what is wrong with it
   }
   ask(file, own);
 }

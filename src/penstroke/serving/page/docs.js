@@ -1,5 +1,5 @@
 "use strict";
-// Shows the OpenAPI document of the service without asking any other host for the means
+// Shows the service's OpenAPI document without loading anything from another host
 function make(name, text = "", ...children) {
   const made = document.createElement(name);
   made.append(text, ...children);
