@@ -111,20 +111,18 @@ def answer_rows(rows: pd.DataFrame, model: ClassifierMixin, answers: Answers, vi
     view = view or view_of(model)
     accepted, reasons = accept(rows, view.form)
     answered = ask(model, look_at(accepted, model, view), answers.chunk_rows)
-    unsure = (answered["confidence"] < answers.sure_from) | reasons.ne("").to_numpy()
+    unsure = (answered["confidence"] < answers.sure_from) | (reasons != "")
     answered.insert(2, "unsure", unsure)
     return answered
 
 
-def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int, *, by_name: bool = True) -> pd.DataFrame:
+def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int) -> pd.DataFrame:
     """Call a model on features, in chunks.
 
     Args:
         model: a fitted classifier with ``predict_proba``.
         features: float32 features.
         chunk_rows: rows per call of the model; limits memory.
-        by_name: whether the model receives the feature names, and can check them. For one row, that check takes
-            longer than the prediction; :func:`look_at` has done it already.
 
     Returns:
         For the same rows: ``prediction`` (the likeliest class), ``confidence`` (its probability, 0 to 1) and
@@ -141,8 +139,21 @@ def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int, *, by_n
           prediction  confidence  probability_a  probability_b
         0          a        0.75           0.75           0.25
     """
-    rows = features if by_name else features.to_numpy()
-    chunks = [rows[start : start + chunk_rows] for start in range(0, len(rows), chunk_rows)]
+    return tabulate(probabilities_of(model, features, chunk_rows), model.classes_, features.index)
+
+
+def probabilities_of(model: ClassifierMixin, features: pd.DataFrame | np.ndarray, chunk_rows: int) -> np.ndarray:
+    """Return the probability of each class, (n, classes) float64.
+
+    Args:
+        model: a fitted classifier with ``predict_proba``.
+        features: float32 features; an array, (n, features), if the names were compared before.
+        chunk_rows: rows per call of the model; limits memory.
+
+    Raises:
+        ValueError: the probabilities are not finite, are negative, or do not sum to 1.
+    """
+    chunks = [features[start : start + chunk_rows] for start in range(0, len(features), chunk_rows)]
     of_none = np.empty((0, len(model.classes_)))
     probabilities = np.concatenate([of_none, *map(model.predict_proba, chunks)])
     sums = probabilities.sum(axis=1, keepdims=True)
@@ -152,10 +163,14 @@ def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int, *, by_n
             f"the model gives no probabilities for {wrong.sum()} of {len(features)} rows: they are not finite, "
             "below 0, or do not sum to 1; train another one"
         )
-    probabilities /= sums  # with float32 features the sums are not exactly 1
-    answered = pd.DataFrame(probabilities, features.index, [f"probability_{name}" for name in model.classes_])
+    return probabilities / sums  # with float32 features the sums are not exactly 1
+
+
+def tabulate(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) -> pd.DataFrame:
+    """Lay probabilities, (n, classes), out as the table that :func:`ask` returns."""
+    answered = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in classes])
     answered.insert(0, "confidence", probabilities.max(axis=1))
-    answered.insert(0, "prediction", model.classes_[probabilities.argmax(axis=1)])
+    answered.insert(0, "prediction", classes[probabilities.argmax(axis=1)])
     return answered
 
 

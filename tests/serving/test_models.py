@@ -118,14 +118,15 @@ def test_a_request_keeps_the_model_that_it_began_with(service, make, raw_digits)
 
     async def wait():
         return await asyncio.gather(
-            *(service.answer(rows.copy(), model) for rows, model in ((small, former), (large, new)) * 3)
+            *(service.answer(["a", "b", "c", "d"], *waiting) for waiting in ((small, former), (large, new)) * 3)
         )
 
     found = asyncio.run(wait())
 
-    assert [answers.filter(regex="^probability_").shape for answers in found] == [(4, 8), (4, 10)] * 3
-    for answers, rows, model in zip(found, (small, large) * 3, (former, new) * 3, strict=True):
-        pd.testing.assert_frame_equal(answers, answer_rows(rows, model.model, model.answers).drop(columns="unsure"))
+    assert [probabilities.shape for probabilities in found] == [(4, 8), (4, 10)] * 3
+    for probabilities, rows, model in zip(found, (small, large) * 3, (former, new) * 3, strict=True):
+        expected = answer_rows(rows, model.model, model.answers).filter(regex="^probability_")
+        np.testing.assert_array_equal(probabilities, expected)
 
 
 @pytest.mark.parametrize("factor", [1 / 16, 255 / 16])
@@ -136,7 +137,7 @@ def test_numbers_of_another_scale_are_refused_and_not_answered(call, raw_digits,
 
     assert response.status_code == 422
     assert response.json()["detail"].startswith("the model takes pixels from 0 (paper) to 16 (ink), ")
-    assert f"found is {image.max()} in images.0;" in response.json()["detail"]
+    assert f"found is {image.max()} in row 0;" in response.json()["detail"]
 
 
 def test_an_image_whose_ink_and_paper_are_exchanged_is_refused_alone_and_among_others(call, raw_digits):
@@ -194,8 +195,8 @@ def test_feedback_names_a_text_label_as_it_is_called(call, text_model, tmp_path)
 def test_what_a_model_of_text_labels_answered_is_kept_as_the_contracts_ask(service, text_model, raw_digits):
     rows = raw_digits.drop(columns="label").head(6)
 
-    answers = asyncio.run(service.answer(rows.copy(), text_model))
+    probabilities = asyncio.run(service.answer(list(rows.index), rows, text_model))
 
-    kept = Answered(rows, answers, text_model)
-    SERVED_DIGITS.validate(kept.rows)
-    assert set(PREDICTIONS.validate(kept.predictions())["prediction"]) <= {"benign", "malignant"}
+    kept, answers = Answered(list(rows.index), rows, probabilities, text_model).tables()
+    pd.testing.assert_frame_equal(SERVED_DIGITS.validate(kept), rows)
+    assert set(PREDICTIONS.validate(answers)["prediction"]) <= {"benign", "malignant"}

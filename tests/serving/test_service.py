@@ -221,7 +221,7 @@ def test_what_never_fits_the_queue_is_refused_at_once(client):
             json.dumps({"images": [[[17] * 8] * 8]}).encode(),
             NUMBERS,
             422,
-            r"^the model takes pixels from 0 \(paper\) to 16 \(ink\), but the darkest found is 17 in images.0;",
+            r"^the model takes pixels from 0 \(paper\) to 16 \(ink\), but the darkest found is 17 in row 0;",
         ),
         (b'{"images": [[[1]]]}', NUMBERS, 422, "images.0: it has 1 x 1 pixels"),
         (json.dumps({"images": np.zeros((1, 40, 40), int).tolist()}).encode(), NUMBERS, 422, "there is no ink"),

@@ -1,4 +1,3 @@
-from functools import cache
 from time import perf_counter
 from types import SimpleNamespace
 
@@ -14,18 +13,15 @@ from penstroke.serving.storage import Answered, AnswerLog, InboxFullError, put_i
 SHA256 = "0123456789ab" + 52 * "c"
 
 
-@cache
-def tables(classes):
-    """One row and its answer, the second class."""
-    probabilities = {f"probability_{name}": [share] for name, share in zip(classes, (0.25, 0.75), strict=True)}
-    answers = pd.DataFrame({"prediction": [classes[1]], "confidence": [0.75]} | probabilities)
-    return pd.DataFrame(3, [0], pixel_names(4, 4), np.uint8), answers
+ROW = pd.DataFrame(3, [0], pixel_names(4, 4), np.uint8)
 
 
 def answered(number, sha256=SHA256, classes=(0, 1)):
-    index = pd.Index([f"{number}.png"], name="digit_id", dtype="str")
-    model = SimpleNamespace(answers=Answers(sure_from=0.9, chunk_rows=10), version=sha256[:12], sha256=sha256)
-    return Answered(*(table.set_axis(index) for table in tables(classes)), model)
+    """One row and its answer, the second class."""
+    fitted = SimpleNamespace(classes_=np.array(classes))
+    answers = Answers(sure_from=0.9, chunk_rows=10)
+    model = SimpleNamespace(answers=answers, model=fitted, version=sha256[:12], sha256=sha256)
+    return Answered([f"{number}.png"], ROW, np.array([[0.25, 0.75]]), model)
 
 
 @pytest.fixture

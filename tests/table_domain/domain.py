@@ -59,11 +59,11 @@ def measure_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> Form:
     return Form(columns=_values(raw_rows), most_missing=cleaning.most_missing)
 
 
-def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
+def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, np.ndarray]:
     form.refuse_other_columns(rows)
     values = rows[form.columns].astype(float)
     gaps = values.isna().mean(axis=1) > form.most_missing
-    return values, pd.Series(np.where(gaps, "gaps: too many values are missing", ""), rows.index, dtype="str")
+    return values, np.where(gaps, "gaps: too many values are missing", "")
 
 
 def extract_features(rows: pd.DataFrame, features: Features) -> pd.DataFrame:

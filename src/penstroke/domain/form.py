@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from kedro_guards.parameters import Parameters
 from penstroke.rows import RowForm
 
-from .pixels import INK, image_size, pixel_columns, scale_ink, to_images
+from .pixels import INK, image_size, pixel_columns, pixel_index, pixel_matrix, scale_ink, to_images
 
 MEASURED_ROWS = 5000  # largest number of rows that are measured
 PALEST = 0.25  # the darkest pixel of a table must exceed this share of full ink, unless all rows are blank
@@ -112,7 +112,7 @@ def measure_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> Form:
     )
 
 
-def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
+def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, np.ndarray]:
     """Scale raw rows to 0 to 255, and find rows that show no digit.
 
     Args:
@@ -120,9 +120,9 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
         form: the form that the rows must have.
 
     Returns:
-        All rows, pixels uint8 from 0 (paper) to 255 (ink) in reading order; and for each row the reason to reject it,
-        or an empty text. Reasons are ``blank`` (all pixels are equal) and ``inverted`` (the paper is dark although
-        that of the training rows is light, or the other way round).
+        All rows, pixels uint8 from 0 (paper) to 255 (ink) in reading order; and for each row, (n,), the reason to
+        reject it, or an empty text. Reasons are ``blank`` (all pixels are equal) and ``inverted`` (the paper is dark
+        although that of the training rows is light, or the other way round).
 
     Raises:
         ValueError: the rows have other columns or another scale, or most of them are inverted. The message says what
@@ -138,11 +138,11 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
         ['', 'blank: all pixels are equal']
     """
     form.refuse_other_columns(rows)
-    pixels = rows[form.columns].to_numpy()
+    pixels = pixel_matrix(rows)
     lowest, darkest = int(pixels.min(initial=0)), int(pixels.max(initial=0))
     if lowest < 0 or darkest > form.full_ink or 0 < darkest <= PALEST * form.full_ink:
         row = rows.index[int((pixels.min(axis=1) if lowest < 0 else pixels.max(axis=1)).argmax())]
-        found = f"found {lowest}" if lowest < 0 else f"but the darkest found is {darkest} in {row}"
+        found = f"found {lowest}" if lowest < 0 else f"but the darkest found is {darkest} in row {row}"
         raise ValueError(
             f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), {found}; bring them to that scale, "
             "or train and promote a model of theirs"
@@ -158,8 +158,9 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, pd.Series]:
                 f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), but {inverted.sum()} of {len(rows)} "
                 f"rows have it the other way round; replace each pixel by {form.full_ink} minus it"
             )
-    reasons = np.select([blank, inverted], [BLANK, "inverted: its paper is as dark as ink"], "")
-    return pd.DataFrame(scaled, rows.index, form.columns), pd.Series(reasons, rows.index, dtype="str")
+    reasons = np.full(len(rows), "", object)
+    reasons[blank], reasons[inverted] = BLANK, "inverted: its paper is as dark as ink"
+    return pd.DataFrame(scaled, rows.index, pixel_index(*form.size)), reasons
 
 
 def _measure_place(images: np.ndarray) -> tuple[list[int], bool]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 INK = 255
 CHUNK_ROWS = 1000
+MOST_SEEN = 16  # column indexes
 _PIXEL = re.compile(r"pixel_(\d+)_(\d+)")
 
 
@@ -25,11 +26,39 @@ def pixel_columns(table: pd.DataFrame) -> list[str]:
         >>> pixel_columns(pd.DataFrame(columns=["pixel_0_1", "label", "pixel_0_0"]))
         ['pixel_0_0', 'pixel_0_1']
     """
-    return list(_pixel_columns(tuple(table.columns)))
+    return list(_look(table.columns)[1])
 
 
-@lru_cache(16)
-def _pixel_columns(columns: tuple[str, ...]) -> list[str]:
+def pixel_matrix(table: pd.DataFrame) -> np.ndarray:
+    """Return the pixel columns of a table in reading order, (n, pixels), of the same dtype.
+
+    Raises:
+        ValueError: as :func:`pixel_columns`.
+    """
+    _, names, are_all = _look(table.columns)
+    return table.to_numpy() if are_all else table[names].to_numpy()
+
+
+_seen: dict[int, tuple[pd.Index, list[str], bool]] = {}  # by identity, since reading many names takes long
+
+
+def _look(columns: pd.Index) -> tuple[pd.Index, list[str], bool]:
+    """Find the pixel columns, and whether there are no others and they are in order."""
+    found = _seen.get(id(columns))
+    if found is None or found[0] is not columns:
+        listed = list(columns)
+        names = _pixel_columns(listed)
+        if len(_seen) >= MOST_SEEN:
+            _seen.clear()
+        found = _seen[id(columns)] = (
+            columns,
+            names,
+            names == listed,
+        )  # holds the index, so that no other gets its identity
+    return found
+
+
+def _pixel_columns(columns: list[str]) -> list[str]:
     found = [(name, _PIXEL.fullmatch(str(name))) for name in columns]
     places = [((int(match[1]), int(match[2])), name) for name, match in found if match]
     if not places:
@@ -69,8 +98,8 @@ def to_images(table: pd.DataFrame) -> np.ndarray:
         >>> to_images(pd.DataFrame({"pixel_0_0": [1], "pixel_0_1": [2], "label": [7]})).tolist()
         [[[1, 2]]]
     """
-    names = pixel_columns(table)
-    return _in_order(table[names].to_numpy(), "C").reshape(len(table), *image_size(names))
+    pixels = _in_order(pixel_matrix(table), "C")
+    return pixels.reshape(len(table), *image_size(_look(table.columns)[1]))
 
 
 def to_table(images: np.ndarray) -> pd.DataFrame:
@@ -80,12 +109,13 @@ def to_table(images: np.ndarray) -> pd.DataFrame:
         >>> to_table(np.array([[[1, 2]]])).to_dict("list")
         {'pixel_0_0': [1], 'pixel_0_1': [2]}
     """
-    names = _index(*images.shape[1:])
+    names = pixel_index(*images.shape[1:])
     return pd.DataFrame(_in_order(images.reshape(len(images), len(names)), "F"), columns=names, copy=False)
 
 
 @lru_cache(16)
-def _index(height: int, width: int) -> pd.Index:
+def pixel_index(height: int, width: int) -> pd.Index:
+    """Return the names of the pixel columns as an index, always the same one: comparing many names takes long."""
     return pd.Index(pixel_names(height, width), dtype="str")
 
 

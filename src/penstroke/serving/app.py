@@ -144,21 +144,27 @@ class Service:
         self.refused: str | None = None  # why a newer model could not be loaded
         self._show_version()
 
-    async def answer(self, rows: pd.DataFrame, model: ServedModel) -> pd.DataFrame:
-        """Predict rows, and record rows and predictions if ``choices.keep`` says so.
+    async def answer(self, names: list[str], rows: pd.DataFrame, model: ServedModel) -> np.ndarray:
+        """Answer rows, and store what was answered.
+
+        Args:
+            names: the identifiers of the rows.
+            rows: in the form that the model takes.
+            model: the model to ask.
+
+        Returns:
+            The probability of each class, (n, classes).
 
         Raises:
-            ValueError: a row is not in the form that the model takes. The message names the row.
+            ValueError: a row, whose number the message gives, does not have the form that the model takes.
         """
-        names, rows.index = rows.index, pd.Index([f"{FIELD}.{number}" for number in range(len(rows))])
         accepted, reasons = domain.accept(rows, model.view.form)
-        if len(refused := reasons[reasons.ne("")]):
-            raise ValueError(f"{refused.index[0]}: {refused.iloc[0]}")
-        rows.index = accepted.index = names
-        answers = await self.queue.answer(accepted, model)
+        if len(refused := np.flatnonzero(reasons != "")):
+            raise ValueError(f"{FIELD}.{refused[0]}: {reasons[refused[0]]}")
+        probabilities = await self.queue.answer(accepted, model)
         if self.choices.keep:
-            self.log.add(Answered(rows, answers, model))
-        return answers
+            self.log.add(Answered(names, rows, probabilities, model))
+        return probabilities
 
     async def read(self, content: bytes, model: ServedModel) -> np.ndarray:
         """Turn a file into a row in the form that a model takes, in the reader's thread.
@@ -426,15 +432,12 @@ async def _respond(
     service: Service, model: ServedModel, names: list[str], values: Any, changed: Iterable[int]
 ) -> Response:
     form = model.view.form
-    rows = values if isinstance(values, pd.DataFrame) else pd.DataFrame(values, columns=form.columns)
-    rows.index = pd.Index(names, name=domain.ROW_ID)
-    answers = await service.answer(rows, model)
-    changed, classes = set(changed), [str(name) for name in model.classes]
-    probabilities = answers.iloc[:, -len(classes) :].to_numpy().tolist()
-    sure_from, predictions = model.answers.sure_from, []
-    best = answers["prediction"].tolist()
-    for number, (prediction, row) in enumerate(zip(best, probabilities, strict=True)):
-        confidence = max(row)
+    rows = values if isinstance(values, pd.DataFrame) else pd.DataFrame(values, columns=model.columns)
+    probabilities = await service.answer(names, rows, model)
+    changed, known, classes = set(changed), model.classes, [str(name) for name in model.classes]
+    best, sure_from, predictions = probabilities.argmax(axis=1), model.answers.sure_from, []
+    for number, (place, row) in enumerate(zip(best, probabilities.tolist(), strict=True)):
+        prediction, confidence = known[place], row[place]
         service.metrics.answers.labels(prediction).inc()
         service.metrics.unsure.inc(confidence < sure_from)
         entry = {

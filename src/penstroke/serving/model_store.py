@@ -2,8 +2,10 @@
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import sklearn
 from kedro.framework.context import KedroContext
@@ -12,7 +14,7 @@ from sklearn.base import ClassifierMixin
 from kedro_guards.files import located
 from kedro_guards.receipts import Receipt, content_of, read_receipt, receipt_folder
 from penstroke import domain
-from penstroke.answers import Answers, View, ask, look_at, version_of, view_of
+from penstroke.answers import Answers, View, look_at, probabilities_of, version_of, view_of
 
 LOG = logging.getLogger(__name__)
 NAME = "production_model"
@@ -40,11 +42,16 @@ class ServedModel:
         """The classes of the model."""
         return list(self.model.classes_.tolist())
 
-    def answer(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Predict accepted rows; see :func:`penstroke.answers.ask`."""
+    @cached_property
+    def columns(self) -> pd.Index:
+        """The columns of the rows that the model takes."""
+        return pd.Index(self.view.form.columns)
+
+    def answer(self, rows: pd.DataFrame) -> np.ndarray:
+        """Answer accepted rows: the probability of each class, (n, classes)."""
+        features = domain.extract_features(rows, self.view.features).to_numpy()
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            features = look_at(rows, self.model, self.view)
-            return ask(self.model, features, self.answers.chunk_rows, by_name=False)
+            return probabilities_of(self.model, features, self.answers.chunk_rows)
 
 
 class ModelStore:
@@ -104,6 +111,7 @@ class ModelStore:
         )
         columns = found.view.form.columns
         probe, _ = domain.accept(pd.DataFrame(0, pd.Index(["probe"], name=domain.ROW_ID), columns), found.view.form)
+        look_at(probe, model)  # which compares the names of the features, once
         found.answer(probe)
         return found
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from .model_store import ServedModel
@@ -24,7 +25,7 @@ class NeverFitsError(ValueError):
 class _Job:
     rows: pd.DataFrame  # accepted rows
     model: ServedModel  # the model in whose form they are
-    answer: asyncio.Future[pd.DataFrame]
+    answer: asyncio.Future[np.ndarray]
     loop: asyncio.AbstractEventLoop
 
 
@@ -66,7 +67,7 @@ class RequestQueue:
         finally:
             self.inside -= rows
 
-    async def answer(self, rows: pd.DataFrame, model: ServedModel) -> pd.DataFrame:
+    async def answer(self, rows: pd.DataFrame, model: ServedModel) -> np.ndarray:
         """Put accepted rows into the queue and wait for their predictions; see :func:`penstroke.answers.ask`.
 
         A request keeps the model it started with, even if the service loads another one meanwhile.
@@ -78,7 +79,7 @@ class RequestQueue:
             self._waiting.append(job)
             self._arrived.release()
         answers = [await job.answer for job in jobs]
-        return answers[0] if len(answers) == 1 else pd.concat(answers)
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
     def close(self) -> None:
         """Answer all rows that wait, then stop the thread."""
@@ -111,7 +112,7 @@ class RequestQueue:
             return
         try:
             tables = [job.rows for job in jobs]
-            answers = model.answer(tables[0] if len(tables) == 1 else pd.concat(tables))
+            answers = model.answer(tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True))
         except Exception as error:
             for job in jobs:
                 job.loop.call_soon_threadsafe(_settle, job.answer, error)
@@ -123,7 +124,7 @@ class RequestQueue:
             start += len(part)
 
 
-def _settle(answer: asyncio.Future[pd.DataFrame], result: pd.DataFrame | Exception) -> None:
+def _settle(answer: asyncio.Future[np.ndarray], result: np.ndarray | Exception) -> None:
     if answer.done():  # the request was cancelled
         return
     if isinstance(result, Exception):

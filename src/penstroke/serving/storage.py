@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 
+import numpy as np
 import pandas as pd
 
 from kedro_guards.files import located, names_in
+from penstroke import domain
+from penstroke.answers import tabulate
 from penstroke.files import labelled_name
 
 from .model_store import ServedModel
@@ -25,15 +28,18 @@ class InboxFullError(RuntimeError):
 class Answered:
     """Rows of one or more requests, and their predictions."""
 
-    rows: pd.DataFrame  # unchanged, by their identifiers
-    answers: pd.DataFrame  # predictions for the same rows
+    names: list[str]  # the identifiers of the rows
+    rows: pd.DataFrame  # as they came
+    probabilities: np.ndarray  # (n, classes)
     model: ServedModel
 
-    def predictions(self) -> pd.DataFrame:
-        """Return the predictions in the form of the inference pipelines, with the model's version."""
-        table = self.answers.copy()
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the rows, and the answers as inference gives them, both by their identifiers."""
+        index = pd.Index(self.names, name=domain.ROW_ID, dtype="str")
+        table = tabulate(self.probabilities, self.model.model.classes_, index)
         table.insert(2, "unsure", table["confidence"] < self.model.answers.sure_from)
-        return table.assign(model_version=self.model.version, model_receipt=self.model.sha256)
+        answers = table.assign(model_version=self.model.version, model_receipt=self.model.sha256)
+        return self.rows.set_axis(index), answers
 
 
 class AnswerLog:
@@ -81,9 +87,10 @@ class AnswerLog:
 
     def _store(self, answered: Answered) -> None:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}_{os.getpid()}_{next(self._numbers)}.parquet"
+        rows, answers = answered.tables()
         try:
-            self._write(answered.rows, f"{self._folder}/{name}")
-            self._write(answered.predictions(), f"{self._predictions}/{name}")
+            self._write(rows, f"{self._folder}/{name}")
+            self._write(answers, f"{self._predictions}/{name}")
         except OSError:
             self._lost(len(answered.rows))
             raise
@@ -100,8 +107,9 @@ class AnswerLog:
 
 def _joined(parts: list[Answered]) -> Answered:
     """Join the rows of many requests to one model, so that they make one file."""
-    rows, answers = (pd.concat([getattr(part, name) for part in parts]) for name in ("rows", "answers"))
-    return Answered(rows, answers, parts[0].model)
+    names = [name for part in parts for name in part.names]
+    rows = pd.concat([part.rows for part in parts], ignore_index=True)
+    return Answered(names, rows, np.concatenate([part.probabilities for part in parts]), parts[0].model)
 
 
 def remove_oldest(folder: str, most: int) -> None:

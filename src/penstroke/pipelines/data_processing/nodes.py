@@ -51,7 +51,8 @@ def screen_rows(
     form = Form.model_validate(row_form)
     if feedback_rows is not None and len(feedback_rows):
         raw_rows = _add_feedback(raw_rows, feedback_rows, form)
-    values, reasons = accept(raw_rows, form)
+    values, found = accept(raw_rows, form)
+    reasons = pd.Series(found, raw_rows.index, dtype="str")
     if "reason" in raw_rows:  # the source could not read it
         reasons = reasons.mask(raw_rows["reason"].ne(""), "unreadable: " + raw_rows["reason"])
     reasons = _reasons_to_reject(raw_rows["label"], values, reasons)
