@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 DATA = "build/test/data"  # of the environment test
 PRINTED = ("stdout", "stderr")  # files beside a run's data with what it printed
 FORM = Form(  # of the shipped digits
-    columns=pixel_names(8, 8), full_ink=16, tall=8, wide=6, centre_of_mass=False, paper=(0.0, 0.03125)
+    columns=pixel_names(8, 8), full_ink=16, tall=8, wide=6, centre_of_mass=False, paper=(0.0, 0.0625)
 )
 
 # What this process was started with must not reach the processes that tests start:

@@ -1,6 +1,7 @@
 """The form in which a model takes digits: columns, scale, and place and size of the digit in its image."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -148,10 +149,10 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, np.ndarray]:
             "or train and promote a model of theirs"
         )
     scaled = scale_ink(pixels, form.full_ink)
-    blank = np.ptp(scaled, axis=1) == 0
+    blank = scaled.max(axis=1, initial=0) == scaled.min(axis=1, initial=INK)
     inverted = np.zeros(len(rows), bool)
     if form.paper is not None:
-        paper = _paper(scaled.reshape(-1, *form.size) / np.float32(INK))
+        paper = _paper(scaled.reshape(-1, *form.size)) / INK
         inverted = ~blank & ((paper < form.paper[0] - INVERTED) | (paper > form.paper[1] + INVERTED))
         if inverted.sum() > max(FEW, len(rows) / 2):  # fewer may be the odd rows of a last chunk
             raise ValueError(
@@ -182,9 +183,19 @@ def _measure_place(images: np.ndarray) -> tuple[list[int], bool]:
 
 
 def _paper(images: np.ndarray) -> np.ndarray:
-    """Return the median edge pixel of each image, (n,)."""
-    sides = [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]]
-    return np.median(np.concatenate(sides, axis=1), axis=1)
+    """Return the median pixel at the edge of each image, the upper one of two, (n,)."""
+    height, width = images.shape[1:]
+    edge = images.reshape(len(images), height * width)[:, _edge(height, width)]
+    half = edge.shape[1] // 2
+    return np.partition(edge, half)[:, half]
+
+
+@lru_cache(16)
+def _edge(height: int, width: int) -> np.ndarray:
+    """Return the places of the pixels at the edge, in reading order."""
+    inner = np.zeros((height, width), bool)
+    inner[1:-1, 1:-1] = True
+    return np.flatnonzero(~inner)
 
 
 def _in_words(columns: Sequence[str]) -> str:
