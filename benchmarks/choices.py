@@ -1,11 +1,11 @@
 """Compare the defaults with other values: ``PENSTROKE_MNIST=folder python -m benchmarks.choices``.
 
-Each row changes one default of ``conf/base`` and predicts all training rows by cross-validation: with five random folds,
-and with 13 folds of neighbouring rows (one per writer, if the file keeps each writer's digits together). The model is
-the kernel ridge, with the first values of its grid; the last rows are the support vector machines that it replaced. The
-log loss of the calibrated probabilities shows differences that are too small for the accuracy, in which one error is
-0.07 points. "Strangers" are the first of MNIST's training images, reduced to 8 x 8; its test images are used only by
-``benchmarks.transfer``.
+Each row changes one default of ``conf/base`` and predicts all training rows by cross-validation: with five random
+folds, and with 13 folds of neighbouring rows (one per writer, if the file keeps each writer's digits together). The
+model is the kernel ridge, with the first values of its grid; the last rows are the support vector machines that it
+replaced. The log loss of the calibrated probabilities shows differences that are too small for the accuracy, in which
+one error is 0.07 points. "Strangers" are the first of MNIST's training images, reduced to 8 x 8; its test images are
+used only by ``benchmarks.transfer``.
 """
 
 from collections.abc import Iterator

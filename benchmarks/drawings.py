@@ -1,9 +1,9 @@
-"""How well are drawings read, and how many predictions are sure? ``PENSTROKE_MNIST=folder python -m benchmarks.drawings``.
+"""How well are drawings read, how often surely? ``PENSTROKE_MNIST=folder python -m benchmarks.drawings``.
 
 Each champion predicts files: drawings of seeded hands (:mod:`benchmarks.hand`), MNIST's test images as they are and as
 photographs of paper, and the shipped test digits drawn large. These seeds and rows were not used for any choice. The
-second table was used to choose ``answers.sure_from``: out-of-fold predictions of training rows, in folds of neighbouring
-rows.
+second table was used to choose ``answers.sure_from``: out-of-fold predictions of training rows, in folds of
+neighbouring rows.
 
 ``python -m benchmarks.drawings FOLDER`` draws the samples of ``data/01_raw/drawings`` into a folder.
 """

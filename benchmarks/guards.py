@@ -1,8 +1,8 @@
 """What do the guards cost? ``python -m benchmarks.guards [--pairs 5]``.
 
-Alternate ``kedro run`` as it is with the same run without atomic saves, locks, receipts and the check of the model file.
-CPU seconds are user and system time of the process and its children. The ratio is computed for each pair, because the
-speed of a machine changes over time. Also measure ``kedro run --changed`` if nothing has changed, and
+Alternate ``kedro run`` as it is with the same run without atomic saves, locks, receipts and the check of the model
+file. CPU seconds are user and system time of the process and its children. The ratio is computed for each pair,
+because the speed of a machine changes over time. Also measure ``kedro run --changed`` if nothing has changed, and
 ``kedro --version``.
 """
 

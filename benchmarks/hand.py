@@ -1,7 +1,7 @@
 """Draw digits like people do: strokes of a seeded random hand, on different papers, with different pens and files.
 
-A hand takes one way of writing a digit, moves its points, slants, rotates and widens it. A style is a kind of paper, pen
-and file. :mod:`benchmarks.drawings` made the samples in ``data/01_raw/drawings`` in this way; tests use it too.
+A hand takes one way of writing a digit, moves its points, slants, rotates and widens it. A style is a kind of paper,
+pen and file. :mod:`benchmarks.drawings` made the samples in ``data/01_raw/drawings`` in this way; tests use it too.
 """
 
 from collections.abc import Callable

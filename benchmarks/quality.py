@@ -1,8 +1,8 @@
 """How good is the champion on unseen digits? ``python -m benchmarks.quality [--seeds 10]``.
 
-For each seed the whole main job runs again: split, features, copies, search, final fit, one score. Then each of 13 blocks
-of consecutive rows is the test once, with training on the other twelve. The file comes from 13 writers, but their order
-was not published: that blocks correspond to writers is an assumption.
+For each seed the whole main job runs again: split, features, copies, search, final fit, one score. Then each of 13
+blocks of consecutive rows is the test once, with training on the other twelve. The file comes from 13 writers, but
+their order was not published: that blocks correspond to writers is an assumption.
 """
 
 import argparse

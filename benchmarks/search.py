@@ -1,7 +1,7 @@
 """What does the search cost, and do threads help? ``python -m benchmarks.search``.
 
-Run the node ``search_contenders`` on the shipped digits: each contender alone, then all together, with one thread and with
-two. Times are the median of three runs. CPU seconds are those of the whole process while the node runs.
+Run the node ``search_contenders`` on the shipped digits: each contender alone, then all together, with one thread and
+with two. Times are the median of three runs. CPU seconds are those of the whole process while the node runs.
 """
 
 import time

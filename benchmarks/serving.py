@@ -1,9 +1,9 @@
 """How fast, stable and robust is the service? ``python -m benchmarks.serving [--env mnist] [--mlflow …]``.
 
 Sends requests to ``kedro serve`` in an environment with a production model. The service uses one core and the caller
-another. The shipped model also gets images of 28 x 28, which it has to frame first. With ``--mlflow`` and the Python of
-an environment with MLflow, ``mlflow models serve`` is measured alternately: it has the same model, and receives features.
-``--steady`` sends 100,000 requests and measures the memory; ``--rubbish`` sends 10,000 faulty requests.
+another. The shipped model also gets images of 28 x 28, which it has to frame first. With ``--mlflow`` and the Python
+of an environment with MLflow, ``mlflow models serve`` is measured alternately: it has the same model, and receives
+features. ``--steady`` sends 100,000 requests and measures the memory; ``--rubbish`` sends 10,000 faulty requests.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """How well does a champion read digits of another source? ``PENSTROKE_MNIST=folder python -m benchmarks.transfer``.
 
-The champion of the shipped digits predicts MNIST's test images, reduced to 8 x 8. The champion of ``conf/mnist`` predicts
-all shipped digits, enlarged to 28 x 28. These digits have other writers, another country and another frame than the
-training rows. The conversions, like all defaults, were chosen on MNIST's training images and the look of the shipped
-digits.
+The champion of the shipped digits predicts MNIST's test images, reduced to 8 x 8. The champion of ``conf/mnist``
+predicts all shipped digits, enlarged to 28 x 28. These digits have other writers, another country and another frame
+than the training rows. The conversions, like all defaults, were chosen on MNIST's training images and the look of the
+shipped digits.
 """
 
 from typing import Any
