@@ -1,4 +1,4 @@
-"""The figures of the documentation, each by one command: ``python -m benchmarks.<name>``."""
+"""The figures of the documentation; ``python -m benchmarks.<name>`` prints them."""
 
 import sys
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""Why the defaults are what they are: ``PENSTROKE_MNIST=folder python -m benchmarks.choices``, on training rows alone.
+"""Compare the defaults with other values: ``PENSTROKE_MNIST=folder python -m benchmarks.choices``.
 
-Each row changes one choice of ``conf/base`` and predicts every training row from folds that leave it out: five
-random ones, and 13 of neighbouring rows (the writers, as far as the order of the file tells). The model is the
-kernel ridge, with the first values of its grid; the last rows are the support vector machines that it replaced. The
-log loss of the calibrated probabilities tells apart what the accuracy, of which one error is 0.07 points, cannot.
-Strangers are the first of MNIST's training images, brought to 8 x 8; its test images are left to
-``benchmarks.transfer``.
+Each row changes one default of ``conf/base`` and predicts all training rows by cross-validation: with five random
+folds, and with 13 folds of neighbouring rows (one per writer, if the file keeps each writer's digits together). The
+model is the kernel ridge, with the first values of its grid; the last rows are the support vector machines that it
+replaced. The log loss of the calibrated probabilities shows differences that are too small for the accuracy, in which
+one error is 0.07 points. "Strangers" are the first of MNIST's training images, reduced to 8 x 8; its test images are
+used only by ``benchmarks.transfer``.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ STRANGERS = 10_000
 
 
 def main(folder: str) -> None:
-    """Print and keep a row for each choice."""
+    """Print and store a row for each choice."""
     strangers = load_project("mnist", source=folder)[0].query("split == 'train'").head(STRANGERS)
     as_digits = to_table(to_blocks(to_images(strangers)))
     raw_digits, parameters = load_project()

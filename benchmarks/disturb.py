@@ -1,8 +1,8 @@
-"""What is answered where more than one digit is in the picture? ``python -m benchmarks.disturb``.
+"""What is predicted if a picture shows more than one digit? ``python -m benchmarks.disturb``.
 
-Each disturbance takes a page on which a seeded hand (:mod:`benchmarks.hand`) wrote, and adds a shadow, a box, a line, a
-second digit, dirt. Those of ``NO_DIGIT`` leave no right answer, so any sure answer is wrong. The limits in the package
-were chosen on seeds 0 and 1; the table is of others.
+Each disturbance takes a page written by a seeded hand (:mod:`benchmarks.hand`), and adds for example a shadow, a box, a
+line, a second digit, or dirt. With those of ``NO_DIGIT`` no prediction is right, so any sure prediction is wrong. The
+limits in the package were chosen on seeds 0 and 1; the table uses other seeds.
 """
 
 from collections.abc import Callable
@@ -20,23 +20,23 @@ from penstroke.pipelines.inference.reading import read_rows
 from .hand import FINE, _bytes, _paper, _saved, trace, write
 from .project import keep, load_project, run_in_memory
 
-SEEDS = (80_000, 80_001)  # that nothing was chosen by
+SEEDS = (80_000, 80_001)  # not used for any choice
 
 
 @dataclass
 class Page:
-    """A page that is written on: ``ink`` and ``light`` are (side, side) from 0 to 1, lengths are pixels."""
+    """A page with ink: ``ink`` and ``light`` are (side, side) from 0 to 1; lengths are in pixels."""
 
     digit: int
     ink: np.ndarray
     light: np.ndarray
     tall: float  # height of the digit
     pen: float
-    place: np.ndarray  # of the digit's middle, across and down
+    place: np.ndarray  # middle of the digit, across and down
     generator: np.random.Generator
-    dark: float = 0.8  # what ink takes of the light
-    quality: int = 85  # of the JPEG file
-    blur: float = 1 / 500  # of the side
+    dark: float = 0.8  # share of the light that ink absorbs
+    quality: int = 85  # quality of the JPEG file
+    blur: float = 1 / 500  # as a share of the side
 
     @property
     def side(self) -> int:
@@ -64,7 +64,7 @@ class Page:
 
 
 def main() -> None:
-    """Print and keep the table, of the champion of the shipped digits."""
+    """Print and store the table for the champion of the shipped digits."""
     raw_digits, parameters = load_project()
     model = run_in_memory(raw_digits, parameters, "champion_model")["champion_model"]
     rows = []
@@ -86,18 +86,18 @@ def main() -> None:
 
 
 class Spoiled(NamedTuple):
-    """A file, and the digit that it shows; none where nobody could say which."""
+    """A file, and the digit that it shows; None if there is no single digit."""
 
     digit: int | None
     content: bytes
 
 
 def spoil(digit: int, disturbance: str, seed: int) -> Spoiled:
-    """Write a digit on a page and spoil it, the same for the same seed."""
+    """Write a digit on a page and apply a disturbance; the same seed gives the same page."""
     generator = np.random.default_rng([seed, digit, list(DISTURBANCES).index(disturbance)])
     small = SIZES.get(disturbance)
     side, tall = (small[0], small[1] * small[0]) if small else (int(generator.integers(400, 640)), 0.0)
-    least = 0.12 if "shadow" in disturbance else 0.35  # a small digit is the harder to tell from an edge of light
+    least = 0.12 if "shadow" in disturbance else 0.35  # small digits are harder to separate from the edge of a shadow
     tall = tall or side * generator.uniform(least, 0.5)
     pen = max(1.2, tall * generator.uniform(0.06, 0.1))
     place = side / 2 + generator.uniform(-1, 1, 2) * (0.35 * side if small else 0.05 * side)
@@ -118,7 +118,7 @@ def _nothing(page: Page) -> None:
 
 
 def _thumb(page: Page) -> None:
-    """Take half the light from a corner, in the form of a thumb's end."""
+    """Halve the light in a corner, in the shape of a thumb."""
     corner = page.generator.integers(0, 2, 2)
     size = page.generator.uniform(0.25, 0.7, 2) * page.side
     middle = corner * page.side
@@ -126,7 +126,7 @@ def _thumb(page: Page) -> None:
 
 
 def _corner(page: Page) -> None:
-    """Take half the light from a corner behind a straight edge."""
+    """Halve the light in a corner with a straight edge."""
     across, down = page.generator.integers(0, 2, 2) * page.side
     reach = page.generator.uniform(0.4, 0.75, 2) * page.side
     edge = [(across, down), (abs(across - reach[0]), down), (across, abs(down - reach[1]))]
@@ -134,7 +134,7 @@ def _corner(page: Page) -> None:
 
 
 def _half(page: Page) -> None:
-    """Take half the light from a part of the page whose edge may go through the digit."""
+    """Halve the light in a part of the page; its edge can go through the digit."""
     turn = page.generator.uniform(0, 2 * np.pi)
     rows, columns = np.indices(page.ink.shape) / page.side - 0.5
     away = np.cos(turn) * columns + np.sin(turn) * rows - page.generator.uniform(-0.2, 0.3)
@@ -142,7 +142,7 @@ def _half(page: Page) -> None:
 
 
 def _finger(page: Page) -> None:
-    """Take half the light in the form of a finger from one side."""
+    """Halve the light in the shape of a finger from one side."""
     width = page.generator.uniform(0.1, 0.2) * page.side
     start = np.array([page.generator.choice([-0.1, 1.1]), page.generator.uniform(0.1, 0.9)]) * page.side
     end = page.place + (start - page.place) * page.generator.uniform(0.4, 0.7)

@@ -1,8 +1,9 @@
-"""How well are drawings read, and from which confidence on? ``PENSTROKE_MNIST=folder python -m benchmarks.drawings``.
+"""How well are drawings read, how often surely? ``PENSTROKE_MNIST=folder python -m benchmarks.drawings``.
 
-Each champion answers files: drawn by seeded hands (:mod:`benchmarks.hand`), MNIST's test images as they are and as
-photographs of paper, the shipped test digits drawn large. No choice has seen these seeds and rows. The second table is
-what ``answers.sure_from`` was chosen by: answers to training rows, from folds of neighbouring rows left out.
+Each champion predicts files: drawings of seeded hands (:mod:`benchmarks.hand`), MNIST's test images as they are and as
+photographs of paper, and the shipped test digits drawn large. These seeds and rows were not used for any choice. The
+second table was used to choose ``answers.sure_from``: out-of-fold predictions of training rows, in folds of
+neighbouring rows.
 
 ``python -m benchmarks.drawings FOLDER`` draws the samples of ``data/01_raw/drawings`` into a folder.
 """
@@ -49,7 +50,7 @@ SAMPLES = (
 
 
 def main(folder: str) -> None:
-    """Print and keep both tables."""
+    """Print and store both tables."""
     (raw_digits, parameters), (raw_mnist, mnist_parameters) = load_project(), load_project("mnist", source=folder)
     made = run_in_memory(raw_digits, parameters, *MADE)
     made_of_mnist = run_in_memory(raw_mnist, mnist_parameters, *MADE)

@@ -1,10 +1,11 @@
-"""Does monitoring stay silent, and does it fire? ``PENSTROKE_MNIST=folder python -m benchmarks.drift``.
+"""How often does monitoring raise an alarm? ``PENSTROKE_MNIST=folder python -m benchmarks.drift``.
 
-Champion and profile come from training rows alone. Then 50 times 200 rows come in that neither has seen, nor any
-choice: of the shipped digits drawn from the test rows of ``split.seed: 7``, which are fewer than two such draws; of
-MNIST its test images, in 50 parts. Each draw comes in as it is, with every third row inverted (of more than half,
-inference refuses the table), changed in each way of ``perturbations`` (:func:`penstroke.domain.perturb`), and in its
-place as many digits from another source. The thresholds were chosen on draws from training rows.
+Champion and profile come from training rows only. Then there are 50 samples of 200 rows that were used neither for them
+nor for any choice: for the shipped digits, from the test rows of ``split.seed: 7``, which are fewer than two samples;
+for MNIST, its test images in 50 parts. Each sample is compared as it is, with every third row inverted (inference
+refuses a table with more than half inverted), and with each of the ``perturbations``
+(:func:`penstroke.domain.perturb`). In addition, samples of another source are compared. The thresholds were chosen on
+samples of training rows.
 """
 
 from typing import Any
@@ -29,7 +30,7 @@ TAUGHT, TESTED = 10_000, 2_500  # of MNIST's training images, which are enough f
 
 
 def main(folder: str) -> None:
-    """Print and keep how many draws of each kind raised an alarm, and by which columns."""
+    """Print and store how many samples of each kind raised an alarm, and by which columns."""
     raw_digits, parameters = load_project()
     raw_mnist, mnist_parameters = load_project("mnist", source=folder)
     digits = run_in_memory(raw_digits, parameters, "digits")["digits"]

@@ -1,9 +1,9 @@
 """Which models pass the gate? ``python -m benchmarks.gate [--seeds 20]``.
 
-For each seed the champion is trained anew: other folds, other estimators, other deformed copies, the same test rows.
-Each is judged with the champion of ``conf/base`` in production, and none should be refused. Then come models that
-should be, each by the check that is there for its fault: they learned too little or wrong labels, forgot a digit, say
-wrongly how sure they are, are frail, large or slow, or know the test rows.
+For each seed the champion is trained again: with other folds, other estimators, other deformed copies, the same test
+rows. Each is compared with the champion of ``conf/base`` in production, and none should be refused. The other models
+should be refused, each by the check for its fault: they have too few training rows or wrong labels, miss a digit, are
+badly calibrated, not robust, too large or too slow, or were trained on the test rows.
 """
 
 import argparse
@@ -35,7 +35,7 @@ MACHINES = {  # each of the sixty has a machine for each digit
 
 
 def main(seeds: int) -> None:
-    """Print and keep a row for each model, a count for each kind, and the range of each figure of the good ones."""
+    """Print and store a row for each model, a count for each kind, and the range of each figure of the good models."""
     raw_digits, parameters = load_project()
     made = run_in_memory(raw_digits, parameters, *MADE)
     verdicts, good = [], []
@@ -68,7 +68,7 @@ def _judge(model: Any, made: dict[str, Any], parameters: dict[str, Any]) -> dict
 
 
 def _row(kind: str, fault: str, verdict: dict[str, Any]) -> dict[str, Any]:
-    """Say who was refused by what; by name, where the check that is there for the fault is among it."""
+    """Count for each kind of model how many were refused, and how many by the check for their fault."""
     refused_by = verdict["refused_by"]
     row = {
         "model": kind,
@@ -122,7 +122,7 @@ def _few(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
 
 
 def _reheat(champion: Any, times: float) -> Any:
-    """Multiply the logits of a calibrated model: above 1 it is surer than it was, below 1 less."""
+    """Multiply the logits of a calibrated model: above 1 its confidence grows, below 1 it shrinks."""
     model = deepcopy(champion)
     model.temperature_ /= times
     return model

@@ -1,11 +1,11 @@
 """How do CPU and memory grow with rows? ``PENSTROKE_MNIST=folder python -m benchmarks.growth``, on Linux.
 
-Copies of MNIST's training images, deformed within ``augmentation``, make sets of any size, nine tenths of them to
-train. Each stage of ``--env=mnist`` runs on each set, the champion being ``patches``, and an exact support vector
-machine beside it. CPU is that of the process itself; what the system spends on handing out memory swings with the
-machine and stands apart. A stage of few seconds runs three times, and its least CPU counts, since others share the
-machine. Memory is the peak above what the process had before the stage. The exponent is the slope of the line through
-the logarithms, without what is under 0.05 s or 5 MB: 1 where cost doubles as rows do.
+Deformed copies of MNIST's training images (limits of ``augmentation``) make sets of any size; nine tenths are training
+rows. Each stage of ``--env=mnist`` runs on each set with the champion ``patches``, and an exact support vector machine
+for comparison. CPU time is the user time of the process; system time, mostly for memory allocation, varies with the
+machine and is listed separately. Short stages run three times, and the smallest CPU time counts, since others use the
+machine too. Memory is the peak above the memory of the process before the stage. The exponent is the slope of a line
+through the logarithms, without values under 0.05 s or 5 MB: 1 means that cost doubles when the rows double.
 """
 
 import ctypes
@@ -35,7 +35,7 @@ FEW_SECONDS, LEAST = 5, {"user_s": 0.05, "system_s": 0.05, "peak_mb": 5.0}
 
 
 def main(folder: str) -> None:
-    """Print and keep a row for each stage."""
+    """Print and store a row for each stage."""
     raw_digits, parameters = load_project("mnist", source=folder)
     leaderboard = pd.DataFrame({"contender": ["patches"], "accuracy_mean": [0.0], "parameters": ["{}"]})
     settings = choose_champion(leaderboard, parameters["contenders"], parameters["search"])

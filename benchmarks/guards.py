@@ -1,9 +1,9 @@
 """What do the guards cost? ``python -m benchmarks.guards [--pairs 5]``.
 
-``kedro run`` as it is, and the same without atomic saves, locks, receipts and the check of the model file, in turn.
-CPU seconds are those of the process and its children, user and system together; the ratio is taken pair by pair, since
-the speed of a machine drifts. Beside it, what ``kedro run --changed`` takes where nothing has changed, and what
-``kedro --version`` takes.
+Alternate ``kedro run`` as it is with the same run without atomic saves, locks, receipts and the check of the model
+file. CPU seconds are user and system time of the process and its children. The ratio is computed for each pair,
+because the speed of a machine changes over time. Also measure ``kedro run --changed`` if nothing has changed, and
+``kedro --version``.
 """
 
 import argparse
@@ -32,7 +32,7 @@ SESSION_CLASS, CONFIG_LOADER_CLASS, HOOKS = KedroSession, OmegaConfigLoader, (Su
 
 
 def main(pairs: int) -> None:
-    """Print and keep a row for each pair, and the medians."""
+    """Print and store a row for each pair, and the medians."""
     kedro = [sys.executable, "-m", "kedro"]
     with tempfile.TemporaryDirectory() as folder:
         guarded, plain = Path(folder) / "guarded", Path(folder) / "plain"

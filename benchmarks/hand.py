@@ -1,7 +1,7 @@
-"""Draw digits as people might: strokes of a seeded hand, in files as people have them.
+"""Draw digits like people do: strokes of a seeded random hand, on different papers, with different pens and files.
 
-A hand takes one way of writing a digit, moves its points, slants, turns and widens it; a style is paper, pen and
-file. The samples in ``data/01_raw/drawings`` were made so by :mod:`benchmarks.drawings`, and tests draw with it.
+A hand takes one way of writing a digit, moves its points, slants, rotates and widens it. A style is a kind of paper,
+pen and file. :mod:`benchmarks.drawings` made the samples in ``data/01_raw/drawings`` in this way; tests use it too.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ class Drawing(NamedTuple):
 
 
 def draw(digit: int, style: str, seed: int) -> Drawing:
-    """Draw a digit in a style, the same for the same seed."""
+    """Draw a digit in a style; the same seed gives the same file."""
     generator = np.random.default_rng([seed, digit, list(STYLES).index(style)])
     return Drawing(digit, style, *STYLES[style](write(digit, generator), generator))
 
@@ -88,7 +88,7 @@ def trace(strokes: list[np.ndarray], side: int, tall: float, pen: float, place: 
 
 
 def write(digit: int, generator: np.random.Generator) -> list[np.ndarray]:
-    """Write a digit: its strokes, (points, 2) each, across and down; it is about 1 high, its middle is 0."""
+    """Return the strokes of a digit, (points, 2) each, across and down; the digit is about 1 high, its middle is 0."""
     way = generator.choice(WAYS[digit])
     slant, turn, width = generator.normal(0.12, 0.12), generator.normal(0, 0.06), generator.uniform(0.5, 0.8)
     form = np.array([[width, 0], [-slant, 1]]) @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
@@ -106,7 +106,7 @@ def write(digit: int, generator: np.random.Generator) -> list[np.ndarray]:
 
 
 def _paper(side: int, generator: np.random.Generator, light: float, shade: float, grain: float) -> np.ndarray:
-    """Give unevenly lit paper, (side, side) from 0 to 1: its level, how much darker it gets, its noise."""
+    """Return unevenly lit paper, (side, side) from 0 to 1, of given brightness, fall of the light, and noise."""
     down, across = np.indices((side, side)) / side
     turn = generator.uniform(0, 2 * np.pi)
     slope = 0.5 + 0.5 * (np.cos(turn) * (across - 0.5) + np.sin(turn) * (down - 0.5)) * 1.4
@@ -200,7 +200,7 @@ def _transparent(strokes: list[np.ndarray], generator: np.random.Generator) -> t
 
 
 def _deep(strokes: list[np.ndarray], generator: np.random.Generator) -> tuple[str, bytes]:
-    """Give a scan of 16 bits that uses a narrow part of its range."""
+    """Return a 16-bit scan that uses a narrow part of its range."""
     side = int(generator.integers(120, 200))
     tall = side * 0.6
     ink = trace(strokes, side, tall, tall * 0.08, _place(side, tall, generator))
@@ -208,7 +208,7 @@ def _deep(strokes: list[np.ndarray], generator: np.random.Generator) -> tuple[st
 
 
 def _turned(strokes: list[np.ndarray], generator: np.random.Generator) -> tuple[str, bytes]:
-    """Give a picture that lies on its side, with the EXIF entry that says so."""
+    """Return a picture that is stored rotated, with the EXIF entry for it."""
     side = int(generator.integers(200, 400))
     tall = side * 0.6
     ink = trace(strokes, side, tall, tall * 0.08, _place(side, tall, generator))
@@ -218,7 +218,7 @@ def _turned(strokes: list[np.ndarray], generator: np.random.Generator) -> tuple[
 
 
 def _squared(strokes: list[np.ndarray], generator: np.random.Generator) -> tuple[str, bytes]:
-    """Give squared paper."""
+    """Return squared paper."""
     side, gap = 360, int(generator.integers(24, 40))
     tall = side * generator.uniform(0.4, 0.6)
     ink = trace(strokes, side, tall, tall * generator.uniform(0.04, 0.07), _place(side, tall, generator))
@@ -228,7 +228,7 @@ def _squared(strokes: list[np.ndarray], generator: np.random.Generator) -> tuple
 
 
 def _tiny(strokes: list[np.ndarray], generator: np.random.Generator) -> tuple[str, bytes]:
-    """Give light on dark, framed as MNIST's digits are."""
+    """Return a light digit on dark, framed like MNIST's digits."""
     ink = trace(strokes, 28, 19, generator.uniform(2, 3), (14, 14))
     return _saved(_bytes(ink), "PNG")
 

@@ -1,9 +1,9 @@
 """What do Kedro, contracts and checks cost? ``python -m benchmarks.overhead [--pairs 5] [--mnist]``.
 
-Of the shipped digits, or with ``--mnist`` of ``--env=mnist`` and the folder that PENSTROKE_MNIST names. The whole
-``kedro run`` and a plain script that does the same work with the same functions run in turn, each in a
-process and a folder of its own. CPU seconds are those of the process and its children, user and system together;
-the ratio is taken pair by pair, since the speed of a machine drifts.
+Alternate a whole ``kedro run`` with a plain script that does the same work with the same functions, each in its own
+process and folder. The data are the shipped digits, or, with ``--mnist``, those of ``--env=mnist`` in the folder that
+PENSTROKE_MNIST names. CPU seconds are user and system time of the process and its children. The ratio is computed for
+each pair, because the speed of a machine changes over time.
 """
 
 import argparse
@@ -22,7 +22,7 @@ NOT_COPIED = (".git", ".venv", "venv", ".viz", "build", "local", "0[2-8]_*")
 
 
 def main(pairs: int, source: str | None) -> None:
-    """Print and keep a row for each pair, and the medians."""
+    """Print and store a row for each pair, and the medians."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
         shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(*NOT_COPIED))

@@ -1,8 +1,8 @@
 """The main job as a plain script: the same functions on the same files, without Kedro and without contracts.
 
-``python -m benchmarks.plain FOLDER`` writes below FOLDER what ``kedro run`` writes below ``data``;
-``python -m benchmarks.plain FOLDER SOURCE`` does with the IDX set in SOURCE what ``kedro run --env=mnist`` does. It is
-what ``benchmarks.overhead`` compares with.
+``python -m benchmarks.plain FOLDER`` writes the results of ``kedro run`` below FOLDER;
+``python -m benchmarks.plain FOLDER SOURCE`` writes those of ``kedro run --env=mnist`` for the IDX set in SOURCE.
+``benchmarks.overhead`` compares ``kedro run`` with this script.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
-# the packages of the pipelines import kedro.pipeline for their create_pipeline, the IDX files' dataset its base class,
-# and contracts what checks them: a plain script has no use for any of these
+# the packages of the pipelines import kedro.pipeline, the IDX dataset its base class, and contracts their validator: a
+# plain script uses none of these
 sys.modules["kedro"] = types.ModuleType("kedro")
 sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]
 sys.modules["kedro.validation"] = types.SimpleNamespace(DataValidationError=ValueError, PanderaValidator=id)  # type: ignore[assignment]

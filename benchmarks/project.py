@@ -1,4 +1,4 @@
-"""What the benchmarks share: the project's own pipelines, run in memory, and a result that is printed and kept."""
+"""Shared by the benchmarks: run the project's pipelines in memory, print and store results."""
 
 import json
 import os
@@ -17,14 +17,14 @@ RESULTS = ROOT / "benchmarks/results"
 
 
 def mnist_folder() -> str:
-    """Return the folder of MNIST's four files; where none is named, end with a line that says how to name it."""
+    """Return the folder of MNIST's four files; without one, exit with a line that says how to name it."""
     if not os.environ.get("PENSTROKE_MNIST"):
         sys.exit("PENSTROKE_MNIST is not set; name the folder that holds the four files of MNIST")
     return os.environ["PENSTROKE_MNIST"]
 
 
 def load_project(env: str = "base", **runtime_params: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the raw digits and the typed parameters of an environment; of the base, the shipped digits."""
+    """Return the raw digits and the typed parameters of an environment; the default is ``conf/base``."""
     bootstrap_project(ROOT)
     with KedroSession.create(ROOT, env=env, runtime_params=runtime_params) as session:
         context = session.load_context()
@@ -32,7 +32,7 @@ def load_project(env: str = "base", **runtime_params: Any) -> tuple[pd.DataFrame
 
 
 def run_in_memory(raw_digits: pd.DataFrame, parameters: dict[str, Any], *wanted: str) -> dict[str, Any]:
-    """Run the nodes of the main job that ``wanted`` datasets need, storing nothing, and return those datasets."""
+    """Run the nodes of the main job that the ``wanted`` datasets need, store nothing, and return these datasets."""
     data = {f"params:{name}": value for name, value in parameters.items()} | {"raw_digits": raw_digits}
     data["feedback_digits"] = pd.DataFrame()
     data["champion_receipt"] = {"sha256": ""}  # nothing is stored, so nothing has a receipt
@@ -42,7 +42,7 @@ def run_in_memory(raw_digits: pd.DataFrame, parameters: dict[str, Any], *wanted:
 
 
 def keep(name: str, table: pd.DataFrame, **facts: Any) -> None:
-    """Print a table with its facts, and keep both as ``benchmarks/results/<name>.json``."""
+    """Print a table with its facts, and store both as ``benchmarks/results/<name>.json``."""
     print(table.to_string(index=False))
     for fact, value in facts.items():
         print(f"{fact}: {value}")

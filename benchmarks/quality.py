@@ -1,8 +1,8 @@
-"""How good is the champion on digits that it has not seen? ``python -m benchmarks.quality [--seeds 10]``.
+"""How good is the champion on unseen digits? ``python -m benchmarks.quality [--seeds 10]``.
 
-For each seed the whole path runs anew: split, features, copies, search, final fit, one score. Then, for each of
-13 blocks of rows that follow each other, the path runs on the other twelve and the block is the test. The file
-comes from 13 writers in an order that nobody has published, so that blocks stand for writers is an assumption.
+For each seed the whole main job runs again: split, features, copies, search, final fit, one score. Then each of 13
+blocks of consecutive rows is the test once, with training on the other twelve. The file comes from 13 writers, but
+their order was not published: that blocks correspond to writers is an assumption.
 """
 
 import argparse
@@ -16,7 +16,7 @@ WRITERS = 13
 
 
 def main(seeds: int) -> None:
-    """Print and keep a row for each seed and block, and the figures of both."""
+    """Print and store a row for each seed and block, and the figures of both."""
     raw_digits, parameters = load_project()
     rows = []
     for seed in range(1, seeds + 1):

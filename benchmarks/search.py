@@ -1,7 +1,7 @@
 """What does the search cost, and do threads help? ``python -m benchmarks.search``.
 
-The node ``search_contenders`` on the shipped digits, each contender alone and then all together, by one thread and by
-two; the median of three. CPU seconds are those of the whole process while the node runs.
+Run the node ``search_contenders`` on the shipped digits: each contender alone, then all together, with one thread and
+with two. Times are the median of three runs. CPU seconds are those of the whole process while the node runs.
 """
 
 import time
@@ -16,7 +16,7 @@ REPETITIONS = 3
 
 
 def main() -> None:
-    """Print and keep a row for each contender, and for all with each number of threads."""
+    """Print and store a row for each contender, and for all with each number of threads."""
     raw_digits, parameters = load_project()
     training_rows = run_in_memory(raw_digits, parameters, "training_rows")["training_rows"]
     search = parameters["search"]

@@ -1,10 +1,9 @@
-"""How fast, steady and hard to break is the service? ``python -m benchmarks.serving [--env mnist] [--mlflow …]``.
+"""How fast, stable and robust is the service? ``python -m benchmarks.serving [--env mnist] [--mlflow …]``.
 
-Asks ``kedro serve`` of an environment that has a production model. The service has one core and the caller another. The
-shipped model is asked about images of 28 x 28 too, which have to be framed first.
-With ``--mlflow`` and the Python of an environment that has MLflow, ``mlflow models serve`` answers rows of the same
-model's features in turn with it. ``--steady`` sends 100,000 requests and looks at the memory, ``--rubbish`` 10,000 that
-are at fault.
+Sends requests to ``kedro serve`` in an environment with a production model. The service uses one core and the caller
+another. The shipped model also gets images of 28 x 28, which it has to frame first. With ``--mlflow`` and the Python
+of an environment with MLflow, ``mlflow models serve`` is measured alternately: it has the same model, and receives
+features. ``--steady`` sends 100,000 requests and measures the memory; ``--rubbish`` sends 10,000 faulty requests.
 """
 
 import argparse
@@ -58,7 +57,7 @@ class Caller:
         self._request = head.encode() + b"\r\n\r\n" + body
 
     async def call(self, connections: int, requests: int) -> tuple[np.ndarray, float, Counter[int]]:
-        """Give the milliseconds of each request, the seconds of all, and the statuses."""
+        """Return the milliseconds of each request, the seconds of all, and the statuses."""
         left, times, statuses = iter(range(requests)), [], Counter[int]()
 
         async def connection() -> None:
@@ -79,7 +78,7 @@ class Caller:
 
 @contextmanager
 def process(command: list[str], port: int, path: str, **environment: str) -> Iterator[tuple[int, float]]:
-    """Run a server on its core until it answers; give its process and the seconds that this took."""
+    """Start a server on its core and wait for its first answer; yield its process and the seconds that this took."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         server = subprocess.Popen(
@@ -116,7 +115,7 @@ async def _status(port: int, path: str) -> int:
 def measure(
     pid: int, port: int, path: str, bodies: dict[int, bytes], *, share: float = 1, form: str = ""
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each kind of load, after some requests that warm up; ``form`` says what is special of it."""
+    """Yield a row for each kind of load, after some warm-up requests; ``form`` names a special kind of image."""
     for kind, connections, images, most in KINDS:
         requests = max(connections, round(share * most))
         caller = Caller(port, path, bodies[images])
@@ -134,7 +133,7 @@ def measure(
 
 
 def importing_s() -> float:
-    """Give the seconds in which a plain script on the service's core imports the libraries that the service needs."""
+    """Return the seconds that a plain script needs to import the service's libraries, on the service's core."""
     start = time.perf_counter()
     subprocess.run(["taskset", "-c", str(SERVICE_CORE), sys.executable, "-c", LIBRARIES], check=True)  # noqa: S607
     return round(time.perf_counter() - start, 2)
@@ -159,7 +158,7 @@ def memory_mb(pid: int) -> int:
 
 
 def steady(pid: int, port: int, body: bytes, requests: int) -> list[int]:
-    """Send many requests and give the memory after each tenth of them, MB."""
+    """Send many requests and return the memory after each tenth of them, in MB."""
     caller, sizes = Caller(port, "/v1/predictions", body), []
     for _ in range(10):
         asyncio.run(caller.call(16, requests // 10))
@@ -168,7 +167,7 @@ def steady(pid: int, port: int, body: bytes, requests: int) -> list[int]:
 
 
 def rubbish(port: int, requests: int) -> dict[str, int]:
-    """Send requests that are at fault, half by the OpenAPI document and half as bytes; count the statuses."""
+    """Send faulty requests, half from the OpenAPI document and half by changed bytes; count the statuses."""
     from hypothesis import HealthCheck, settings  # noqa: PLC0415 # of the tests
     from tests.serving.fuzzing import fuzz_api, fuzz_socket  # noqa: PLC0415
 
@@ -182,7 +181,7 @@ def rubbish(port: int, requests: int) -> dict[str, int]:
 
 
 def mlflow_rows(python: str, model_path: Path, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the rows of ``mlflow models serve`` of the same model, asked for its features."""
+    """Yield the rows for ``mlflow models serve`` with the same model; its requests contain features."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model"
         code = (
@@ -211,7 +210,7 @@ def _split(rows: pd.DataFrame) -> bytes:
 
 
 def main(chosen: argparse.Namespace) -> None:
-    """Print and keep a row for each load."""
+    """Print and store a row for each kind of load."""
     os.sched_setaffinity(0, {CALLER_CORE})
     raw_digits, parameters = load_project(chosen.env, **({"source": chosen.source} if chosen.source else {}))
     digits = raw_digits[pixel_columns(raw_digits)].tail(1000)

@@ -1,8 +1,8 @@
-"""What does which accuracy on MNIST cost? ``PENSTROKE_MNIST=folder python -m benchmarks.table``.
+"""Accuracy and cost of several methods on MNIST: ``PENSTROKE_MNIST=folder python -m benchmarks.table``.
 
-MNIST's own split, one thread, a row for each method: those that people try first, on plain pixels, with ordinary
-settings; then every contender of ``conf/mnist``, on the project's features, with the first value of each grid. Nothing
-is searched or calibrated. Fitting includes the features of the training images, answering those of the test images.
+MNIST's own split, one thread, one row per method: common methods on plain pixels, with ordinary settings; then each
+contender of ``conf/mnist`` on the project's features, with the first value of each grid. Nothing is searched or
+calibrated. Fit times include the features of the training images, prediction times those of the test images.
 """
 
 import time
@@ -38,7 +38,7 @@ ON_PIXELS: dict[str, ClassifierMixin] = {
 
 
 def main(folder: str) -> None:
-    """Print and keep a row for each method, best first."""
+    """Print and store a row for each method, best first."""
     raw_digits, parameters = load_project("mnist", source=folder)
     warnings.simplefilter("ignore", ConvergenceWarning)  # the settings are what they are
     rows = []

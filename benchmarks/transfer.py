@@ -1,8 +1,9 @@
-"""What is a champion worth on the other's digits? ``PENSTROKE_MNIST=folder python -m benchmarks.transfer``.
+"""How well does a champion read digits of another source? ``PENSTROKE_MNIST=folder python -m benchmarks.transfer``.
 
-The champion of the shipped digits answers for MNIST's test images, brought to 8 x 8; that of ``conf/mnist`` answers
-for all shipped digits, brought to 28 x 28. Other writers, another country, another frame: what neither has learned.
-The conversions, like all defaults, were chosen on MNIST's training images and by what the shipped digits look like.
+The champion of the shipped digits predicts MNIST's test images, reduced to 8 x 8. The champion of ``conf/mnist``
+predicts all shipped digits, enlarged to 28 x 28. These digits have other writers, another country and another frame
+than the training rows. The conversions, like all defaults, were chosen on MNIST's training images and the look of the
+shipped digits.
 """
 
 from typing import Any
@@ -17,13 +18,13 @@ from penstroke.domain.pixels import INK, to_images, to_table
 from .project import keep, load_project, mnist_folder, run_in_memory
 
 BITMAP, BLOCK = 32, 4  # a shipped digit: 8 x 8 counts of the inked pixels of 4 x 4 blocks
-SQUEEZE, MOST_COLUMNS = 0.85, 24  # the shipped digits fill all rows, and seldom more than the six columns inside
+SQUEEZE, MOST_COLUMNS = 0.85, 24  # the shipped digits fill all rows, and mostly at most the six inner columns
 INKED = 0.3  # share of full ink from which a pixel of the bitmap counts
 FRAME, BOX = 28, 20
 
 
 def main(folder: str) -> None:
-    """Print and keep a row for each direction."""
+    """Print and store a row for each direction."""
     raw_digits, parameters = load_project()
     raw_mnist, mnist_parameters = load_project("mnist", source=folder)
     test = raw_mnist[raw_mnist["split"] == "test"]
@@ -37,7 +38,7 @@ def main(folder: str) -> None:
 
 
 def to_blocks(images: np.ndarray) -> np.ndarray:
-    """Bring images of any size to the form of the shipped digits.
+    """Convert images of any size to the form of the shipped digits.
 
     Each digit is cut out, stretched to all rows of a 32 x 32 bitmap, its width to 0.85 of what keeps its form, 24
     columns at most, in the middle; the inked pixels of each block are counted.
@@ -62,7 +63,7 @@ def to_blocks(images: np.ndarray) -> np.ndarray:
 
 
 def to_frame(images: np.ndarray) -> np.ndarray:
-    """Bring shipped digits to the form of MNIST.
+    """Convert shipped digits to the form of MNIST.
 
     Each digit is cut out, its width given back what the bitmap took, and enlarged by cubic splines until its longer
     side is 20 pixels; its centre of mass comes to the middle of 28 x 28 by a whole-pixel move.
