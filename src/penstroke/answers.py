@@ -86,7 +86,7 @@ def refuse_other_features(model: ClassifierMixin, names: Iterable[str]) -> None:
     if known and found != known:
         place = next((place for place, both in enumerate(zip(found, known, strict=False)) if len(set(both)) > 1), -1)
         raise ValueError(
-            f"the model was fitted on {len(known)} features, but its choices give {len(found)} today; the first "
+            f"the model was fitted on {len(known)} features, but the code makes {len(found)} now; the first "
             f"feature names that differ are {known[place]} and {found[place]}: train another one by `kedro run`, "
             "and promote it by `kedro run --pipelines=promotion`"
         )

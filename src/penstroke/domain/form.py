@@ -59,7 +59,7 @@ class Form(RowForm):
         if (found := pixel_columns(rows)) != self.columns:
             raise ValueError(
                 f"the model takes rows of {_in_words(self.columns)}, found {_in_words(found)}; "
-                "bring them to that form, or train and promote a model of theirs"
+                "convert them to that form, or train and promote a model for them"
             )
 
     def facts(self) -> dict[str, Any]:
@@ -145,8 +145,8 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, np.ndarray]:
         row = rows.index[int((pixels.min(axis=1) if lowest < 0 else pixels.max(axis=1)).argmax())]
         found = f"found {lowest}" if lowest < 0 else f"but the darkest found is {darkest} in row {row}"
         raise ValueError(
-            f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), {found}; bring them to that scale, "
-            "or train and promote a model of theirs"
+            f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), {found}; convert them to that scale, "
+            "or train and promote a model for them"
         )
     scaled = scale_ink(pixels, form.full_ink)
     blank = scaled.max(axis=1, initial=0) == scaled.min(axis=1, initial=INK)

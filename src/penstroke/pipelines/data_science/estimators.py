@@ -55,7 +55,7 @@ def build_estimator(block: Any, features: Sequence[str] | None = None) -> Any:
         unknown = sorted(set(block) - {"class", "arguments"})
         if unknown or not isinstance(path, str) or not isinstance(arguments, Mapping):
             found = f"the unknown key {unknown[0]}" if unknown else repr(dict(block))
-            raise ValueError(f"a block has a class, by its path, and arguments, by their names; found {found}")
+            raise ValueError(f"a block has the keys class (a path) and arguments (values by name); found {found}")
         kind = resolve_class(path)
         try:
             built = kind(**{name: build_estimator(value, features) for name, value in arguments.items()})
@@ -72,7 +72,7 @@ def _places(select: make_column_selector, features: Sequence[str]) -> list[int]:
     found = [int(place) for place in names.get_indexer(select(pd.DataFrame(columns=names, dtype=np.float32)))]
     if not found:
         raise ValueError(
-            f"no feature is called like {select.pattern!r}, the first of {len(names)} is {names[0]}; "
+            f"no feature name matches {select.pattern!r}, the first of {len(names)} names is {names[0]}; "
             "change the pattern, or the features"
         )
     return found

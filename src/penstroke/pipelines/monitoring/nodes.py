@@ -55,8 +55,8 @@ def gather_rows(
     version = str(answered_by[0]) if len(answered_by) else max(reference_profiles)
     if version not in reference_profiles:
         raise ValueError(
-            f"no reference profile of model {version} is kept, which gave these answers; `kedro run "
-            "--pipelines=reporting` makes that of the champion: promote it, and run inference again"
+            f"no reference profile of model {version} is kept, but it made these predictions; `kedro run "
+            "--pipelines=reporting` makes the profile of the champion: promote it, and run inference again"
         )
     reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
     of_version = answers.index[answers["model_version"] == version]
