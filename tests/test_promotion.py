@@ -137,7 +137,7 @@ def test_a_refusal_ends_the_process_with_1_and_three_lines(project):
 
     assert result.returncode == 1
     assert result.stderr.startswith("Error: champion_model is refused, and production_model stays as it was: size_mb")
-    assert re.search(r"size_mb is \d\.\d+, at most 0.1 is asked", result.stderr)
+    assert re.search(r"size_mb is \d\.\d+, must be at most 0.1", result.stderr)
     assert len(result.stderr.splitlines()) == 3, result.stderr
     assert _verdict(project)["refused_by"] == ["size_mb"]
     assert (project / PRODUCTION).read_bytes() == before

@@ -115,7 +115,7 @@ FEEDBACK_BODY = {
 
 
 class Feedback(BaseModel):
-    """The fields of feedback beside the file."""
+    """The fields of feedback, in addition to the file."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -151,7 +151,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         """Return the rows in the form that the classifier takes.
 
         Raises:
-            ValueError: the features differ from those of the training rows, or stand in another order in a table.
+            ValueError: the features differ from those of the training rows, or are in another order in a table.
         """
         # for one row scikit-learn's checks take longer than the prediction, so they run only where they are needed
         if isinstance(X, pd.DataFrame) and np.array_equal(X.columns, getattr(self, "feature_names_in_", [])):
