@@ -145,18 +145,18 @@ class Service:
         self._show_version()
 
     async def answer(self, names: list[str], rows: pd.DataFrame, model: ServedModel) -> np.ndarray:
-        """Answer rows, and store what was answered.
+        """Predict rows, and record rows and predictions if ``choices.keep`` says so.
 
         Args:
-            names: the identifiers of the rows.
-            rows: in the form that the model takes.
-            model: the model to ask.
+            names: identifiers of the rows.
+            rows: raw rows in the form that the model takes.
+            model: the model to call.
 
         Returns:
             The probability of each class, (n, classes).
 
         Raises:
-            ValueError: a row, whose number the message gives, does not have the form that the model takes.
+            ValueError: a row does not have the form that the model takes. The message gives its number.
         """
         accepted, reasons = domain.accept(rows, model.view.form)
         if len(refused := np.flatnonzero(reasons != "")):

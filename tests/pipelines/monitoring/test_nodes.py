@@ -469,7 +469,7 @@ def test_inverted_rows_that_are_few_are_compared_and_most_of_a_table_are_refused
     images = images_of(fresh)
 
     assert len(gather(with_images(fresh, np.concatenate([255 - images[:20], images[20:]])))) == 1200
-    with pytest.raises(ValueError, match="90 of 90 rows have it the other way round"):
+    with pytest.raises(ValueError, match="90 of 90 rows are inverted"):
         gather(with_images(fresh, 255 - images))
 
 
