@@ -259,6 +259,6 @@ def test_the_first_model_in_production_has_no_former_one(kedro_here):
 
 def test_the_help_tells_of_the_command():
     assert (
-        "Bring back the production model that the last promotion replaced."
+        "Restore the production model that the last promotion replaced."
         in run_kedro("rollback", "--help", cwd=ROOT).stdout
     )

@@ -172,9 +172,9 @@ class Service:
         Raises:
             ValueError: the file cannot be read.
         """
-        return await self.beside(domain.read, content, model.view.form, model.reading)
+        return await self.in_reader(domain.read, content, model.view.form, model.reading)
 
-    async def beside(self, function: Any, *arguments: Any) -> Any:
+    async def in_reader(self, function: Any, *arguments: Any) -> Any:
         """Call a function in the reader's thread, which runs one call at a time."""
         return await asyncio.get_running_loop().run_in_executor(self.reader, function, *arguments)
 
@@ -401,7 +401,7 @@ async def _predict_json(service: Service, body: bytes) -> Response:
         try:
             arguments = model.view.form, model.reading
             at_once = work <= AT_ONCE
-            rows, changed = given.rows_of(*arguments) if at_once else await service.beside(given.rows_of, *arguments)
+            rows, changed = given.rows_of(*arguments) if at_once else await service.in_reader(given.rows_of, *arguments)
             return await _respond(service, model, [f"{uuid4().hex}{SUFFIX}" for _ in range(count)], rows, changed)
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
