@@ -111,7 +111,7 @@ def test_a_spoilt_table_is_refused_in_three_lines_and_costs_nothing_that_is_stor
         (
             lambda table: table.assign(label=table["label"] + 0.5),
             "label must be text or whole numbers, found float64 0.5 in row optdigits-tes-0000, such in 1797 of 1797 "
-            "rows; correct them, or bring them to whole numbers",
+            "rows; correct them, or convert them to whole numbers",
         ),
         (
             lambda table: table.drop(columns="label"),
@@ -122,7 +122,7 @@ def test_a_spoilt_table_is_refused_in_three_lines_and_costs_nothing_that_is_stor
         (
             lambda table: table.assign(pixel_0_0=0.5),
             "pixel_0_0 must be whole numbers, found float64 0.5 in row optdigits-tes-0000, such in 1797 of 1797 rows; "
-            "correct them, or bring them to whole numbers",
+            "correct them, or convert them to whole numbers",
         ),
     ],
 )

@@ -66,7 +66,7 @@ def test_the_loop_closes(promoted, tmp_path):
         # negatives are refused, and somebody sends pale ones
         refused = client.post("/v1/predictions", json={"images": (FULL_INK - images).tolist()})
         assert refused.status_code == 422
-        assert "the other way round" in refused.text
+        assert "rows are inverted" in refused.text
         ask(client, images // 2)
         wait_for(lambda: served(project, second) >= 2 * len(images))
     alarmed = kedro(project, "run", "--pipelines=monitoring_service", status=1)

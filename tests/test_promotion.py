@@ -137,7 +137,7 @@ def test_a_refusal_ends_the_process_with_1_and_three_lines(project):
 
     assert result.returncode == 1
     assert result.stderr.startswith("Error: champion_model is refused, and production_model stays as it was: size_mb")
-    assert re.search(r"size_mb is \d\.\d+, at most 0.1 is asked", result.stderr)
+    assert re.search(r"size_mb is \d\.\d+, must be at most 0.1", result.stderr)
     assert len(result.stderr.splitlines()) == 3, result.stderr
     assert _verdict(project)["refused_by"] == ["size_mb"]
     assert (project / PRODUCTION).read_bytes() == before
@@ -259,6 +259,6 @@ def test_the_first_model_in_production_has_no_former_one(kedro_here):
 
 def test_the_help_tells_of_the_command():
     assert (
-        "Bring back the production model that the last promotion replaced."
+        "Restore the production model that the last promotion replaced."
         in run_kedro("rollback", "--help", cwd=ROOT).stdout
     )

@@ -31,7 +31,7 @@ def test_a_column_that_stands_twice_is_refused_where_it_matters(wines):
     twice = wines.assign(**{"acid.1": 1.0})
 
     assert "acid.1" in standard_rows(twice, "wine_id")
-    with pytest.raises(ValueError, match="column acid stands more than once, the second as acid.1"):
+    with pytest.raises(ValueError, match="column acid occurs more than once, the second as acid.1"):
         standard_rows(twice, "wine_id", ["acid"])
 
 
@@ -83,7 +83,7 @@ def test_labels_are_whole_numbers_or_texts_that_say_something(values, are):
 def test_a_form_names_the_columns_that_rows_lack(wines):
     form = RowForm(columns=["acid", "sugar", "ash", "hue", "alcohol"])
 
-    with pytest.raises(ValueError, match="takes rows with sugar, ash, hue and 1 more, found none; bring them to that"):
+    with pytest.raises(ValueError, match="takes rows with sugar, ash, hue and 1 more, found none; convert them to"):
         form.refuse_other_columns(wines)
     RowForm(columns=["acid"]).refuse_other_columns(wines)
     assert RowForm(columns=["acid"]).facts() == {"columns": ["acid"]}

@@ -108,7 +108,7 @@ def test_a_repeated_column_is_refused_and_a_name_with_a_point_only_where_it_matt
     refuse_repeated_columns(pd.DataFrame(columns=["a", "b", "b.1"]), ["a"])
 
     for columns, asked in ((["a", "a"], []), (["a", "a.1"], ["a"])):
-        with pytest.raises(ValueError, match="column a stands more than once"):
+        with pytest.raises(ValueError, match="column a occurs more than once"):
             refuse_repeated_columns(pd.DataFrame(columns=columns), asked)
 
 

@@ -86,7 +86,7 @@ def refuse_other_features(model: ClassifierMixin, names: Iterable[str]) -> None:
     if known and found != known:
         place = next((place for place, both in enumerate(zip(found, known, strict=False)) if len(set(both)) > 1), -1)
         raise ValueError(
-            f"the model was fitted on {len(known)} features, but its choices give {len(found)} today; the first "
+            f"the model was fitted on {len(known)} features, but the code makes {len(found)} now; the first "
             f"feature names that differ are {known[place]} and {found[place]}: train another one by `kedro run`, "
             "and promote it by `kedro run --pipelines=promotion`"
         )
@@ -147,7 +147,7 @@ def probabilities_of(model: ClassifierMixin, features: pd.DataFrame | np.ndarray
 
     Args:
         model: a fitted classifier with ``predict_proba``.
-        features: float32 features; an array, (n, features), if the names were compared before.
+        features: float32 features; an array, (n, features), if the names were checked before.
         chunk_rows: rows per call of the model; limits memory.
 
     Raises:
@@ -167,7 +167,7 @@ def probabilities_of(model: ClassifierMixin, features: pd.DataFrame | np.ndarray
 
 
 def tabulate(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) -> pd.DataFrame:
-    """Lay probabilities, (n, classes), out as the table that :func:`ask` returns."""
+    """Return probabilities, (n, classes), as the table that :func:`ask` returns."""
     answered = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in classes])
     answered.insert(0, "confidence", probabilities.max(axis=1))
     answered.insert(0, "prediction", classes[probabilities.argmax(axis=1)])

@@ -15,13 +15,13 @@ from kedro_guards.printing import say
 @cli.command(cls=Command)
 @click.option("--env", "-e", help="Environment whose production model is served.")
 @conf_source_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 finds a free one."
 )
 @click.option("--verbose", is_flag=True, help="Show the whole traceback of an error.")
 def serve(env: str | None, conf_source: str | None, host: str, port: int, verbose: bool) -> None:  # noqa: ARG001
-    """Answer over HTTP by the production model."""
+    """Serve the production model over HTTP."""
     from penstroke.serving.command import serve as serve_model  # noqa: PLC0415 # slow to import; other commands skip it
 
     serve_model(env, host, port, conf_source)
@@ -31,7 +31,7 @@ def serve(env: str | None, conf_source: str | None, host: str, port: int, verbos
 @env_option
 @conf_source_option
 def rollback(env: str | None, conf_source: str | None) -> None:
-    """Bring back the production model that the last promotion replaced."""
+    """Restore the production model that the last promotion replaced."""
     session = settings.SESSION_CLASS.create(env=env, conf_source=conf_source)
     with session, session.holding({"production_model"}):
         place = session.load_context().catalog.get("production_model").bring_back()

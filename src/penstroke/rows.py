@@ -34,8 +34,8 @@ class RowForm(Parameters):
         if missing := [name for name in self.columns if name not in rows.columns]:
             more = f" and {len(missing) - SOME} more" if len(missing) > SOME else ""
             raise ValueError(
-                f"the model takes rows with {', '.join(missing[:SOME])}{more}, found none; bring them to that form, or "
-                "train and promote a model of theirs"
+                f"the model takes rows with {', '.join(missing[:SOME])}{more}, found none; convert them to that form, "
+                "or train and promote a model for them"
             )
 
     def facts(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def refuse_repeated_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
         >>> refuse_repeated_columns(pd.DataFrame({"label": [1], "label.1": [2]}), ["label"])
         Traceback (most recent call last):
         ...
-        ValueError: column label stands more than once, the second as label.1; keep the right one
+        ValueError: column label occurs more than once, the second as label.1; keep the right one
     """
     twice = [str(name) for name in table.columns[table.columns.duplicated()]]
     asked = set(asked)
@@ -41,7 +41,7 @@ def refuse_repeated_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
     if twice or renamed:
         shown = f", the second as {renamed[0]}" if not twice else ""
         name = re.sub(r"\.\d+$", "", (renamed or twice)[0]) if not twice else twice[0]
-        raise ValueError(f"column {name} stands more than once{shown}; keep the right one")
+        raise ValueError(f"column {name} occurs more than once{shown}; keep the right one")
 
 
 def refuse_missing_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
@@ -64,8 +64,8 @@ def refuse_missing_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
     separator = next((mark for mark in SEPARATORS if len(found) == 1 and mark in found[0]), None)
     if separator:
         raise ValueError(
-            f"{fault}: the table has one column, {found[0][:40]!r}; if that is a CSV file, say how its values are "
-            f"parted, by `load_args: {{sep: {SEPARATORS[separator]}}}` in its catalog entry"
+            f"{fault}: the table has one column, {found[0][:40]!r}; if that is a CSV file, give its separator "
+            f"by `load_args: {{sep: {SEPARATORS[separator]}}}` in its catalog entry"
         )
     few = sorted(found, key=lambda name: bool(re.search(r"\d", name)))  # numbered columns last: there are many of them
     more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
@@ -228,7 +228,7 @@ def _whole_numbers(column: pd.Series, *, flags: bool, asked: str = "whole number
         limit = " below 2**53" if np.abs(values[row]) >= EXACT else ""
         raise ValueError(
             f"{column.name} must be {asked}{limit}, found {column.dtype} {shown} in row {column.index[row]}, "
-            f"such in {wrong.sum()} of {len(column)} rows; correct them, or bring them to whole numbers"
+            f"such in {wrong.sum()} of {len(column)} rows; correct them, or convert them to whole numbers"
         )
     return pd.to_numeric(values.astype(np.int64), downcast="integer" if values.min(initial=0) < 0 else "unsigned")
 

@@ -91,7 +91,7 @@ def test_what_cannot_be_read_is_rejected_with_the_reason(put):
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({}, "holds no folders with files; put each class into a folder of its own"),
+        ({}, "has no folders with files; put the files of each class into a folder of its own"),
         ({"1.png": b"x"}, "files lie in <class>/<file>, found 1.png; move it, or remove it"),
         ({"a/1.png": b"x", "a/b/2.png": b"x"}, "files lie in <class>/<file>, found a/b/2.png"),
         ({"train/a/1.png": b"x", "test/1.png": b"x"}, "files lie in train/<class>/<file> .*, found test/1.png"),

@@ -123,7 +123,7 @@ def test_inverted_rows_among_others_have_a_reason_each(raw_digits, count):
 
 @pytest.mark.parametrize("count", [101, 200])
 def test_a_table_most_of_whose_rows_are_inverted_is_refused(raw_digits, count):
-    with pytest.raises(ValueError, match=f"but {count} of 200 rows have it the other way round; replace each pixel by"):
+    with pytest.raises(ValueError, match=f"but {count} of 200 rows are inverted; replace each pixel by"):
         accept(_inverted(raw_digits, count), FORM)
 
 

@@ -112,7 +112,7 @@ def test_a_set_without_rows_is_refused(dataset, folder):
     (folder / FILES["train_images"]).write_bytes(idx_bytes(np.zeros((0, 5, 6))))
     (folder / FILES["train_labels"]).write_bytes(idx_bytes(np.zeros(0)))
 
-    with pytest.raises(DatasetError, match="the train part holds no images"):
+    with pytest.raises(DatasetError, match="the train part has no images"):
         dataset.load()
 
 
@@ -177,7 +177,7 @@ def test_a_download_that_differs_from_its_sum_is_refused_and_not_kept(folder, tm
             path=server.address, files=FILES, filepath=str(tmp_path / "kept"), sha256={address: "0" * 64}
         )
 
-        with pytest.raises(DatasetError, match=f"{address} has the sha256 [0-9a-f]{{64}}, stated is 0000"):
+        with pytest.raises(DatasetError, match=f"{address} has the sha256 [0-9a-f]{{64}}, expected is 0000"):
             remote.load()
 
     assert not [path for path in (tmp_path / "kept").rglob("*") if path.is_file()]

@@ -1,4 +1,4 @@
-"""Samples: rows of numbers, whatever their columns are, with a label each."""
+"""A domain for labelled tables of numbers with any columns."""
 
 import numpy as np
 import pandas as pd
@@ -11,32 +11,32 @@ from penstroke.tables import with_numbers
 
 ROW, ROWS = "sample", "samples"
 ROW_ID = f"{ROW}_id"
-INTENDED_USE = "Samples that were measured in the way of the training samples."
+INTENDED_USE = "Samples that were measured like the training samples."
 OTHERS = ("label", "split", "reason")
 
 
 class Cleaning(Parameters):
-    """How raw samples become accepted ones (``params:cleaning``)."""
+    """When samples are rejected (``params:cleaning``)."""
 
-    most_missing: float = Field(ge=0, lt=1, description="share of a sample's values that may be missing")
+    most_missing: float = Field(ge=0, lt=1, description="largest share of missing values in a sample")
 
 
 class Features(Parameters):
-    """What a model sees of a sample (``params:features``)."""
+    """How features are computed (``params:features``)."""
 
-    missing: float = Field(description="stands for a value that is missing")
+    missing: float = Field(description="replaces missing values")
 
 
 class Perturbations(Parameters):
-    """How samples are made harder (``params:perturbations``)."""
+    """How strongly test rows are perturbed (``params:perturbations``)."""
 
-    rows: int = Field(ge=1, description="test rows that are changed")
-    noise: float = Field(ge=0, description="standard deviation of what is added, as a share of each column's own")
+    rows: int = Field(ge=1, description="number of test rows")
+    noise: float = Field(ge=0, description="standard deviation of the noise, as a share of that of each column")
     seed: int = Field(ge=0)
 
 
 class Form(RowForm):
-    """The form of samples: their columns, and how many values may be missing."""
+    """The form of samples: their columns, and the largest share of missing values."""
 
     most_missing: float
 

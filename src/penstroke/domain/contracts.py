@@ -27,7 +27,7 @@ def _pixels_are_whole_numbers(table: pd.DataFrame) -> bool:
         row, column = divmod(int(pixels.argmin()), len(names))
         raise ValueError(
             f"pixels must be 0 (paper) or more; the lowest is {pixels[row, column]}, {names[column]} of "
-            f"{table.index[row]}; bring them to 0 and above"
+            f"{table.index[row]}; shift them to 0 or more"
         )
     return True
 

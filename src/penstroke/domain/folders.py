@@ -62,7 +62,7 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
         self._size = Size.model_validate(size)
         self._reading = Drawings.model_validate(reading)
         if missing := [name for name in ("tall", "wide", "centre_of_mass") if getattr(self._reading, name) is None]:
-            raise ValueError(f"drawings.{missing[0]} must be given where raw rows come from image files, found none")
+            raise ValueError(f"drawings.{missing[0]} must be given if raw rows come from image files, found none")
         self._most_bytes = most_bytes
         self._credentials = credentials or {}
         self.metadata = metadata
@@ -137,7 +137,7 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
             raise DatasetError(f"{self._path}: files lie in {wanted}, found {others[0]}; move it, or remove it")
         if not files:
             raise DatasetError(
-                f"{self._path} holds no folders with files; put each class into a folder of its own there"
+                f"{self._path} has no folders with files; put the files of each class into a folder of its own there"
             )
         return {name: partial(self._read, file_system, place) for name, place in files.items()}
 

@@ -17,7 +17,7 @@ MEASURED_ROWS = 5000  # largest number of rows that are measured
 PALEST = 0.25  # the darkest pixel of a table must exceed this share of full ink, unless all rows are blank
 DRAWN = 0.15  # share of full ink from which a pixel belongs to the digit
 INVERTED = 0.5  # share of full ink by which the paper of an inverted image lies outside the training rows' range
-FEW = 10  # a table is not refused for at most so many inverted rows
+FEW = 10  # a table is not refused for up to this many inverted rows
 BLANK = "blank: all pixels are equal"
 USUAL = 0.9  # share of digits that are at most as tall, or as wide, as the measured size
 
@@ -59,7 +59,7 @@ class Form(RowForm):
         if (found := pixel_columns(rows)) != self.columns:
             raise ValueError(
                 f"the model takes rows of {_in_words(self.columns)}, found {_in_words(found)}; "
-                "bring them to that form, or train and promote a model of theirs"
+                "convert them to that form, or train and promote a model for them"
             )
 
     def facts(self) -> dict[str, Any]:
@@ -145,8 +145,8 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, np.ndarray]:
         row = rows.index[int((pixels.min(axis=1) if lowest < 0 else pixels.max(axis=1)).argmax())]
         found = f"found {lowest}" if lowest < 0 else f"but the darkest found is {darkest} in row {row}"
         raise ValueError(
-            f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), {found}; bring them to that scale, "
-            "or train and promote a model of theirs"
+            f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), {found}; convert them to that scale, "
+            "or train and promote a model for them"
         )
     scaled = scale_ink(pixels, form.full_ink)
     blank = scaled.max(axis=1, initial=0) == scaled.min(axis=1, initial=INK)
@@ -157,7 +157,7 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, np.ndarray]:
         if inverted.sum() > max(FEW, len(rows) / 2):  # fewer may be the odd rows of a last chunk
             raise ValueError(
                 f"the model takes pixels from 0 (paper) to {form.full_ink} (ink), but {inverted.sum()} of {len(rows)} "
-                f"rows have it the other way round; replace each pixel by {form.full_ink} minus it"
+                f"rows are inverted; replace each pixel by {form.full_ink} minus it"
             )
     reasons = np.full(len(rows), "", object)
     reasons[blank], reasons[inverted] = BLANK, "inverted: its paper is as dark as ink"
@@ -183,7 +183,7 @@ def _measure_place(images: np.ndarray) -> tuple[list[int], bool]:
 
 
 def _paper(images: np.ndarray) -> np.ndarray:
-    """Return the median pixel at the edge of each image, the upper one of two, (n,)."""
+    """Return the median edge pixel of each image, the upper one of two, (n,)."""
     height, width = images.shape[1:]
     edge = images.reshape(len(images), height * width)[:, _edge(height, width)]
     half = edge.shape[1] // 2
@@ -192,7 +192,7 @@ def _paper(images: np.ndarray) -> np.ndarray:
 
 @lru_cache(16)
 def _edge(height: int, width: int) -> np.ndarray:
-    """Return the places of the pixels at the edge, in reading order."""
+    """Return the positions of the edge pixels, in reading order."""
     inner = np.zeros((height, width), bool)
     inner[1:-1, 1:-1] = True
     return np.flatnonzero(~inner)

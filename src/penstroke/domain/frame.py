@@ -35,7 +35,7 @@ class Drawings(Limits):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.thinnest > self.thickest:
-            raise ValueError(f"thinnest is {self.thinnest}, thickest {self.thickest}; exchange them")
+            raise ValueError(f"thinnest is {self.thinnest}, thickest {self.thickest}; thinnest must not be larger")
         return self
 
 

@@ -102,7 +102,7 @@ def frame_picture(
         found = _find_anywhere(look(found.window(picture.shape)), drawings)
     if found.length < LEAST_LENGTH:
         raise ValueError(
-            f"the digit is {found.length:.0f} pixels high, too few to tell it; go nearer, or scan it finer"
+            f"the digit is {found.length:.0f} pixels high, too few to read; take it from nearer, or scan it finer"
         )
     return place_digits(found.ink[None], drawings)[0]
 

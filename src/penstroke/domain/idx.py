@@ -74,7 +74,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         parts = [self._load_part(part) for part in PARTS]
         sizes = {images.shape[1:] for images, _ in parts}
         if len(sizes) > 1:
-            raise DatasetError(f"the images of the parts differ in size: {sorted(sizes)}; name files of one set")
+            raise DatasetError(f"the images of the parts differ in size: {sorted(sizes)}; give files of one set")
         counts = [len(labels) for _, labels in parts]
         split = np.repeat(PARTS, counts)
         rows = np.concatenate([np.arange(count) for count in counts])
@@ -101,10 +101,10 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         labels = self._read(self._files[f"{part}_labels"], dimensions=1)
         if len(images) != len(labels):
             raise DatasetError(
-                f"the {part} part has {len(images)} images but {len(labels)} labels; name files of one set"
+                f"the {part} part has {len(images)} images but {len(labels)} labels; give files of one set"
             )
         if not len(labels):
-            raise DatasetError(f"the {part} part holds no images; name files that do")
+            raise DatasetError(f"the {part} part has no images; give files with images")
         return images, labels
 
     def _read(self, name: str, dimensions: int) -> np.ndarray:
@@ -151,7 +151,7 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
         stated = self._sha256.get(address)
         if stated and stated != found:
             raise DatasetError(
-                f"{address} has the sha256 {found}, stated is {stated}; it is not the file that is meant"
+                f"{address} has the sha256 {found}, expected is {stated}; it is not the file that is meant"
             )
 
     def _describe(self) -> dict[str, Any]:

@@ -288,7 +288,7 @@ def draw_oddest(
         rows: tables of the incoming rows.
         production_model: the model that answered; its file gives the form of the rows.
     """
-    title = f"The {len(oddest_rows)} digits that are least like those the model came from: answer, and what is oddest"
+    title = f"The {len(oddest_rows)} digits that are least like the reference: prediction, and oddest column"
     figure, down = go.Figure(), -(-len(oddest_rows) // IN_A_ROW)
     if len(oddest_rows):
         found = pd.concat([part for table in rows if len(part := table[table.index.isin(oddest_rows.index)])])

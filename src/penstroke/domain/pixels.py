@@ -11,7 +11,7 @@ import pandas as pd
 
 INK = 255
 CHUNK_ROWS = 1000
-MOST_SEEN = 16  # column indexes
+MOST_SEEN = 16  # column indexes in the cache
 _PIXEL = re.compile(r"pixel_(\d+)_(\d+)")
 
 
@@ -33,13 +33,13 @@ def pixel_matrix(table: pd.DataFrame) -> np.ndarray:
     """Return the pixel columns of a table in reading order, (n, pixels), of the same dtype.
 
     Raises:
-        ValueError: as :func:`pixel_columns`.
+        ValueError: see :func:`pixel_columns`.
     """
     _, names, are_all = _look(table.columns)
     return table.to_numpy() if are_all else table[names].to_numpy()
 
 
-_seen: dict[int, tuple[pd.Index, list[str], bool]] = {}  # by identity, since reading many names takes long
+_seen: dict[int, tuple[pd.Index, list[str], bool]] = {}  # by identity: comparing many names is slow
 
 
 def _look(columns: pd.Index) -> tuple[pd.Index, list[str], bool]:
@@ -54,7 +54,7 @@ def _look(columns: pd.Index) -> tuple[pd.Index, list[str], bool]:
             columns,
             names,
             names == listed,
-        )  # holds the index, so that no other gets its identity
+        )  # keeps the index alive, so that no other index gets its identity
     return found
 
 
@@ -115,7 +115,7 @@ def to_table(images: np.ndarray) -> pd.DataFrame:
 
 @lru_cache(16)
 def pixel_index(height: int, width: int) -> pd.Index:
-    """Return the names of the pixel columns as an index, always the same one: comparing many names takes long."""
+    """Return the names of the pixel columns as an index, always the same object: comparing many names is slow."""
     return pd.Index(pixel_names(height, width), dtype="str")
 
 

@@ -115,7 +115,7 @@ FEEDBACK_BODY = {
 
 
 class Feedback(BaseModel):
-    """The fields of feedback beside the file."""
+    """The fields of feedback, in addition to the file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -145,18 +145,18 @@ class Service:
         self._show_version()
 
     async def answer(self, names: list[str], rows: pd.DataFrame, model: ServedModel) -> np.ndarray:
-        """Answer rows, and store what was answered.
+        """Predict rows, and record rows and predictions if ``choices.keep`` says so.
 
         Args:
-            names: the identifiers of the rows.
-            rows: in the form that the model takes.
-            model: the model to ask.
+            names: identifiers of the rows.
+            rows: raw rows in the form that the model takes.
+            model: the model to call.
 
         Returns:
             The probability of each class, (n, classes).
 
         Raises:
-            ValueError: a row, whose number the message gives, does not have the form that the model takes.
+            ValueError: a row does not have the form that the model takes. The message gives its number.
         """
         accepted, reasons = domain.accept(rows, model.view.form)
         if len(refused := np.flatnonzero(reasons != "")):
@@ -172,9 +172,9 @@ class Service:
         Raises:
             ValueError: the file cannot be read.
         """
-        return await self.beside(domain.read, content, model.view.form, model.reading)
+        return await self.in_reader(domain.read, content, model.view.form, model.reading)
 
-    async def beside(self, function: Any, *arguments: Any) -> Any:
+    async def in_reader(self, function: Any, *arguments: Any) -> Any:
         """Call a function in the reader's thread, which runs one call at a time."""
         return await asyncio.get_running_loop().run_in_executor(self.reader, function, *arguments)
 
@@ -401,7 +401,7 @@ async def _predict_json(service: Service, body: bytes) -> Response:
         try:
             arguments = model.view.form, model.reading
             at_once = work <= AT_ONCE
-            rows, changed = given.rows_of(*arguments) if at_once else await service.beside(given.rows_of, *arguments)
+            rows, changed = given.rows_of(*arguments) if at_once else await service.in_reader(given.rows_of, *arguments)
             return await _respond(service, model, [f"{uuid4().hex}{SUFFIX}" for _ in range(count)], rows, changed)
         except ValueError as error:
             raise HTTPException(422, str(error)) from None

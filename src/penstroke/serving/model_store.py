@@ -48,7 +48,7 @@ class ServedModel:
         return pd.Index(self.view.form.columns)
 
     def answer(self, rows: pd.DataFrame) -> np.ndarray:
-        """Answer accepted rows: the probability of each class, (n, classes)."""
+        """Predict the probability of each class for accepted rows, (n, classes)."""
         features = domain.extract_features(rows, self.view.features).to_numpy()
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             return probabilities_of(self.model, features, self.answers.chunk_rows)
@@ -111,7 +111,7 @@ class ModelStore:
         )
         columns = found.view.form.columns
         probe, _ = domain.accept(pd.DataFrame(0, pd.Index(["probe"], name=domain.ROW_ID), columns), found.view.form)
-        look_at(probe, model)  # which compares the names of the features, once
+        look_at(probe, model)  # checks the feature names, once
         found.answer(probe)
         return found
 

@@ -136,7 +136,7 @@ def _settle(answer: asyncio.Future[np.ndarray], result: np.ndarray | Exception) 
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Join tables of the same columns, by arrays where all values are numbers: pandas takes longer than the answers."""
+    """Join tables with the same columns; numbers are joined as arrays, since pandas takes longer than the model."""
     arrays = [table.to_numpy() for table in tables]
     if arrays[0].dtype == object:
         return pd.concat(tables, ignore_index=True)

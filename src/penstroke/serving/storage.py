@@ -29,12 +29,12 @@ class Answered:
     """Rows of one or more requests, and their predictions."""
 
     names: list[str]  # the identifiers of the rows
-    rows: pd.DataFrame  # as they came
+    rows: pd.DataFrame  # raw rows, unchanged
     probabilities: np.ndarray  # (n, classes)
     model: ServedModel
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the rows, and the answers as inference gives them, both by their identifiers."""
+        """Return the rows, and the predictions in the form of the inference pipelines; identifiers are the index."""
         index = pd.Index(self.names, name=domain.ROW_ID, dtype="str")
         table = tabulate(self.probabilities, self.model.model.classes_, index)
         table.insert(2, "unsure", table["confidence"] < self.model.answers.sure_from)

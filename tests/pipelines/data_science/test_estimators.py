@@ -107,8 +107,8 @@ def test_an_argument_that_the_class_lacks_is_refused():
     ("block", "message"),
     [
         ({"class": "sklearn.svm.SVC", "argument": {"C": 3}}, "found the unknown key argument"),
-        ({"class": 5}, "a block has a class, by its path"),
-        ({"class": "sklearn.svm.SVC", "arguments": None}, "and arguments, by their names"),
+        ({"class": 5}, "a block has the keys class"),
+        ({"class": "sklearn.svm.SVC", "arguments": None}, "and arguments \\(values by name\\)"),
     ],
 )
 def test_a_block_of_another_form_is_refused_at_any_depth(block, message):
@@ -139,7 +139,7 @@ def test_a_selector_of_names_becomes_the_places_of_these_features():
     pipeline = build_pipeline(steps, seed=0, features=["gradient_0", "pixel_1", "pixel_0"])
 
     assert pipeline[0].transformers == [["pixels", "passthrough", [1, 2]]]
-    with pytest.raises(ValueError, match="like '\\^pixel_', the first of 1 is gradient_0; [^\n]+$"):
+    with pytest.raises(ValueError, match="matches '\\^pixel_', the first of 1 names is gradient_0; [^\n]+$"):
         build_pipeline(steps, seed=0, features=["gradient_0"])
 
 

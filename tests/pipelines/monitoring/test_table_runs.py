@@ -76,7 +76,7 @@ def test_an_inverted_table_is_refused_in_three_lines(watched, fresh):
     result = run_kedro("run", "--env=test", "--pipelines=inference_table", cwd=watched)
 
     assert result.returncode == 1
-    assert f"{len(fresh)} of {len(fresh)} rows have it the other way round; replace each pixel by 16" in result.stderr
+    assert f"{len(fresh)} of {len(fresh)} rows are inverted; replace each pixel by 16" in result.stderr
     assert len(result.stderr.splitlines()) <= 3
 
 

@@ -238,7 +238,7 @@ def test_a_refusal_names_each_check_that_failed_in_one_line(model):
     with pytest.raises(ValueError, match="is refused, and production_model stays as it was") as refusal:
         promote_champion(model, verdict, None)
 
-    assert "recall_0 is 0, at least 0.8 is asked; calibration_error is 0.3, at most 0.05" in str(refusal.value)
+    assert "recall_0 is 0, must be at least 0.8; calibration_error is 0.3, must be at most 0.05" in str(refusal.value)
     assert len(str(refusal.value).splitlines()) == 1
 
 

@@ -69,7 +69,7 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
             if counts.min() < self.folds:
                 raise ValueError(
                     f"class {classes[counts.argmin()]} has too few rows: n_samples={counts.min()} is less than "
-                    f"folds={self.folds}; give more rows of it, or ask for fewer folds"
+                    f"folds={self.folds}; give more rows of it, or use fewer folds"
                 )
             folds = StratifiedKFold(self.folds)
             scores = cross_val_predict(self.classifier, X, label, cv=folds, method=_method(self.classifier))

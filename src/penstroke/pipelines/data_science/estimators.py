@@ -55,7 +55,7 @@ def build_estimator(block: Any, features: Sequence[str] | None = None) -> Any:
         unknown = sorted(set(block) - {"class", "arguments"})
         if unknown or not isinstance(path, str) or not isinstance(arguments, Mapping):
             found = f"the unknown key {unknown[0]}" if unknown else repr(dict(block))
-            raise ValueError(f"a block has a class, by its path, and arguments, by their names; found {found}")
+            raise ValueError(f"a block has the keys class (a path) and arguments (values by name); found {found}")
         kind = resolve_class(path)
         try:
             built = kind(**{name: build_estimator(value, features) for name, value in arguments.items()})
@@ -72,7 +72,7 @@ def _places(select: make_column_selector, features: Sequence[str]) -> list[int]:
     found = [int(place) for place in names.get_indexer(select(pd.DataFrame(columns=names, dtype=np.float32)))]
     if not found:
         raise ValueError(
-            f"no feature is called like {select.pattern!r}, the first of {len(names)} is {names[0]}; "
+            f"no feature name matches {select.pattern!r}, the first of {len(names)} names is {names[0]}; "
             "change the pattern, or the features"
         )
     return found
@@ -151,7 +151,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         """Return the rows in the form that the classifier takes.
 
         Raises:
-            ValueError: the features differ from those of the training rows, or stand in another order in a table.
+            ValueError: the features differ from those of the training rows, or are in another order in a table.
         """
         # for one row scikit-learn's checks take longer than the prediction, so they run only where they are needed
         if isinstance(X, pd.DataFrame) and np.array_equal(X.columns, getattr(self, "feature_names_in_", [])):

@@ -155,7 +155,7 @@ def fit_champion(
 
     Returns:
         The fitted classifier, with ``classes_``, ``predict`` and calibrated ``predict_proba``. It takes tables with the
-        columns ``feature_names_in_``, or arrays. Its file documents it, whatever becomes of the tables: ``row_ids_``
+        columns ``feature_names_in_``, or arrays. Its file documents it independently of the tables: ``row_ids_``
         are the rows that it was trained or calibrated on, ``features_`` the parameters of its features, ``form_`` the
         form in which it takes rows, and ``calibrated_on_`` the numbers of ``rows`` and of ``errors`` of the
         calibration.
@@ -171,8 +171,8 @@ def fit_champion(
             model = TemperatureScaledClassifier(champion, final_fit.folds).fit(rows, label)
         else:
             held_back = _stratified_part(label, round(final_fit.held_back * len(label)), seed)
-            taught = label.drop(held_back.index)
-            frozen = FrozenEstimator(champion.fit(rows.loc[taught.index], taught))
+            fitted = label.drop(held_back.index)
+            frozen = FrozenEstimator(champion.fit(rows.loc[fitted.index], fitted))
             model = TemperatureScaledClassifier(frozen, folds=None).fit(rows.loc[held_back.index], held_back)
     model.row_ids_ = rows.index.to_numpy(str)
     model.features_, model.form_ = features.model_dump(), row_form

@@ -56,7 +56,7 @@ def draw_drift(compared_rows: pd.DataFrame, drift_scores: dict[str, Any]) -> go.
         note.update(text=f"{name}{psi}", font={"size": 12, "color": ALARM if name in alarms else CALM})
     figure.update_xaxes(matches=None, showticklabels=True, title="").update_yaxes(title="")
     judgement = f"{len(alarms)} alarms (red)" if scores["judged"] else "too few to judge"
-    title = f"{scores['rows']} rows and {scores['reference_rows']} that the model came from: {judgement}"
+    title = f"{scores['rows']} rows and {scores['reference_rows']} reference rows: {judgement}"
     return finish(figure, f"{title}; share of rows up to each value").update_layout(
         height=140 + 190 * down, legend_title=""
     )

@@ -55,8 +55,8 @@ def gather_rows(
     version = str(answered_by[0]) if len(answered_by) else max(reference_profiles)
     if version not in reference_profiles:
         raise ValueError(
-            f"no reference profile of model {version} is kept, which gave these answers; `kedro run "
-            "--pipelines=reporting` makes that of the champion: promote it, and run inference again"
+            f"no reference profile of model {version} is kept, but it made these predictions; `kedro run "
+            "--pipelines=reporting` makes the profile of the champion: promote it, and run inference again"
         )
     reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
     of_version = answers.index[answers["model_version"] == version]
@@ -85,8 +85,8 @@ def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, form: For
         if is_compared.any():
             parts.append(describe(accept(table[is_compared], form)[0]))
         others.append(table.index[~is_compared])
-    nobody = [pd.DataFrame(index=index) for index in others]
-    return pd.concat([*parts, *nobody]).astype(np.float32)
+    undescribed = [pd.DataFrame(index=index) for index in others]
+    return pd.concat([*parts, *undescribed]).astype(np.float32)
 
 
 def measure_drift(
@@ -270,10 +270,10 @@ def write_drift_card(
     few = f"A comparison needs at least {drift.least_rows} rows, so there is none."
     return f"""# Drift: {verdict}
 
-{scores["rows"]} rows that model `{scores["model_version"]}` answered, and {scores["reference_rows"]} rows that it \
-came from.
-Left out: {scores["rows_of_other_models"]} rows that other models answered, {scores["rows_unanswered"]} without an \
-answer.
+Compared: {scores["rows"]} rows that model `{scores["model_version"]}` predicted, and {scores["reference_rows"]} \
+reference rows of that model.
+Left out: {scores["rows_of_other_models"]} rows that other models predicted, {scores["rows_unanswered"]} without a \
+prediction.
 {_rejected_line(scores)}
 {_accuracy_line(scores)}
 {_promise_line(scores)}
@@ -292,7 +292,7 @@ Look at the oddest rows, and at the reasons for rejected rows. If the rows were 
 their source. If they are right but come from a new source, label some of them, train with them, and promote.
 
 ## The oddest rows
-| {ROW_ID} | answer | confidence | oddest column | its value |
+| {ROW_ID} | prediction | confidence | oddest column | its value |
 | --- | --- | --- | --- | --- |
 {oddest}
 """
@@ -313,11 +313,11 @@ def raise_alarm(drift_scores: dict[str, Any], *report: Any) -> dict[str, Any]:  
         found = []
         if set(alarms) - {REJECTED}:
             version = drift_scores["model_version"]
-            found = [f"the {drift_scores['rows']} rows are not like those that model {version} came from"]
+            found = [f"the {drift_scores['rows']} rows differ from the reference rows of model {version}"]
         if REJECTED in alarms:
             found += [f"{drift_scores['rows_rejected']} of {_came_in(drift_scores)} rows were rejected"]
         raise ValueError(
-            f"drift alarm ({named}): {', and '.join(found)}; read the drift card before you trust the answers"
+            f"drift alarm ({named}): {', and '.join(found)}; read the drift card before you use the predictions"
         )
     return drift_scores
 

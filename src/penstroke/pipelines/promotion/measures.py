@@ -141,8 +141,8 @@ def compare_models(
             right[name] = _right(model, unknown, scoring)
         except Exception as error:
             return found | {fault: f"{name} cannot answer these rows: {_in_short(error)}"}
-    champion, former = right.values()
-    gained, lost = int(np.sum(champion & ~former)), int(np.sum(former & ~champion))
+    champion, production = right.values()
+    gained, lost = int(np.sum(champion & ~production)), int(np.sum(production & ~champion))
     p_value = float(binomtest(lost, gained + lost, alternative="greater").pvalue) if gained + lost else 1.0
     return found | {"rows": len(unknown), "only_champion": gained, "only_production": lost, "p_value": p_value}
 

@@ -96,7 +96,7 @@ def promote_champion(
         failed = [check for check in verdict["checks"] if check["passed"] is False]
         raise ValueError(
             f"champion_model is refused, and production_model stays as it was: {'; '.join(map(_in_words, failed))}; "
-            "read verdict_card, then train another champion, or change gate in conf where it asks too much"
+            "read verdict_card, then train another champion, or change the thresholds of gate in conf"
         )
     if current_model is not None and fingerprint(current_model) not in (verdict["production"], verdict["champion"]):
         raise ValueError(
@@ -154,7 +154,7 @@ def _check_against_production(comparison: dict[str, Any], test_rows: int | None,
 
 def _in_words(check: dict[str, Any]) -> str:
     note = f" ({check['note']})" if check["note"] else ""
-    return f"{check['check']} is {_figure(check)}, {check['asked']} {check['threshold']:g} is asked{note}"
+    return f"{check['check']} is {_figure(check)}, must be {check['asked']} {check['threshold']:g}{note}"
 
 
 def _figure(check: dict[str, Any]) -> str:
