@@ -118,7 +118,7 @@ def test_the_service_answers_rows_by_the_names_of_their_columns_as_inference_doe
     assert said["/v1/model"].json()["columns"] == list(incoming.columns[1:])
     assert said["less"].status_code == said["text"].status_code == 422
     assert incoming.columns[1] in said["less"].json()["detail"]
-    assert f"{incoming.columns[1]} must be numbers, found 'x'" in said["text"].json()["detail"]
+    assert f"{incoming.columns[1]} must be finite numbers, found 'x'" in said["text"].json()["detail"]
     assert monitored.returncode == 0, monitored.stderr
 
 

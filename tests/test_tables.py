@@ -189,12 +189,12 @@ def test_numbers_of_any_form_become_floats_and_gaps_stay():
     pd.testing.assert_frame_equal(
         changed, pd.DataFrame({"a": [0.5, np.nan], "b": [1, np.nan], "c": [1.0, 0.0], "d": ["x", "y"]})
     )
-    with pytest.raises(ValueError, match="d must be numbers, found 'x' in row 0; correct it"):
+    with pytest.raises(ValueError, match="d must be finite numbers, found 'x' in row 0; correct it"):
         with_numbers(table, ["d"])
 
 
 def test_a_number_that_is_none_is_shown_with_its_row_also_below_a_gap():
     table = pd.DataFrame({"a": [None, "0.5", "half"]}, ["r", "s", "t"])
 
-    with pytest.raises(ValueError, match="a must be numbers, found 'half' in row t; correct it"):
+    with pytest.raises(ValueError, match="a must be finite numbers, found 'half' in row t; correct it"):
         with_numbers(table, ["a"])

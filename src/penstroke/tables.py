@@ -147,11 +147,11 @@ def with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
     has_flags = values.map(type).isin([bool, np.bool_]).any()
     if infer_dtype(values) not in {"string", "mixed-integer", "empty"} or has_flags:
         return table.assign(**{name: _whole_numbers(column, flags=False, asked=asked).astype(np.int64)})
-    texts = column.astype("str")
+    texts = column.astype("str").str.normalize("NFC")  # so that equal letters are equal labels
     _refuse_gaps(texts.mask(texts.str.strip() == ""), asked)
     if texts.str.fullmatch(r"-?(0|[1-9]\d*)(\.0*)?").all():
         return table.assign(**{name: _whole_numbers(texts, flags=False, asked=asked).astype(np.int64)})
-    return table if column.dtype == "str" else table.assign(**{name: texts})
+    return table if column.dtype == "str" and texts.equals(column) else table.assign(**{name: texts})
 
 
 def with_gaps(column: pd.Series) -> pd.Series:
@@ -179,10 +179,11 @@ def with_numbers(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         found[name] = np.full(len(column), np.nan)
         known = column.notna().to_numpy()
         found[name][known] = values = _numbers(column[known], flags=True)
-        if np.isnan(values).any():
-            row = int(np.isnan(values).argmax())
+        if not np.isfinite(values).all():
+            row = int((~np.isfinite(values)).argmax())
             value, place = column[known].iloc[row], column[known].index[row]
-            raise ValueError(f"{name} must be numbers, found {str(value)[:40]!r} in row {place}; correct it")
+            shown = f"found {str(value)[:40]!r} in row {place}"
+            raise ValueError(f"{name} must be finite numbers, {shown}; correct it, or leave the column out")
     return table.assign(**found)
 
 

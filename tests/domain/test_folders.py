@@ -47,7 +47,7 @@ def test_each_file_is_a_row_whose_label_is_the_name_of_its_folder(put):
     table = put({"iris_setosa/1.png": _drawing(0), "rose/1.jpg": _drawing(20, "JPEG"), "rose/.hidden": b"x"}).load()
 
     assert table["label"].to_dict() == {"iris_setosa/1.png": "iris_setosa", "rose/1.jpg": "rose"}
-    assert table["reason"].eq("").all()
+    assert table["unreadable"].eq("").all()
     RAW_DIGITS.validate(table)
 
 

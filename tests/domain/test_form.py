@@ -144,10 +144,14 @@ def test_light_digits_on_dark_paper_are_no_inverted_ones_where_the_training_rows
         accept(raw_digits, form)
 
 
-def test_a_source_of_both_papers_has_no_inverted_rows(raw_digits):
-    mixed = _inverted(raw_digits, 100)
+def test_the_rows_of_a_source_that_are_inverted_among_others_have_a_reason(raw_digits):
+    mixed = _inverted(raw_digits, 40)
 
-    assert set(accept(mixed, measure_form(mixed, SIXTEEN))[1]) == {""}
+    form = measure_form(mixed, SIXTEEN)
+
+    assert form.paper == measure_form(raw_digits, SIXTEEN).paper
+    assert set(accept(mixed, form)[1][:40]) == {"inverted: its paper is as dark as ink"}
+    assert set(accept(mixed, form)[1][40:]) == {""}
 
 
 def test_a_model_of_before_says_its_classes_and_no_paper_and_calls_nothing_inverted(raw_digits):

@@ -72,8 +72,8 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
         """Return one row per file. The index ``digit_id`` is the file's path below ``path``.
 
         Returns:
-            ``label``; ``split`` if there are folders ``train`` and ``test``; ``reason`` why a file cannot be used, or
-            an empty text; and ``pixel_<row>_<column>``, all 0 if there is a reason.
+            ``label``; ``split`` if there are folders ``train`` and ``test``; ``unreadable`` why a file cannot be used,
+            or an empty text; and ``pixel_<row>_<column>``, all 0 if there is a reason.
 
         Raises:
             DatasetError: there is no folder with files, or some files lie at another depth.
@@ -107,7 +107,7 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
         table = pd.DataFrame({"label": [part[-2] for part in parts]}, index, dtype="str")
         if len(parts[0]) == 3:
             table["split"] = [part[0] for part in parts]
-        table["reason"] = reasons
+        table["unreadable"] = reasons
         return with_labels(pd.concat([table, pd.DataFrame(pixels, index, names)], axis=1), "label")
 
     def save(self, data: None) -> None:  # noqa: ARG002

@@ -103,6 +103,7 @@ def measure_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> Form:
     images = images[(images >= DRAWN).any(axis=(1, 2))]
     (tall, wide), centre_of_mass = _measure_place(images)
     paper = _paper(images)
+    paper = paper[np.abs(paper - np.median(paper)) <= INVERTED] if len(paper) else paper  # the others are inverted
     return Form(
         columns=pixel_columns(raw_rows),
         full_ink=full_ink,

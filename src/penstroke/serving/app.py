@@ -420,7 +420,10 @@ async def _predict_files(service: Service, files: list[bytes]) -> Response:
             except ValueError as error:
                 raise HTTPException(422, f"image {number}: {error}") from None
             names.append(f"{uuid4().hex}{_ending(content)}")
-        return await _respond(service, model, names, np.stack(rows), range(len(rows)))
+        try:
+            return await _respond(service, model, names, np.stack(rows), range(len(rows)))
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
 
 
 def _refuse_many(service: Service, count: int) -> None:

@@ -256,3 +256,20 @@ def test_a_class_of_text_without_training_rows_is_named(raw_digits):
 
     with pytest.raises(ValueError, match="class four of them has no training row"):
         split_rows(accepted, SPLIT)
+
+
+def test_a_source_that_says_what_it_could_not_read_may_stand_beside_feedback_that_does_not(raw_digits):
+    source = raw_digits.head(60).assign(unreadable=["it is damaged"] + [""] * 59)
+
+    accepted, rejected, scores = _screen(source, feedback=raw_digits.tail(10))
+
+    assert rejected["reason"].to_dict() == {source.index[0]: "unreadable: it is damaged"}
+    assert (len(accepted), scores["rows_rejected_unreadable"]) == (69, 1)
+    REJECTED_DIGITS.validate(rejected)
+
+
+def test_a_column_reason_of_ones_own_rejects_nothing(raw_digits):
+    accepted, rejected, _ = _screen(raw_digits.assign(reason="collected in spring"))
+
+    assert len(accepted) == len(raw_digits)
+    assert rejected.empty

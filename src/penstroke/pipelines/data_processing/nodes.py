@@ -9,6 +9,7 @@ from penstroke.domain import Cleaning, Form, accept, measure_form
 
 from .parameters import Split
 
+UNREADABLE = "unreadable"  # the column in which a source of files says why it could not read one
 GENERIC = ("conflict", "duplicate")  # reasons to reject rows of any domain
 
 
@@ -53,13 +54,14 @@ def screen_rows(
         raw_rows = _add_feedback(raw_rows, feedback_rows, form)
     values, found = accept(raw_rows, form)
     reasons = pd.Series(found, raw_rows.index, dtype="str")
-    if "reason" in raw_rows:  # the source could not read it
-        reasons = reasons.mask(raw_rows["reason"].ne(""), "unreadable: " + raw_rows["reason"])
+    if UNREADABLE in raw_rows:  # the source could not read some files
+        unread = raw_rows[UNREADABLE].fillna("").astype("str")  # feedback does not have the column
+        reasons = reasons.mask(unread.ne(""), f"{UNREADABLE}: " + unread)
     reasons = _reasons_to_reject(raw_rows["label"], values, reasons)
     rejected = reasons.ne("")
     others = raw_rows[[name for name in ("label", "split") if name in raw_rows]]
     accepted = pd.concat([others, values], axis=1)[~rejected]
-    raw_values = raw_rows.drop(columns=[*others, *(["reason"] if "reason" in raw_rows else [])])
+    raw_values = raw_rows.drop(columns=[name for name in (*others, UNREADABLE, "reason") if name in raw_rows])
     rejected_rows = pd.concat([others[["label"]].assign(reason=reasons), raw_values], axis=1)[rejected]
     fates = reasons[rejected].str.split(":").str[0].value_counts()
     counts = {f"rows_rejected_{fate}": int(fates.get(fate, 0)) for fate in sorted({*fates.index, *GENERIC})}

@@ -112,12 +112,14 @@ def compare_models(
         ``production``, the fingerprint of the production model, or None; the number of ``rows`` compared; the numbers
         of rows that ``only_champion`` and ``only_production`` predicts right; ``p_value``, the probability of so many
         of the latter, or more, if both models are equally good (one-sided, exact). ``champion_fault`` says how the
-        champion failed, and ``fault`` why there is no comparison for another reason; both are empty otherwise.
+        champion failed, and ``fault`` why there is no comparison for another reason; both are empty otherwise. Only
+        rows of classes that both models know are compared; ``classes_lost`` are those that production alone knows.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
     Psychometrika 12(2), 1947.
     """
     found: dict[str, Any] = {"rows": 0, "only_champion": 0, "only_production": 0, "p_value": None, "fault": ""}
+    found["classes_lost"] = []
     found |= {"champion_fault": "", "model_sha256": fingerprint(champion_model), "production": None}
     if current_model is None:
         return found | {"fault": "there is no production model"}
@@ -129,7 +131,9 @@ def compare_models(
         fault = "champion_fault" if ours is None else "fault"
         return found | {fault: "a model does not say which rows it was trained on"}
     test = _test_rows(rows)
-    unknown = test[~test.index.isin([*ours, *theirs])]
+    known, known_before = set(champion_model.classes_.tolist()), set(current_model.classes_.tolist())
+    found["classes_lost"] = sorted(map(str, known_before - known))
+    unknown = test[~test.index.isin([*ours, *theirs]) & test["label"].isin([*(known & known_before)])]
     if unknown.empty:
         return found
     right = {}

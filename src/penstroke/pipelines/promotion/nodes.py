@@ -136,6 +136,8 @@ def _check_against_production(comparison: dict[str, Any], test_rows: int | None,
     name, rows = "loss_against_production", comparison["rows"]
     if comparison.get("champion_fault"):
         return _check(name, None, AT_LEAST, gate.significance, comparison["champion_fault"])
+    lost = comparison.get("classes_lost", [])
+    lacks = f"; the champion does not know {', '.join(lost)}, which production knows" if lost else ""
     # with fewer rows no result is significant, even if the champion loses all of them
     needed = max(gate.comparable_rows, 1 + floor(-log2(gate.significance)))
     if rows < needed:
@@ -143,11 +145,11 @@ def _check_against_production(comparison: dict[str, Any], test_rows: int | None,
         why = comparison["fault"] or (
             f"{rows} test rows are such that neither model was trained on them, {needed} are needed{in_all}"
         )
-        note = f"not comparable: {why}; the other checks decide"
+        note = f"not comparable: {why}{lacks}; the other checks decide"
         return _check(name, None, AT_LEAST, gate.significance, note) | {"passed": None}
     note = (
         f"p-value; of {rows} rows that neither model was trained on, {comparison['only_production']} only production "
-        f"reads right and {comparison['only_champion']} only the champion"
+        f"reads right and {comparison['only_champion']} only the champion{lacks}"
     )
     return _check(name, comparison["p_value"], AT_LEAST, gate.significance, note)
 
