@@ -10,12 +10,15 @@ import pandas as pd
 from pydantic_core import to_jsonable_python
 from sklearn.base import ClassifierMixin
 
+from penstroke import domain
 from penstroke.answers import version_of
 from penstroke.domain import INTENDED_USE, ROWS, describe
 from penstroke.scoring import Scoring, answer_test_rows, score_answers
 from penstroke.tables import with_gaps
 
 from .parameters import Elsewhere, Profile
+
+AUGMENTATION: Any = getattr(domain, "Augmentation", Any)  # its class, or 25 in a file would not be the 25.0 of a run
 
 
 def predict_test_rows(champion_model: ClassifierMixin, rows: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:
@@ -69,7 +72,7 @@ def state_origin(
     champion_settings: dict[str, Any],
     rows: pd.DataFrame,
     final_fit: Any,
-    augmentation: Any = None,
+    augmentation: AUGMENTATION = None,
 ) -> dict[str, Any]:
     """State the origin of a champion, a hash of its training rows and settings, and the data of its calibration.
 
