@@ -190,7 +190,7 @@ def test_the_graph_shows_every_stage_and_layer(browser, viz, nodes):
 
 
 def test_a_click_on_the_leaderboard_shows_its_table(browser, viz, test_run):
-    shown, cells = _preview(browser, viz, "leaderboard", ".preview-table tr"), (By.CSS_SELECTOR, "th, td")
+    shown = _preview(browser, viz, "leaderboard", ".preview-table tr")
     # columns beyond the panel's width are there to be scrolled to, and have no visible text before
     rows = [
         [cell.get_attribute("textContent") for cell in row.find_elements(By.CSS_SELECTOR, "th, td")] for row in shown
