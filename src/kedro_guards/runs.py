@@ -129,7 +129,7 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _acquire(mine, place, timeout_s)
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # the latter is filelock's word for ENOSYS: no locks there
         what = advice(error) or str(error)
         raise RunLockError(f"{place.name} cannot be locked, and nothing was written: {what}") from error
     try:
