@@ -106,7 +106,7 @@ def _compare(images: np.ndarray, made: dict[str, Any], parameters: dict[str, Any
     table.index = pd.Index([f"row-{row}" for row in table.index], name="digit_id", dtype="str")
     model, profiles = made["champion_model"], {"": lambda: made["reference_profiles"][""]}
     answers = classify_rows(table, model, {"sha256": ""}, parameters["answers"])
-    return measure_drift(gather_rows([table], answers, profiles, {}, model), parameters["drift"])
+    return measure_drift(gather_rows([table], answers, profiles, {}), parameters["drift"])
 
 
 if __name__ == "__main__":

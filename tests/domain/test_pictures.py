@@ -20,7 +20,7 @@ from penstroke.domain.pixels import scale_ink, to_images
 from penstroke.files import read_files
 from penstroke.scoring import Scoring, answer_test_rows
 
-from ..conftest import FORM, base_parameters, reading_of_base
+from ..conftest import FORM, reading_of_base
 from .hostile import JPEG, PNG, READ
 
 SCORING = Scoring(interval=0.95, calibration_bins=5, chunk_rows=1000)
@@ -192,8 +192,9 @@ def odd(raw_digits):
 
 def _oddest(odd, shown=10):
     rows, table = odd
-    model = SimpleNamespace(features_=base_parameters("domain")["features"], form_=FORM.model_dump())
-    return draw_oddest(table.head(shown), iter([rows[:9], rows[9:], rows[:5]]), model)
+    oddest = table.head(shown)
+    oddest.attrs = {"form": FORM.model_dump(mode="json")}
+    return draw_oddest(oddest, iter([rows[:9], rows[9:], rows[:5]]))
 
 
 def test_the_oddest_digits_are_shown_with_answer_and_what_is_oddest(odd):

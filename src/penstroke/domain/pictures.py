@@ -78,7 +78,7 @@ def picture_nodes(stage: str) -> list[Node]:
         "monitoring": [
             Node(
                 draw_oddest,
-                inputs=["oddest_digits", "drawing_digits", "production_model"],
+                inputs=["oddest_digits", "drawing_digits"],
                 outputs="oddest_digits_plot",
                 name="draw_oddest",
             )
@@ -278,21 +278,21 @@ def _note(answer: Any, across: int, down: int) -> dict[str, Any]:
     }
 
 
-def draw_oddest(
-    oddest_rows: pd.DataFrame, rows: Iterable[pd.DataFrame], production_model: ClassifierMixin
-) -> go.Figure:
+def draw_oddest(oddest_rows: pd.DataFrame, rows: Iterable[pd.DataFrame]) -> go.Figure:
     """Show the digits that are least like the reference, each with its prediction and its oddest column.
 
     Args:
-        oddest_rows: the oddest row first: ``prediction``, ``confidence``, ``column`` and its ``value``.
+        oddest_rows: the oddest row first: ``prediction``, ``confidence``, ``column`` and its ``value``. Its ``attrs``
+            hold the ``form`` of the rows.
         rows: tables of the incoming rows.
-        production_model: the model that answered; its file gives the form of the rows.
     """
     title = f"The {len(oddest_rows)} digits that are least like the reference: prediction, and oddest column"
     figure, down = go.Figure(), -(-len(oddest_rows) // IN_A_ROW)
     if len(oddest_rows):
         found = pd.concat([part for table in rows if len(part := table[table.index.isin(oddest_rows.index)])])
-        shown = _scaled(found[~found.index.duplicated()].loc[oddest_rows.index], _view(production_model)[0])
+        shown = _scaled(
+            found[~found.index.duplicated()].loc[oddest_rows.index], Form.model_validate(oddest_rows.attrs["form"])
+        )
         figure = px.imshow(
             to_images(shown),
             facet_col=0,

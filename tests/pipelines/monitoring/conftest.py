@@ -1,7 +1,5 @@
 """Shipped digits in two halves: those that a model came from, described, and those that come in."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,13 +15,6 @@ from ...conftest import FORM, ROOT, base_parameters
 FULL_INK = FORM.full_ink
 VERSION = "0123456789ab"
 DIGITS = list(range(10))
-OF_BEFORE = FORM.model_copy(update={"paper": None})  # of a model that answers inverted rows, too
-
-
-def model_of(form=FORM, classes=DIGITS):
-    """What gathering asks of the production model."""
-    features = base_parameters("domain")["features"]
-    return SimpleNamespace(form_=form.model_dump(), features_=features, classes_=np.array(classes))
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +35,13 @@ def answers_to(table, version=VERSION):
     return pd.DataFrame(answers, table.index)
 
 
-def profile_of(table):
-    """What is kept of rows that a model came from, all of which it answered rightly."""
+def profile_of(table, form=FORM, classes=DIGITS):
+    """The profile of a model, of this form and these classes, that answered all its rows rightly."""
     known = answers_to(table)[["prediction", "confidence"]].assign(right=True).astype({"right": "boolean"})
     known["prediction"] = with_gaps(known["prediction"])
-    return pd.concat([describe(accept(table, FORM)[0]), known], axis=1)
+    profile = pd.concat([describe(accept(table, FORM)[0]), known], axis=1)
+    profile.attrs = {"form": form.model_dump(mode="json"), "classes": classes}
+    return profile
 
 
 @pytest.fixture(scope="session")
@@ -57,14 +50,21 @@ def profile(halves):
 
 
 @pytest.fixture(scope="session")
+def unchecked(halves):
+    """The profiles of a model of an earlier version, which answers inverted rows too."""
+    profile = profile_of(halves[0], FORM.model_copy(update={"paper": None}))
+    return {VERSION: lambda: profile}
+
+
+@pytest.fixture(scope="session")
 def gather(profile):
     """Gather rows, with right answers, or with others."""
 
-    def gather(table, answers=None, inbox=(), profiles=None, model=None):
+    def gather(table, answers=None, inbox=(), profiles=None):
         answers = answers_to(table) if answers is None else answers
         profiles = {VERSION: lambda: profile} if profiles is None else profiles
         tables = iter([table[:90], table[90:]])
-        return gather_rows(tables, answers, profiles, dict.fromkeys(inbox), model or model_of())
+        return gather_rows(tables, answers, profiles, dict.fromkeys(inbox))
 
     return gather
 

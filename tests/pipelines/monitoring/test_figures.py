@@ -8,7 +8,7 @@ import pytest
 from penstroke.pipelines.monitoring.figures import draw_drift
 from penstroke.pipelines.monitoring.nodes import measure_drift
 
-from .conftest import VERSION, answers_to, images_of, model_of, profile_of, with_images
+from .conftest import VERSION, answers_to, images_of, profile_of, with_images
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_classes_of_text_are_drawn_by_their_places(halves, gather, drift):
     then, now = (half.assign(label=[names[digit] for digit in half["label"]]) for half in halves)
     now = now.head(200).assign(label=names[7])
 
-    gathered = gather(now, profiles={VERSION: lambda: profile_of(then)}, model=model_of(classes=names))
+    gathered = gather(now, profiles={VERSION: lambda: profile_of(then, classes=names)})
     figure = draw_drift(gathered, measure_drift(gathered, drift))
 
     (place,) = [note for note in figure.layout.annotations if note.text.startswith("prediction")]

@@ -9,10 +9,10 @@ from scipy.stats import binomtest, ks_2samp
 
 from penstroke import contracts
 from penstroke.contracts import COMPARED_DIGITS
-from penstroke.domain import Perturbations, accept, perturb
+from penstroke.domain import Form, Perturbations, accept, perturb
 from penstroke.domain.idx import IdxDataset
 from penstroke.domain.pictures import draw_oddest
-from penstroke.domain.pixels import to_images, to_table
+from penstroke.domain.pixels import INK, to_images, to_table
 from penstroke.files import labelled_name, read_files
 from penstroke.pipelines.monitoring.nodes import (
     find_oddest,
@@ -27,7 +27,7 @@ from penstroke.pipelines.monitoring.nodes import (
 
 from ...conftest import FORM, base_parameters, reading_of_base
 from ...domain.test_idx import FILES
-from .conftest import OF_BEFORE, VERSION, answers_to, images_of, model_of, profile_of, with_images
+from .conftest import VERSION, answers_to, images_of, profile_of, with_images
 
 PERTURBATIONS = Perturbations.model_validate(base_parameters("domain")["perturbations"])
 
@@ -102,12 +102,11 @@ def test_fresh_digits_of_the_same_source_raise_no_alarm(gather, halves, drift):
 
 
 @pytest.mark.parametrize("change", ["inverted", "shift", "rotation", "noise", "thickening", "contrast"])
-def test_changed_digits_raise_an_alarm(gather, fresh, drift, change):
+def test_changed_digits_raise_an_alarm(gather, unchecked, fresh, drift, change):
     changed = {name: to_images(rows) for name, rows in perturb(accept(fresh, FORM)[0], PERTURBATIONS).items()}
     changed["inverted"] = 255 - images_of(fresh)
-    model = model_of(OF_BEFORE if change == "inverted" else FORM)
 
-    gathered = gather(with_images(fresh, changed[change]), model=model)
+    gathered = gather(with_images(fresh, changed[change]), profiles=unchecked if change == "inverted" else None)
 
     assert len(measure_drift(gathered, drift)["alarms"]) >= 3
 
@@ -143,8 +142,8 @@ def test_other_answers_and_less_confidence_raise_an_alarm(gather, fresh, drift):
     assert one_class["alarms"] == ["prediction"]
 
 
-def test_alarms_come_in_the_order_of_their_size(gather, fresh, drift):
-    scores = measure_drift(gather(with_images(fresh, 255 - images_of(fresh)), model=model_of(OF_BEFORE)), drift)
+def test_alarms_come_in_the_order_of_their_size(gather, unchecked, fresh, drift):
+    scores = measure_drift(gather(with_images(fresh, 255 - images_of(fresh)), profiles=unchecked), drift)
     sizes = [scores[f"psi_{name}"] for name in scores["alarms"]]
 
     assert sizes == sorted(sizes, reverse=True)
@@ -159,8 +158,8 @@ def test_a_change_that_is_sure_but_small_raises_none(gather, halves, drift):
     assert measure_drift(gather(slightly, answers), drift)["alarms"] == []
 
 
-def test_few_rows_are_not_judged_and_that_is_said(gather, fresh, drift):
-    gathered = gather(with_images(fresh, 255 - images_of(fresh)).head(drift.least_rows - 1), model=model_of(OF_BEFORE))
+def test_few_rows_are_not_judged_and_that_is_said(gather, unchecked, fresh, drift):
+    gathered = gather(with_images(fresh, 255 - images_of(fresh)).head(drift.least_rows - 1), profiles=unchecked)
     scores = measure_drift(gathered, drift)
 
     assert (scores["judged"], scores["alarms"], scores["rows"]) == (False, [], drift.least_rows - 1)
@@ -334,8 +333,8 @@ def test_an_alarm_ends_the_run_in_a_line_and_silence_hands_the_scores_on(scores)
     assert raise_alarm(scores, "card", "plots") == scores
 
 
-def test_the_card_lists_every_column_the_most_drifted_first(gather, fresh, drift):
-    gathered = gather(with_images(fresh, 255 - images_of(fresh)), model=model_of(OF_BEFORE))
+def test_the_card_lists_every_column_the_most_drifted_first(gather, unchecked, fresh, drift):
+    gathered = gather(with_images(fresh, 255 - images_of(fresh)), profiles=unchecked)
     scores = measure_drift(gathered, drift)
 
     card = _card(gathered, scores, drift)
@@ -381,9 +380,9 @@ def test_rows_of_another_size_and_scale_that_a_former_model_answered_are_parted(
     before = answers_to(fresh.head(20), "ba9876543210").set_axis(old.index)  # pragma: allowlist secret
     tables, profiles = [old, fresh[:150], fresh[150:]], {VERSION: lambda: profile}
 
-    compared = gather_rows(iter(tables), pd.concat([before, answers]), profiles, {}, model_of())
+    compared = gather_rows(iter(tables), pd.concat([before, answers]), profiles, {})
     scores = measure_drift(compared, drift)
-    figure = draw_oddest(find_oddest(compared, scores, drift), iter(tables), model_of())
+    figure = draw_oddest(find_oddest(compared, scores, drift), iter(tables))
 
     COMPARED_DIGITS.validate(compared)
     alone = measure_drift(gather(fresh, answers), drift)
@@ -391,12 +390,36 @@ def test_rows_of_another_size_and_scale_that_a_former_model_answered_are_parted(
     assert len(figure.layout.annotations) == drift.shown
 
 
+def test_rows_that_a_former_model_answered_are_compared_in_its_form(gather, halves, fresh, drift, profile):
+    """As they are after a promotion, before any row of the new form came in."""
+    sixteen_times = Form.model_validate(FORM.model_dump() | {"full_ink": 16 * FORM.full_ink})
+    former = profile_of(halves[0], sixteen_times, classes=NAMES)
+    brighter = fresh.assign(**{name: fresh[name].astype(int) * 16 for name in FORM.columns})
+    profiles = {VERSION: lambda: former, "ba9876543210": lambda: profile}  # pragma: allowlist secret
+    labelled = labelled_name("b/c", fresh.index[0])
+
+    compared = gather(brighter, answers_to(fresh), inbox=[labelled], profiles=profiles)
+    figure = draw_oddest(find_oddest(compared, measure_drift(compared, drift), drift), iter([brighter]))
+
+    assert measure_drift(compared, drift)["alarms"] == []
+    assert compared["right"][compared["source"] == "incoming"].notna().sum() == 1  # "b/c" is one of its classes
+    assert np.array(figure.data[0].z).max() == INK
+
+
+def test_a_profile_that_does_not_say_its_form_is_refused(gather, fresh, profile):
+    silent = profile.copy()
+    silent.attrs = {}
+
+    with pytest.raises(ValueError, match=f"no reference profile of model {VERSION} says in what form it takes rows"):
+        gather(fresh, profiles={VERSION: lambda: silent})
+
+
 def test_rows_of_two_sizes_that_one_model_answered_are_refused(fresh, profile):
     large = _enlarged(fresh.head(20) // 16, fresh.index[:20])
     answers = answers_to(fresh)
 
     with pytest.raises(ValueError, match="the model takes rows of 8 x 8 pixels .*, found 24 x 24 pixels"):
-        gather_rows(iter([large, fresh[20:]]), answers, {VERSION: lambda: profile}, {}, model_of())
+        gather_rows(iter([large, fresh[20:]]), answers, {VERSION: lambda: profile}, {})
 
 
 def test_a_digit_in_the_middle_of_the_reference_is_not_odd_and_one_beyond_it_is_most(gather, halves, profile):
@@ -483,10 +506,8 @@ def _named(table):
 @pytest.fixture(scope="module")
 def gather_names(gather, halves):
     """Gather rows whose classes are texts."""
-    reference = profile_of(_named(halves[0]))
-    return lambda table, **changes: gather(
-        table, profiles={VERSION: lambda: reference}, model=model_of(classes=NAMES), **changes
-    )
+    reference = profile_of(_named(halves[0]), classes=NAMES)
+    return lambda table, **changes: gather(table, profiles={VERSION: lambda: reference}, **changes)
 
 
 def test_rows_of_classes_of_text_are_gathered_and_measured(gather_names, fresh, drift):

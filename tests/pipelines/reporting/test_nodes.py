@@ -1,13 +1,15 @@
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from kedro_datasets.pandas import ParquetDataset
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
 from penstroke.contracts import REFERENCE_PROFILES, TEST_PREDICTIONS
-from penstroke.domain import Augmentation, accept, describe, extract_features
+from penstroke.domain import Augmentation, Form, accept, describe, extract_features
 from penstroke.pipelines.data_science.parameters import FinalFit
 from penstroke.pipelines.reporting.nodes import (
     predict_test_rows,
@@ -207,6 +209,9 @@ def test_rows_and_figures_that_did_not_teach_the_champion_change_no_origin(digit
 
 
 OF_CHAMPION = {"sha256": "0123456789abcdef"}
+CHAMPION = SimpleNamespace(
+    form_=FORM.model_dump(), features_=base_parameters("domain")["features"], classes_=np.array([3, 5])
+)
 
 
 @pytest.fixture
@@ -224,11 +229,11 @@ def answers(images):
 
 
 def test_a_profile_is_called_by_the_version_of_its_champion(images, answers):
-    assert list(profile_rows(images, answers, OF_CHAMPION, Profile(rows=100, seed=1))) == ["0123456789ab"]
+    assert list(profile_rows(images, answers, CHAMPION, OF_CHAMPION, Profile(rows=100, seed=1))) == ["0123456789ab"]
 
 
 def test_a_profile_knows_answers_of_test_rows_alone(images, answers):
-    (profile,) = profile_rows(images, answers, OF_CHAMPION, Profile(rows=100, seed=1)).values()
+    (profile,) = profile_rows(images, answers, CHAMPION, OF_CHAMPION, Profile(rows=100, seed=1)).values()
 
     assert set(profile.index) == set(images.index)
     assert profile["confidence"].notna().sum() == profile["right"].notna().sum() == 6
@@ -238,16 +243,16 @@ def test_a_profile_knows_answers_of_test_rows_alone(images, answers):
 
 def test_test_rows_come_first_where_there_are_too_many(images, answers):
     few = Profile(rows=100, seed=1).model_copy(update={"rows": 8})
-    (profile,) = profile_rows(images, answers, OF_CHAMPION, few).values()
+    (profile,) = profile_rows(images, answers, CHAMPION, OF_CHAMPION, few).values()
 
     assert len(profile) == 8
     assert set(answers.index) < set(profile.index)
-    pd.testing.assert_frame_equal(profile, profile_rows(images, answers, OF_CHAMPION, few)["0123456789ab"])
+    pd.testing.assert_frame_equal(profile, profile_rows(images, answers, CHAMPION, OF_CHAMPION, few)["0123456789ab"])
 
 
 def test_a_profile_keeps_its_contract_and_says_what_the_domain_says_of_rows(images, answers):
     (profile,) = REFERENCE_PROFILES.validate(
-        profile_rows(images, answers, OF_CHAMPION, Profile(rows=100, seed=1))
+        profile_rows(images, answers, CHAMPION, OF_CHAMPION, Profile(rows=100, seed=1))
     ).values()
 
     seen = describe(images)
@@ -255,11 +260,22 @@ def test_a_profile_keeps_its_contract_and_says_what_the_domain_says_of_rows(imag
     assert profile["prediction"].dtype == "Int64"
 
 
+def test_a_profile_says_the_form_and_the_classes_of_its_champion_once_it_is_stored(images, answers, tmp_path):
+    (profile,) = profile_rows(images, answers, CHAMPION, OF_CHAMPION, Profile(rows=100, seed=1)).values()
+
+    dataset = ParquetDataset(filepath=(tmp_path / "profile.parquet").as_posix())
+    dataset.save(REFERENCE_PROFILES.validate({"": profile})[""])
+    kept = REFERENCE_PROFILES.validate({"": dataset.load})[""]().attrs
+
+    assert Form.model_validate(kept["form"]) == FORM
+    assert kept["classes"] == [3, 5]
+
+
 def test_a_profile_of_classes_of_text_keeps_its_contract(images, answers):
     named = answers.assign(label="a/b", prediction="a/b")
 
     (profile,) = REFERENCE_PROFILES.validate(
-        profile_rows(images, named, OF_CHAMPION, Profile(rows=100, seed=1))
+        profile_rows(images, named, CHAMPION, OF_CHAMPION, Profile(rows=100, seed=1))
     ).values()
 
     assert set(profile["prediction"].dropna()) == {"a/b"}

@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import rel_entr
 from scipy.stats import binomtest, chi2_contingency, ks_2samp, norm
-from sklearn.base import ClassifierMixin
 
-from penstroke.answers import view_of
 from penstroke.contracts import SOURCES
 from penstroke.domain import ROW_ID, Form, accept, describe
 from penstroke.files import label_and_id
@@ -29,48 +27,52 @@ def gather_rows(
     predictions: pd.DataFrame | Iterable[pd.DataFrame],
     reference_profiles: Mapping[str, Callable[[], pd.DataFrame]],
     inbox: Mapping[str, Any],
-    production_model: ClassifierMixin,
 ) -> pd.DataFrame:
     """Describe the incoming rows, and append them to the profile of the model that answered most of them.
 
     Args:
         rows: tables of incoming rows.
         predictions: their predictions, with ``model_version``, in one or several tables.
-        reference_profiles: by model version, a function that loads the profile.
+        reference_profiles: by model version, a function that loads the profile. Its ``attrs`` hold the ``form`` of the
+            model's rows, and its ``classes``.
         inbox: files named ``<right label>_<identifier>``. Only the names are used.
-        production_model: the model; its file gives the form of the rows.
 
     Returns:
         The columns of the profile, with ``model_version`` and ``source``. Sources are ``reference``, ``incoming``,
         ``other model`` for rows that another model answered, and ``unanswered`` for rows without a prediction. Rows of
         the last two kinds can have any form and are not described. ``prediction`` is given for this model's rows
-        only, ``right`` for incoming rows that have a label.
+        only, ``right`` for incoming rows that have a label. ``attrs`` are those of the profile.
 
     Raises:
-        ValueError: there is no profile of that model, or rows that it answered have another form.
+        ValueError: there is no profile of that model, it does not say its form, or rows that it answered have another
+            form.
     """
     answers = predictions if isinstance(predictions, pd.DataFrame) else pd.concat(predictions)
     answers = answers.loc[~answers.index.duplicated(keep="last"), ["prediction", "confidence", "model_version"]]
     answered_by = answers["model_version"].mode()
     version = str(answered_by[0]) if len(answered_by) else max(reference_profiles)
-    if version not in reference_profiles:
+    profile = reference_profiles[version]() if version in reference_profiles else pd.DataFrame()
+    if "form" not in profile.attrs:
+        lack = "is kept" if profile.empty else "says in what form it takes rows"
         raise ValueError(
-            f"no reference profile of model {version} is kept, but it made these predictions; `kedro run "
+            f"no reference profile of model {version} {lack}, but it made these predictions; `kedro run "
             "--pipelines=reporting` makes the profile of the champion: promote it, and run inference again"
         )
-    reference = reference_profiles[version]().assign(source=REFERENCE, model_version=version)
+    reference = profile.assign(source=REFERENCE, model_version=version)
     of_version = answers.index[answers["model_version"] == version]
     # the labels of another model may have another type
     answers["prediction"] = with_gaps(answers.loc[of_version, "prediction"].infer_objects())
-    form, classes = view_of(production_model).form, production_model.classes_
+    form = Form.model_validate(profile.attrs["form"])
     incoming = _describe_rows(rows, of_version, form).join(answers.astype({"model_version": "str"}))
-    labels = dict(parts[::-1] for name in inbox if (parts := label_and_id(name, classes)))
+    labels = dict(parts[::-1] for name in inbox if (parts := label_and_id(name, profile.attrs["classes"])))
     label = pd.Series(labels, dtype="str").reindex(incoming.index)
     right = incoming["prediction"].astype("str") == label
     by_version = incoming["model_version"]
     source = np.select([by_version.isna(), by_version != version], [UNANSWERED, OTHER_MODEL], INCOMING)
     incoming = incoming.assign(right=right.astype("boolean").where(label.notna() & (source == INCOMING)), source=source)
-    return pd.concat([reference, incoming])
+    gathered = pd.concat([reference, incoming])
+    gathered.attrs = profile.attrs
+    return gathered
 
 
 def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, form: Form) -> pd.DataFrame:
@@ -169,7 +171,7 @@ def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift
 
     Returns:
         The rows with the highest mean of :func:`measure_oddness` over the columns, oddest first: ``prediction``,
-        ``confidence``, the oddest ``column`` and its ``value``.
+        ``confidence``, the oddest ``column`` and its ``value``. ``attrs`` are those of ``compared_rows``.
     """
     oddness = measure_oddness(compared_rows, drift_scores["alarms"])
     order = oddness.mean(axis=1).sort_values(ascending=False, kind="stable")
@@ -180,14 +182,12 @@ def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift
     column = oddness.idxmax(axis=1).astype("str") if len(order) else pd.Series([], order.index, dtype="str")
     values, places = shown[oddness.columns].to_numpy(np.float32), oddness.columns.get_indexer(pd.Index(column))
     prediction = shown["prediction"].astype(np.int64 if shown["prediction"].dtype.kind in "iu" else "str")
-    return pd.DataFrame(
-        {
-            "prediction": prediction,
-            "confidence": shown["confidence"],
-            "column": column,
-            "value": values[np.arange(len(order)), places],
-        }
+    value = values[np.arange(len(order)), places]
+    oddest = pd.DataFrame(
+        {"prediction": prediction, "confidence": shown["confidence"], "column": column, "value": value}
     )
+    oddest.attrs = compared_rows.attrs
+    return oddest
 
 
 def measure_oddness(compared_rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from penstroke import domain
 from .figures import draw_drift
 from .nodes import find_oddest, gather_rows, measure_drift, raise_alarm, write_drift_card
 
-SHARED = ("reference_profiles", "inbox", "production_model")
+SHARED = ("reference_profiles", "inbox")
 
 
 def create_pipeline() -> Pipeline:
@@ -45,7 +45,7 @@ def _assemble(*rejected: str) -> Pipeline:
         [
             Node(
                 gather_rows,
-                inputs=["drawing_digits", "predictions", "reference_profiles", "inbox", "production_model"],
+                inputs=["drawing_digits", "predictions", "reference_profiles", "inbox"],
                 outputs="compared_digits",
                 name="gather_rows",
             ),

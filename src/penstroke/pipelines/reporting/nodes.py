@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 from sklearn.base import ClassifierMixin
 
 from penstroke import domain
-from penstroke.answers import version_of
+from penstroke.answers import version_of, view_of
 from penstroke.domain import INTENDED_USE, ROWS, describe
 from penstroke.scoring import Scoring, answer_test_rows, score_answers
 from penstroke.tables import with_gaps
@@ -40,7 +40,11 @@ def score_test_rows(
 
 
 def profile_rows(
-    rows: pd.DataFrame, test_predictions: pd.DataFrame, champion_receipt: dict[str, Any], profile: Profile
+    rows: pd.DataFrame,
+    test_predictions: pd.DataFrame,
+    champion_model: ClassifierMixin,
+    champion_receipt: dict[str, Any],
+    profile: Profile,
 ) -> dict[str, pd.DataFrame]:
     """Describe the champion's rows, as the reference for monitoring.
 
@@ -50,12 +54,14 @@ def profile_rows(
     Args:
         rows: all accepted rows, with ``split``.
         test_predictions: the champion's predictions of the test rows.
+        champion_model: its file gives the form of the rows, and the classes.
         champion_receipt: the champion's receipt, with ``sha256``.
         profile: number of rows, and seed.
 
     Returns:
         One table under the champion's version: the columns of :func:`penstroke.domain.describe`, and for test rows
-        ``prediction``, ``confidence`` and ``right``; for training rows these are missing.
+        ``prediction``, ``confidence`` and ``right``; for training rows these are missing. ``attrs``, which Parquet
+        keeps, hold the ``form`` of the champion's rows and its ``classes``.
     """
     parts = [rows[rows["split"] == split] for split in ("test", "train")]
     chosen = pd.concat([part.sample(frac=1, random_state=profile.seed) for part in parts]).head(profile.rows)
@@ -64,7 +70,10 @@ def profile_rows(
     )
     answers["prediction"] = with_gaps(answers["prediction"])
     answers = answers.astype({"right": "boolean"}).reindex(chosen.index)
-    return {version_of(champion_receipt["sha256"]): pd.concat([describe(chosen), answers], axis=1)}
+    described = pd.concat([describe(chosen), answers], axis=1)
+    form, classes = view_of(champion_model).form, champion_model.classes_.tolist()
+    described.attrs = {"form": form.model_dump(mode="json"), "classes": classes}
+    return {version_of(champion_receipt["sha256"]): described}
 
 
 def state_origin(

@@ -53,7 +53,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 profile_rows,
-                inputs=["digits", "test_predictions", "champion_receipt", "params:profile"],
+                inputs=["digits", "test_predictions", "champion_model", "champion_receipt", "params:profile"],
                 outputs="reference_profiles",
                 name="profile_rows",
             ),
