@@ -1,4 +1,5 @@
 import os
+import re
 
 import numpy as np
 import pandas as pd
@@ -523,6 +524,16 @@ def test_rows_of_classes_of_text_are_gathered_and_measured(gather_names, fresh, 
     assert list(oddest["prediction"]) == list(_named(fresh).loc[oddest.index, "label"])
     answered = [line.split(" | ")[1] for line in _card(gathered, scores, drift).splitlines()[-5:]]
     assert answered == list(oddest["prediction"][:5])
+
+
+def test_classes_and_identifiers_with_line_breaks_and_bars_keep_their_rows_of_the_card(gather_names, fresh, drift):
+    renamed = _named(fresh).set_axis("day|one\n" + fresh.index)
+    gathered = gather_names(renamed, answers=answers_to(renamed).assign(prediction="b|c\nd"))
+
+    card = _card(gathered, measure_drift(gathered, drift), drift)
+
+    for line in card.splitlines()[-5:]:
+        assert re.fullmatch(r"\| day\\\|one \S+ \| b\\\|c d \| \d+% \| \w+ \| \S+ \|", line)
 
 
 def test_one_class_of_text_alone_raises_an_alarm(gather_names, fresh, drift):

@@ -276,3 +276,10 @@ def test_the_recalls_are_those_of_the_classes_whatever_they_are():
     assert verdict["refused_by"] == ["recall_a/b"]
     assert {check["check"] for check in verdict["checks"]} >= {"recall_007", "recall_macro avg"}
     assert "| recall_a/b | 0.75 | at least 0.8 | **refused** |" in card
+
+
+def test_a_class_with_a_line_break_and_a_bar_keeps_its_row_of_the_card():
+    _, card = _judge({"recall_a|b\nc": 0.75})
+
+    assert r"| recall_a\|b c | 0.75 | at least 0.8 | **refused** |" in card
+    assert r"It is refused by recall_a\|b c, and" in card

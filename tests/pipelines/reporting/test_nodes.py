@@ -153,6 +153,18 @@ def test_a_card_states_the_figures_of_classes_of_text():
     assert "one of its 2 classes" in card
 
 
+def test_a_class_with_a_line_break_and_a_bar_keeps_its_row_of_the_card():
+    label = FOUR["label"].map(["a|b", "c\nd"].__getitem__)
+    answers = FOUR.assign(label=label, prediction=label).set_axis(
+        [*list(FOUR)[:3], "probability_a|b", "probability_c\nd"], axis=1
+    )
+
+    card = _card(scores=score_test_rows(answers, RECEIPT, SCORING))
+
+    assert r"| a\|b | 1.000 | 1.000 | 1.000 |" in card
+    assert "| c d | 1.000 | 1.000 | 1.000 |" in card
+
+
 def test_a_card_says_that_an_error_is_assumed_where_the_calibration_saw_none():
     assert "0 of these predictions were wrong. The calibration assumes one error" in _card(
         ORIGIN | {"calibration_errors": 0}

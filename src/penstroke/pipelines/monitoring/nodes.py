@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.special import rel_entr
 from scipy.stats import binomtest, chi2_contingency, ks_2samp, norm
 
+from penstroke.cards import markdown_table
 from penstroke.contracts import SOURCES
 from penstroke.domain import ROW_ID, Form, accept, describe
 from penstroke.files import label_and_id
@@ -261,11 +262,10 @@ def write_drift_card(
         )
         for name in names
     ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
-    oddest = "\n".join(
-        f"| {row.Index} | {row.prediction} | {row.confidence:.0%} | {row.column} | {row.value:.3f} |"
+    oddest = [
+        (row.Index, row.prediction, f"{row.confidence:.0%}", row.column, f"{row.value:.3f}")
         for row in oddest_rows.head(ON_CARD).itertuples()
-    )
+    ]
     verdict = "alarm" if alarms else "none" if scores["judged"] else "too few rows to judge"
     few = f"A comparison needs at least {drift.least_rows} rows, so there is none."
     return f"""# Drift: {verdict}
@@ -279,9 +279,7 @@ prediction.
 {_promise_line(scores)}
 
 {"" if scores["judged"] else few}
-| column | median then | median now | PSI | KS | p | |
-| --- | --- | --- | --- | --- | --- | --- |
-{table}
+{markdown_table(("column", "median then", "median now", "PSI", "KS", "p", ""), cells)}
 
 PSI is the population stability index minus its expected value for rows of the same source. KS is the
 Kolmogorov-Smirnov statistic. A column raises an alarm if its PSI is above {drift.psi:g} and the difference is
@@ -292,9 +290,7 @@ Look at the oddest rows, and at the reasons for rejected rows. If the rows were 
 their source. If they are right but come from a new source, label some of them, train with them, and promote.
 
 ## The oddest rows
-| {ROW_ID} | prediction | confidence | oddest column | its value |
-| --- | --- | --- | --- | --- |
-{oddest}
+{markdown_table((ROW_ID, "prediction", "confidence", "oddest column", "its value"), oddest)}
 """
 
 

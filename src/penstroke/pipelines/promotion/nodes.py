@@ -7,6 +7,7 @@ from scipy.stats import norm
 from sklearn.base import ClassifierMixin
 
 from penstroke.answers import version_of
+from penstroke.cards import in_line, markdown_table
 
 from .measures import fingerprint
 from .parameters import Thresholds
@@ -165,18 +166,21 @@ def _figure(check: dict[str, Any]) -> str:
 
 def _write_card(verdict: dict[str, Any]) -> str:
     rows = [
-        f"| {check['check']} | {_figure(check)} | {check['asked']} {check['threshold']:g} | {RESULTS[check['passed']]} "
-        f"| {check['note']} |"
+        (
+            check["check"],
+            _figure(check),
+            f"{check['asked']} {check['threshold']:g}",
+            RESULTS[check["passed"]],
+            check["note"],
+        )
         for check in verdict["checks"]
     ]
-    refusal = f"It is refused by {', '.join(verdict['refused_by'])}, and production stays as it was."
+    refusal = f"It is refused by {in_line(', '.join(verdict['refused_by']))}, and production stays as it was."
     return f"""# Verdict: {"passed" if verdict["passed"] else "refused"}
 
 Champion: `{version_of(verdict["champion"])}`. Model in production: \
 {f"`{version_of(verdict['production'])}`" if verdict["production"] else "none yet"}.
 {"It may go into production." if verdict["passed"] else refusal}
 
-| check | figure | asked | result | note |
-| --- | --- | --- | --- | --- |
-{chr(10).join(rows)}
+{markdown_table(("check", "figure", "asked", "result", "note"), rows)}
 """

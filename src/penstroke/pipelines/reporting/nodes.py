@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +11,7 @@ from sklearn.base import ClassifierMixin
 
 from penstroke import domain
 from penstroke.answers import version_of, view_of
+from penstroke.cards import in_line, markdown_table
 from penstroke.domain import INTENDED_USE, ROWS, describe
 from penstroke.scoring import Scoring, answer_test_rows, score_answers
 from penstroke.tables import with_gaps
@@ -159,7 +159,7 @@ predicts one of its {len(classes)} classes, even if a row is something else.
 ## Selection, on training rows alone
 The contender with the highest mean accuracy over the folds is the champion; in a tie, the one with the smaller spread.
 
-{_table(("contender", "mean accuracy", "spread over folds (points)", "combinations"), ranking)}
+{markdown_table(("contender", "mean accuracy", "spread over folds (points)", "combinations"), ranking)}
 
 ## Measured on the test rows, once
 - Accuracy **{test_scores["accuracy"]:.2%}**, \
@@ -168,9 +168,9 @@ interval {test_scores["accuracy_low"]:.2%} to {test_scores["accuracy_high"]:.2%}
 - Mean confidence {test_scores["confidence_mean"]:.2%}; calibration error {test_scores["calibration_error"]:.4f}; \
 log loss {test_scores["log_loss"]:.4f}.
 - {_calibration(champion_origin)}
-- The lowest recall is that of class {worst}: {test_scores[f"recall_{worst}"]:.3f}.
+- The lowest recall is that of class {in_line(worst)}: {test_scores[f"recall_{worst}"]:.3f}.
 
-{_table(("class", "precision", "recall", "F1"), by_class)}
+{markdown_table(("class", "precision", "recall", "F1"), by_class)}
 
 ## Measured elsewhere
 {_elsewhere(champion_origin, elsewhere)}
@@ -208,7 +208,3 @@ def _short_name(block: dict[str, Any]) -> str:
     """Return the class name of a block and, in brackets, those of the estimators inside it."""
     within = re.findall(r"'class': '[\w.]*\.([A-Z]\w*)'", str(block.get("arguments", {})))
     return block["class"].rpartition(".")[2] + (f" ({', '.join(within)})" if within else "")
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows))
