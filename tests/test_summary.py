@@ -1,6 +1,7 @@
 import re
 
 import pandas as pd
+import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro_datasets.json import JSONDataset
@@ -66,6 +67,40 @@ def test_a_summary_shows_paths_and_names_as_they_are(tmp_path, capsys, monkeypat
         "Test accuracy 98.00% (96.00% to 99.00%), 7 of 355 wrong",
         "test_scores: team[a]/:cat:/scores.json",
     ]
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        (
+            {"rows_read": 9, "rows_accepted": 4, "rows_rejected_conflict": 2, "rows_rejected_blank": 3},
+            "5 of 9 raw rows rejected (2 conflict, 3 blank), see rejected_digits\n",
+        ),
+        ({"rows_read": 9, "rows_accepted": 9, "rows_rejected_conflict": 0}, ""),
+    ],
+)
+def test_a_summary_says_how_many_raw_rows_were_rejected_and_why(scores, said, capsys):
+    catalog = DataCatalog({"cleaning_scores": MemoryDataset(scores)})
+
+    SummaryHooks().after_pipeline_run(_made("cleaning_scores"), catalog)
+
+    assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize(
+    ("taken", "rejected", "said"),
+    [
+        (3, 1, "3 labelled files taken, 1 rejected, see rejected_feedback\n"),
+        (0, 0, "0 labelled files taken, 0 rejected\n"),
+    ],
+)
+def test_a_summary_says_how_many_labelled_files_were_taken_and_rejected(taken, rejected, said, capsys):
+    parts = {"labelled_drawings": taken, "rejected_feedback": rejected}
+    catalog = DataCatalog({name: MemoryDataset(pd.DataFrame(index=range(many))) for name, many in parts.items()})
+
+    SummaryHooks().after_pipeline_run(_made(*parts), catalog)
+
+    assert capsys.readouterr().out == said
 
 
 def test_a_summary_that_cannot_be_made_costs_the_run_nothing(tmp_path, capsys, caplog):

@@ -27,7 +27,7 @@ class SummaryHooks:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Print leaderboard, test accuracy, verdict, predictions, drift and files to open, if this run made them."""
+        """Print of this run: rejected rows, leaderboard, accuracy, verdict, predictions, drift, files to open."""
         try:
             for part in _summary(pipeline.all_outputs(), catalog):
                 say(part)
@@ -36,6 +36,10 @@ class SummaryHooks:
 
 
 def _summary(made: set[str], catalog: DataCatalog) -> Iterator[RenderableType]:
+    if "cleaning_scores" in made and (line := _rejected_line(catalog.load("cleaning_scores"))):
+        yield line
+    if made >= {"labelled_drawings", "rejected_feedback"}:
+        yield _feedback_line(*map(len, map(catalog.load, ("labelled_drawings", "rejected_feedback"))))
     if "leaderboard" in made:
         yield "Cross-validation on the training rows"
         yield _ranking(catalog.load("leaderboard"))
@@ -54,6 +58,18 @@ def _summary(made: set[str], catalog: DataCatalog) -> Iterator[RenderableType]:
     figures = sorted(name for name in made if name.endswith("_plot"))
     if figures and find_kedro_project(Path.cwd()):  # a package has no Kedro-Viz
         yield f"{', '.join(figures)}: see them by `kedro viz`"
+
+
+def _rejected_line(scores: dict[str, int]) -> str:
+    """Return how many raw rows were rejected, and why; empty if none were."""
+    rejected = scores["rows_read"] - scores["rows_accepted"]
+    fates = {name.removeprefix("rows_rejected_"): many for name, many in scores.items() if "_rejected_" in name}
+    why = ", ".join(f"{many} {fate}" for fate, many in fates.items() if many)
+    return f"{rejected} of {scores['rows_read']} raw rows rejected ({why}), see rejected_digits" if rejected else ""
+
+
+def _feedback_line(taken: int, rejected: int) -> str:
+    return f"{taken} labelled files taken, {rejected} rejected" + (", see rejected_feedback" if rejected else "")
 
 
 def _ranking(leaderboard: "pd.DataFrame") -> Table:
