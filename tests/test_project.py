@@ -5,12 +5,14 @@ import re
 from fnmatch import fnmatch
 from graphlib import TopologicalSorter
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
 
+from kedro_guards.secrets import leaves
 from penstroke.pipelines.data_science.parameters import Search
 
 from .conftest import ROOT
@@ -204,6 +206,24 @@ def test_an_environment_overrides_one_leaf_and_keeps_the_rest(bootstrapped):
     assert test["contenders"]["kernel_ridge"]["steps"] == base["contenders"]["kernel_ridge"]["steps"]
     assert test["split"] == base["split"]
     assert Search.model_validate(test["search"]).contenders == ["logistic", "kernel_ridge"]
+
+
+def test_every_present_name_of_a_former_one_exists_and_no_former_one_does(bootstrapped):
+    parameters = OmegaConfigLoader(conf_source=str(ROOT / "conf"), env="base", **settings.CONFIG_LOADER_ARGS)[
+        "parameters"
+    ]
+    keys = {key for key, _ in leaves(parameters)} | _declared()
+
+    def exists(name):
+        try:
+            return name in keys or bool(resolve_name(name))
+        except (ImportError, AttributeError):
+            return False
+
+    assert settings.FORMER_NAMES
+    for before, now in settings.FORMER_NAMES.items():
+        assert not exists(before), before
+        assert not now or exists(now), now
 
 
 SOURCE = ROOT / "src"

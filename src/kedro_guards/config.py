@@ -19,10 +19,13 @@ from typing import Any
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework import project as framework
+from kedro.framework.project import settings
 from kedro.io import DatasetError
 from kedro.logging import RichHandler
 from omegaconf import OmegaConf
 from yaml import YAMLError
+
+from .secrets import leaves
 
 # OmegaConf deprecates the function by which Kedro 1.7 registers its resolvers
 warnings.filterwarnings("ignore", "register_new_resolver", UserWarning)
@@ -54,7 +57,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
         Raises:
             MissingConfigException: the environment has no folder, or there is no file of this part.
             DatasetError: the part is the catalog, and names a class that is not allowed; it was not imported.
-            ValueError: a file is not as YAML must be, with the name of that file.
+            ValueError: a file is not as YAML must be, with the name of that file; or a name is a former one.
         """
         OmegaConf.register_resolver("params", lambda name: self["parameters"][name], replace=True)
         try:
@@ -65,6 +68,8 @@ class CheckedConfigLoader(OmegaConfigLoader):
         except (AttributeError, TypeError, ValueError, YAMLError):
             self._refuse_unreadable_files()
             raise
+        if key in ("catalog", "parameters"):
+            refuse_former_names(found, settings.get("FORMER_NAMES", {}))
         if key == "catalog":
             refuse_foreign_classes(found)
         return found
@@ -129,6 +134,31 @@ class CheckedConfigLoader(OmegaConfigLoader):
 def _raise_refusal(error: OSError) -> None:
     if isinstance(error, PermissionError):
         raise error
+
+
+def refuse_former_names(part: Mapping[str, Any], former: Mapping[str, str]) -> None:
+    """Refuse keys and class paths that were renamed, and name the present ones.
+
+    Args:
+        part: the catalog or the parameters.
+        former: the present name by the former one: dotted keys and dotted paths, or the beginnings of such. An empty
+            text if there is none any more.
+
+    Raises:
+        ValueError: with the first former name, where it stands, and what to write.
+
+    Examples:
+        >>> refuse_former_names({"oven": {"heat": 180}}, {"oven.heat": "oven.degrees"})
+        Traceback (most recent call last):
+        ...
+        ValueError: oven.heat: oven.heat is called oven.degrees now; rename it in your configuration
+    """
+    for key, value in leaves(part):
+        for before, now in former.items():
+            stands_there = rf"(?<![\w.]){re.escape(before)}(?!\w)"
+            if re.match(stands_there, key) or ("." in before and re.search(stands_there, str(value))):
+                remedy = f"called {now} now; rename it" if now else "no longer used; remove it"
+                raise ValueError(f"{key}: {before} is {remedy} in your configuration")
 
 
 def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:

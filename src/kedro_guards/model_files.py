@@ -1,7 +1,7 @@
 """Model files that cannot run code: skops files of types that are trusted.
 
-``TRUSTED_TYPES`` in the project's ``settings.py`` names its own types. ``MOVED_MODULES`` there gives the new name of a
-module that older files name otherwise, both without the package: ``{"former.module": "module"}``.
+``TRUSTED_TYPES`` in the project's ``settings.py`` names its own types. ``FORMER_NAMES`` there gives the present path of
+a module that older files name otherwise, whatever their package was called: ``{"shop.former.module": "shop.module"}``.
 
 ``load`` and ``dump`` are called as those of ``pickle``, but no pickle is read or written. The same model makes the same
 bytes in any process; plain skops writes memory addresses and the time.
@@ -116,7 +116,8 @@ def _under_present_names(schema: str) -> str:
     """Replace old names of the project's modules by the present ones."""
     own = {path.rpartition(".")[0] for path in settings.get("TRUSTED_TYPES", ())}
     present = {module.partition(".")[2]: module for module in own}
-    former = {before: present[now] for before, now in settings.get("MOVED_MODULES", {}).items()}
+    renamed = settings.get("FORMER_NAMES", {}).items()
+    former = {before.partition(".")[2]: now for before, now in renamed if now in own}
     modules = present | former
     names = "|".join(map(re.escape, modules))
     return re.sub(rf'(?<="__module__": ")\w[\w.]*?\.({names})(?=")', lambda found: modules[found[1]], schema)

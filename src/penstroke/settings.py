@@ -25,4 +25,15 @@ TRUSTED_TYPES = (  # classes of this project that model files may contain
     "penstroke.pipelines.data_science.kernel_machines.NystroemRidgeClassifier",
     "penstroke.domain.patches.PatchDictionary",
 )
-MOVED_MODULES = {"pipelines.feature_engineering.patches": "domain.patches"}  # old name in stored model files: new name
+FORMER_NAMES = {  # what configuration, and modules in stored model files, were called; empty: removed
+    "answers.shown": "pictures.files",
+    "drifted_digits_plot": "oddest_digits_plot",
+    "final_fit.calibration": "",
+    "former_model": "current_model",
+    "penstroke.datasets.idx": "penstroke.domain.idx",
+    "penstroke.datasets.model.FormerModelDataset": "kedro_guards.datasets.model.CurrentModelDataset",
+    "penstroke.datasets.model.ProductionDataset": "kedro_guards.datasets.model.ReversibleModelDataset",
+    "penstroke.datasets": "kedro_guards.datasets",  # the others
+    "penstroke.pipelines.feature_engineering.patches": "penstroke.domain.patches",
+    "serving.most_pixels": "drawings.most_pixels",
+}

@@ -1,6 +1,7 @@
 import errno
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from kedro.framework.project import LOGGING
 from kedro.io import DatasetError
 from kedro.logging import RichHandler
 
-from kedro_guards.config import CheckedConfigLoader, refuse_foreign_classes
+from kedro_guards.config import CheckedConfigLoader, refuse_foreign_classes, refuse_former_names
 
 from .tiny import ROOT
 
@@ -88,6 +89,54 @@ def test_what_lies_elsewhere_or_carries_code_is_refused_by_name(entry, message):
 def test_a_pattern_takes_no_class_from_the_name_of_a_dataset(kind):
     with pytest.raises(DatasetError, match="is not allowed"):
         refuse_foreign_classes({"{kind}_table": {"type": kind, "filepath": "a"}})
+
+
+FORMER = {"oven.heat": "oven.degrees", "oven.fan": "", "loaves": "breads", "shop.forests": "shop.models"}
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("oven: {heat: 180}", "oven.heat: oven.heat is called oven.degrees now"),
+        ("oven: {heat: {top: 180}}", "oven.heat.top: oven.heat is called oven.degrees now"),
+        ("oven: {fan: true}", "oven.fan: oven.fan is no longer used; remove it"),
+        ("loaves: {type: json.JSONDataset}", "loaves.type: loaves is called breads now"),
+        ("trees: {type: shop.forests.Trees}", "trees.type: shop.forests is called shop.models now"),
+        ("models: [{steps: [{class: shop.forests.Tree}]}]", "models: shop.forests is called shop.models now"),
+    ],
+)
+def test_a_former_name_is_refused_with_the_present_one(part, told):
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
+        refuse_former_names(yaml.safe_load(part), FORMER)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "oven: {degrees: 180, heating: 3}",
+        "breads: {filepath: data/loaves.json}",
+        "trees: {type: shop.forestry.Trees, of: bishop.forests}",
+    ],
+)
+def test_a_name_that_only_resembles_a_former_one_is_allowed(part):
+    refuse_former_names(yaml.safe_load(part), FORMER)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("parameters.yml", "scaling: {times: 3}", "scaling.times: scaling.times is called scaling.factor now"),
+        ("catalog.yml", "sums: {type: tiny.sums.Sums, filepath: a}", "sums.type: tiny.sums is called tiny.numbers now"),
+    ],
+)
+def test_a_run_whose_configuration_holds_a_former_name_ends_in_one_line(tiny, file, content, told):
+    former = "FORMER_NAMES = {'scaling.times': 'scaling.factor', 'tiny.sums': 'tiny.numbers'}\n"
+    tiny.write("src/tiny/settings.py", (tiny / "src/tiny/settings.py").read_text() + former)
+    tiny.write(f"conf/local/{file}", content)
+
+    (line,) = tiny.refused().splitlines()
+
+    assert told in line
 
 
 @pytest.fixture

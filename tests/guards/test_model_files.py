@@ -140,7 +140,7 @@ def test_a_model_that_was_made_before_its_class_moved_is_loaded(trusted):
     with pytest.raises(model_files.ModelFileError, match="former.home.Keeper, which is not trusted"):
         model_files.load(BytesIO(before))
 
-    trusted["MOVED_MODULES"] = {"former.home": __name__.partition(".")[2]}
+    trusted["FORMER_NAMES"] = {f"{__name__.partition('.')[0]}.former.home": __name__}
 
     assert type(model_files.load(BytesIO(before))) is Keeper
 
