@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from penstroke.tables import (
     refuse_missing_columns,
@@ -141,6 +142,19 @@ def test_labels_are_whole_numbers_where_all_are_and_text_otherwise(column, label
 
     assert table["label"].tolist() == labels
     assert table["label"].dtype == ("str" if isinstance(labels[0], str) else np.int64)
+
+
+def test_labels_that_a_csv_file_loses_are_told_with_the_arguments_that_keep_them(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("label,width\nNone,3\nNA,\nnull,5\n")
+    with pytest.raises(ValueError, match="label must be text or whole numbers without gaps, .* 3 of 3 rows") as caught:
+        with_labels(pd.read_csv(path), "label")
+
+    advised = yaml.safe_load(str(caught.value).split("`")[1])["load_args"]
+    table = with_labels(pd.read_csv(path, **advised), "label")
+
+    assert table["label"].tolist() == ["None", "NA", "null"]
+    np.testing.assert_array_equal(table["width"], [3, np.nan, 5])
 
 
 def test_labels_of_a_standard_type_are_left_alone():

@@ -17,6 +17,7 @@ SEPARATORS = {";": '";"', "\t": '"\\t"', "|": '"|"', " ": '" "'}  # character: h
 EXACT = 2**53  # float64 holds every whole number below this one
 WHOLE = {"integer", "floating", "decimal", "mixed-integer", "mixed-integer-float", "string"}  # may hold whole numbers
 MOST_NAMED = 5
+TEXT_OF_CSV = '`load_args: {keep_default_na: false, na_values: [""]}`'
 
 
 def refuse_repeated_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
@@ -241,9 +242,10 @@ def _are_whole(values: np.ndarray) -> np.ndarray:
 def _refuse_gaps(column: pd.Series, asked: str) -> None:
     gaps = column.isna()
     if gaps.any():
+        of_text = f". In a CSV file NA, None and null are empty, unless its catalog entry says {TEXT_OF_CSV}"
         raise ValueError(
             f"{column.name} must be {asked} without gaps, found {column.dtype} with {gaps.sum()} of {len(column)} rows "
-            f"empty, the first is {gaps.idxmax()}; fill them in, or leave those rows out"
+            f"empty, the first is {gaps.idxmax()}; fill them in, or leave those rows out" + of_text * ("text" in asked)
         )
 
 
