@@ -23,6 +23,7 @@ from kedro.framework.project import settings
 from kedro.io import DatasetError
 from kedro.logging import RichHandler
 from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 from yaml import YAMLError
 
 from .secrets import leaves
@@ -101,7 +102,13 @@ class CheckedConfigLoader(OmegaConfigLoader):
 
     def _get_runtime_value(self, variable: str, *default: Any) -> Any:
         self._asked.add(variable)  # Kedro's resolver always comes here
-        return super()._get_runtime_value(variable, *default)
+        try:
+            return super()._get_runtime_value(variable, *default)
+        except InterpolationResolutionError:
+            raise InterpolationResolutionError(
+                f"{variable} has no value; give one by `kedro run --params={variable}=VALUE`, or a default, which all "
+                f"other commands need, by ${{runtime_params:{variable},VALUE}}"
+            ) from None
 
     def _refuse_locked_folders(self) -> None:
         """Refuse a folder without the right to read it, which Kedro takes for an empty one."""

@@ -242,6 +242,20 @@ def test_the_configuration_says_what_it_asks_the_command_line_for_wherever_it_do
     assert "asked" in loader.names_asked_for()
 
 
+def test_a_value_that_only_a_run_can_be_given_is_told_with_both_ways_to_give_it(tiny):
+    entry = "sums: {type: json.JSONDataset, filepath: 'data/${runtime_params:folder}/sums.json'}"
+    tiny.write("conf/local/catalog.yml", entry)
+
+    for command in (("run",), ("catalog", "list-patterns")):
+        result = tiny.kedro(*command)
+
+        assert result.returncode == 1
+        assert "folder has no value; give one by `kedro run --params=folder=VALUE`, or a default" in result.stderr
+        assert "${runtime_params:folder,VALUE}" in result.stderr
+        assert "sums.filepath" in result.stderr
+        assert len(result.stderr.splitlines()) <= 3
+
+
 def test_a_nested_name_is_asked_for_as_a_whole(tmp_path):
     loader = _loader(tmp_path, {"base/parameters.yml": "seed: ${runtime_params:a.b,7}"}, runtime_params={"a": {"b": 3}})
 
