@@ -117,6 +117,22 @@ def test_other_files_or_other_choices_are_other_content(put):
     assert put(files | {"a/2.png": _drawing(3)}).content_hash() != first
 
 
+def test_files_are_read_once_until_one_of_them_changes(put, monkeypatch):
+    dataset = put({"a/1.png": _drawing(0), "b/1.png": _drawing(20)})
+    reading, opened = ImageFoldersDataset._read, []
+    monkeypatch.setattr(ImageFoldersDataset, "_read", lambda *given: opened.append(given[-1]) or reading(*given))
+
+    first = dataset.load()
+    again = dataset.load()
+    put({"a/1.png": _drawing(30)})
+    changed = dataset.load()
+
+    pd.testing.assert_frame_equal(first, again)
+    assert len(opened) == 4
+    assert not changed.loc["a/1.png"].equals(first.loc["a/1.png"])
+    assert changed.loc["b/1.png"].equals(first.loc["b/1.png"])
+
+
 def test_a_catalog_takes_a_group_of_parameters(tmp_path):
     (tmp_path / "base").mkdir()
     (tmp_path / "mine").mkdir()

@@ -78,12 +78,13 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
         Raises:
             DatasetError: there is no folder with files, or some files lie at another depth.
         """
-        key = self.content_hash() or ""
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, self._load()
+        file_system, folder = located(self._path, **self._credentials)
+        state = hash_of(file_system.find(folder, detail=True))  # names, sizes and times; no file is read for it
+        if self._kept is None or self._kept[0] != state:
+            self._kept = state, self._frame_all()
         return self._kept[1].copy()
 
-    def _load(self) -> pd.DataFrame:
+    def _frame_all(self) -> pd.DataFrame:
         files = self._files()
         names = pixel_names(self._size.rows, self._size.columns)
         reading = self._reading

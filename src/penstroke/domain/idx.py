@@ -113,7 +113,8 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
             content = self._fetch(f"{self._path}/{name}", shown)
         except (OSError, ImportError, ValueError) as error:
             # not chained: the traceback of the cause would show the full address with the password
-            fault = without_user(str(error))
+            # the text of a local error would name the file again
+            fault = error.strerror if isinstance(error, OSError) and error.filename else without_user(str(error))
             raise DatasetError(f"{shown} cannot be read: {fault}; check the source") from None
         with content as file:
             return read_idx(file, dimensions, shown)
