@@ -21,9 +21,8 @@ ROOT = Path(__file__).parents[1]
 sys.modules["kedro"] = types.ModuleType("kedro")
 sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]
 sys.modules["kedro.validation"] = types.SimpleNamespace(DataValidationError=ValueError, PanderaValidator=id)  # type: ignore[assignment]
-sys.modules["kedro.framework.project"] = types.SimpleNamespace(  # type: ignore[assignment]
-    settings={"TRUSTED_TYPES": ("penstroke.pipelines.data_science.estimators.AugmentedClassifier",)}
-)
+settings: dict[str, Any] = {}
+sys.modules["kedro.framework.project"] = types.SimpleNamespace(settings=settings)  # type: ignore[assignment]
 sys.modules["kedro.io"] = types.SimpleNamespace(
     AbstractDataset=dict, AbstractVersionedDataset=dict, CachedDataset=dict, DatasetError=ValueError
 )  # type: ignore[assignment]
@@ -32,15 +31,22 @@ from kedro_guards import model_files  # noqa: E402
 from penstroke import domain  # noqa: E402
 from penstroke.domain import pictures as drawn  # noqa: E402
 from penstroke.domain.idx import read_idx  # noqa: E402
+from penstroke.domain.patches import PatchDictionary  # noqa: E402
 from penstroke.domain.pixels import to_table  # noqa: E402
 from penstroke.pipelines.data_processing import nodes as processing  # noqa: E402
 from penstroke.pipelines.data_processing.parameters import Split  # noqa: E402
 from penstroke.pipelines.data_science import nodes as science  # noqa: E402
+from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier  # noqa: E402
+from penstroke.pipelines.data_science.estimators import AugmentedClassifier  # noqa: E402
+from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier  # noqa: E402
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search  # noqa: E402
 from penstroke.pipelines.reporting import figures  # noqa: E402
 from penstroke.pipelines.reporting import nodes as reporting  # noqa: E402
 from penstroke.pipelines.reporting.parameters import Elsewhere, Profile  # noqa: E402
 from penstroke.scoring import Scoring  # noqa: E402
+
+TRUSTED = (TemperatureScaledClassifier, AugmentedClassifier, NystroemRidgeClassifier, PatchDictionary)
+settings["TRUSTED_TYPES"] = tuple(f"{kind.__module__}.{kind.__name__}" for kind in TRUSTED)
 
 
 def main(folder: Path, source: Path | None = None) -> None:
