@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from penstroke.domain.images import deform, enlarge, oriented_gradients, straighten
+from penstroke.domain.images import deform, enlarge, oriented_gradients, pooling_weights, straighten
 
 STILL = {"rotation_degrees": 0.0, "scaling": 0.0, "slant": 0.0, "shift": 0.0}
 
@@ -121,6 +121,16 @@ def test_a_digit_is_centred_wherever_it_was_written():
     np.testing.assert_allclose(centred, straighten(image, deskew=0, centre=True), atol=1e-4)
 
 
+def test_an_image_moved_out_of_its_frame_leaves_paper():
+    flat = np.zeros((1, 4, 40))
+    flat[0, 0, :20], flat[0, 1, 20:] = 1, 1  # so flat that its slant moves rows by more than the width
+
+    straight = straighten(flat, deskew=1, centre=False)
+
+    assert straight.shape == flat.shape
+    assert 0 <= straight.sum() <= flat.sum()
+
+
 def test_a_blank_image_stays_blank():
     blank = np.zeros((2, 8, 8), np.uint8)
 
@@ -158,6 +168,30 @@ def test_turning_an_image_by_a_quarter_turns_its_description():
 
     expected = np.roll(np.rot90(oriented_gradients(image, 8, 4, 0.5), -1, axes=(2, 3)), 2, axis=1)
     np.testing.assert_allclose(described, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("directions", "grid"), [(8, 14), (5, 3), (2, 1)])
+def test_a_description_is_what_its_steps_give_one_after_the_other(directions, grid):
+    images = _generator().uniform(0, 1, (40, 28, 20))
+
+    right, down = (np.stack([ndimage.sobel(image, axis, mode="constant") for image in images]) for axis in (1, 0))
+    turn = np.arctan2(down, right) * directions / (2 * np.pi)
+    weights = [pooling_weights(side, grid, 0.5) for side in images.shape[1:]]
+    pooled = []
+    for direction in range(directions):
+        gap = (turn - direction) % directions
+        share = np.clip(1 - np.minimum(gap, directions - gap), 0, None)
+        pooled.append(weights[0] @ (np.hypot(down, right) * share) @ weights[1].T)
+
+    expected = np.sqrt(np.stack(pooled, axis=1))
+    np.testing.assert_allclose(oriented_gradients(images, directions, grid, 0.5), expected, atol=1e-4)
+
+
+def test_weights_are_never_so_small_that_calculating_with_them_is_slow():
+    weights = pooling_weights(28, 14, 0.5)
+
+    assert weights[weights > 0].min() > 1e-9
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("side", [8, 28])

@@ -6,8 +6,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.domain.images import enlarge
-from penstroke.domain.patches import PatchDictionary
+from penstroke.domain.images import enlarge, oriented_gradients
+from penstroke.domain.patches import PatchDictionary, cut_patches
 from penstroke.domain.pixels import to_images, to_table
 
 SMALL = PatchDictionary(grid=8, atoms=20, pooled=3, components=30, random_state=0)
@@ -35,6 +35,17 @@ def test_the_features_have_a_mean_squared_length_of_one_over_the_training_images
 
     assert (described**2).sum(axis=1).mean() == pytest.approx(1, abs=1e-3)
     np.testing.assert_allclose(described.mean(axis=0), 0, atol=1e-3)
+
+
+def test_the_patches_of_a_cell_are_the_cells_round_it_and_beyond_the_map_is_paper(images):
+    maps = oriented_gradients(images[:2], 8, 6, 0.5)
+
+    patches = cut_patches(images[:2], 8, 6, 3).reshape(2, 6, 6, 3, 3, 8)
+
+    np.testing.assert_array_equal(patches[1, 2, 3], np.moveaxis(maps[1, :, 1:4, 2:5], 0, 2))
+    np.testing.assert_array_equal(patches[0, 0, 5, 1:, :2], np.moveaxis(maps[0, :, 0:2, 4:6], 0, 2))
+    assert not patches[0, 0, 5, 0].any()
+    assert not patches[0, 0, 5, :, 2].any()
 
 
 def test_the_atoms_are_of_length_one(dictionary):
