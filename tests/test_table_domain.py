@@ -1,7 +1,11 @@
 """A domain that knows no images: a table of numbers goes the whole way, from its contract to the service."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import httpx
@@ -9,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from benchmarks.lines import lines_of_code
 from sklearn.datasets import load_breast_cancer, load_wine
 
 from .conftest import ROOT, copy_project, run_kedro
 from .serving.conftest import running
 
 OVERLAY = ROOT / "tests/table_domain"
+HOW_TO = ROOT / "docs/how-to/start-your-own.md"
 WORDS = {"digits": "samples", "digit_": "sample_", "DIGITS": "SAMPLES"}  # in the names of datasets
 FORBIDDEN = re.compile(r"digit(?!s_per)|pixel|drawing", re.IGNORECASE)
 PIPELINES = "__default__,promotion,inference_table,monitoring_table"
@@ -78,13 +84,37 @@ def asked(found):
     return said, run_kedro("run", "--pipelines=monitoring_service", cwd=project)
 
 
-@pytest.mark.slow
-def test_the_domain_of_a_table_takes_few_lines():
+def test_the_domain_of_a_table_takes_few_lines_as_the_how_to_says():
     code = (OVERLAY / "domain.py").read_text(encoding="utf-8")
     configuration = "".join(file.read_text(encoding="utf-8") for file in (OVERLAY / "conf").glob("*.yml"))
+    lines = lines_of_code(code), len(configuration.splitlines())
 
+    assert "{} lines of code, {} of configuration".format(*lines) in HOW_TO.read_text(encoding="utf-8")
     assert len([line for line in code.splitlines() if line.strip()]) <= 70
-    assert len(configuration.splitlines()) <= 20
+    assert lines[1] <= 20
+
+
+@pytest.mark.slow
+def test_the_tests_that_the_how_to_keeps_need_nothing_of_what_it_deletes(tmp_path):
+    for name in ("src", "conf", "tests", "benchmarks", "notebooks", "pyproject.toml"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    _lay_over(tmp_path)
+    _, block, _ = HOW_TO.read_text(encoding="utf-8").split("```", 2)
+    *commands, last = textwrap.dedent(block.removeprefix("sh\n")).splitlines()
+    python = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+
+    subprocess.run(["sh", "-e", "-c", "\n".join(commands)], cwd=tmp_path, check=True)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    asked = ["--collect-only"], [*(tmp_path / "tests").glob("*.py")]
+    collected, passed = (
+        subprocess.run([*python, *more], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        for more in asked
+    )
+
+    assert last.strip() == "pytest"
+    assert collected.returncode == passed.returncode == 0, collected.stdout + passed.stdout
+    assert "tests/guards/test_ledger.py" in collected.stdout
 
 
 @pytest.mark.slow
