@@ -67,7 +67,8 @@ def build_estimator(block: Any, features: Sequence[str] | None = None) -> Any:
     return block
 
 
-def _places(select: make_column_selector, features: Sequence[str]) -> list[int]:
+def _places(select: make_column_selector, features: Sequence[str]) -> slice | list[int]:
+    """Return the positions of the selected features; neighbours as a slice, which copies nothing and stores small."""
     names = pd.Index(features)
     found = [int(place) for place in names.get_indexer(select(pd.DataFrame(columns=names, dtype=np.float32)))]
     if not found:
@@ -75,7 +76,8 @@ def _places(select: make_column_selector, features: Sequence[str]) -> list[int]:
             f"no feature name matches {select.pattern!r}, the first of {len(names)} names is {names[0]}; "
             "change the pattern, or the features"
         )
-    return found
+    neighbours = slice(found[0], found[-1] + 1)
+    return neighbours if found == list(range(neighbours.start, neighbours.stop)) else found
 
 
 def build_pipeline(steps: list[dict[str, Any]], seed: int, features: Sequence[str] | None = None) -> Pipeline:
