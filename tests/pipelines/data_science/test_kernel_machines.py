@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_digits, make_classification
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
@@ -42,6 +42,43 @@ def test_float32_rows_stay_float32_and_are_answered_alike():
     np.testing.assert_allclose(
         narrow.decision_function(ROWS.astype(np.float32)), wide.decision_function(ROWS), atol=1e-2
     )
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_part_of_the_sample_can_be_the_rows_nearest_to_the_margin(classes):
+    angle = np.linspace(0, 2 * np.pi, 600, endpoint=False)
+    rows, label = np.column_stack([np.cos(angle), np.sin(angle)]), (angle * classes / (2 * np.pi)).astype(int)
+
+    model = NystroemRidgeClassifier(30, gamma=5, near_margin=0.5, random_state=0).fit(rows, label)
+
+    nearest = np.abs(
+        np.arctan2(*model.components_.T[::-1])[:, None] % (2 * np.pi) - np.arange(classes + 1) * 2 * np.pi / classes
+    ).min(axis=1)
+    assert np.unique(model.components_, axis=0).shape == (30, 2)
+    assert nearest[15:].max() < 0.1 < nearest[:15].max()
+
+
+def test_rows_near_the_margin_make_a_better_sample_of_the_same_size():
+    rows, label = load_digits(return_X_y=True)
+
+    def errors(near_margin):
+        machines = (
+            NystroemRidgeClassifier(150, gamma=0.0005, near_margin=near_margin, random_state=seed) for seed in range(4)
+        )
+        return [
+            (machine.fit(rows[:1200], label[:1200]).predict(rows[1200:]) != label[1200:]).sum() for machine in machines
+        ]
+
+    assert np.mean(errors(0.5)) < np.mean(errors(0.0))
+
+
+def test_where_all_rows_are_components_none_is_nearer_than_others():
+    near, random = (
+        NystroemRidgeClassifier(200, near_margin=share, random_state=0).fit(ROWS[:90], CLASSES[:90])
+        for share in (0.5, 0)
+    )
+
+    np.testing.assert_array_equal(near.components_, random.components_)
 
 
 def test_one_class_is_refused():

@@ -4,7 +4,8 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.blas import dsyrk
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state, gen_batches
@@ -24,6 +25,8 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         n_components: size of the sample, drawn at random; all rows if there are fewer.
         gamma: gamma of the kernel ``exp(-gamma |x - y|^2)``.
         alpha: strength of the penalty, above 0.
+        near_margin: share of the sample, 0 to 1, that is not drawn at random. These are the rows nearest to the margin
+            of a first machine, which is fitted on the rest of the sample. So fewer components are as accurate.
         chunk_rows: rows per chunk; limits memory.
         random_state: seed of the sample.
 
@@ -40,14 +43,17 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def __init__(
         self,
         n_components: int = 1000,
+        *,
         gamma: float = 0.05,
         alpha: float = 0.01,
+        near_margin: float = 0.0,
         chunk_rows: int = 2000,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
         self.gamma = gamma
         self.alpha = alpha
+        self.near_margin = near_margin
         self.chunk_rows = chunk_rows
         self.random_state = random_state
 
@@ -63,18 +69,32 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.classes_ = targets.classes_
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs two classes at least; found one class, {self.classes_[0]}")
+        towards = targets.transform(classes).astype(np.float64)
         drawn = check_random_state(self.random_state).permutation(len(rows))[: self.n_components]
-        self.components_ = rows[drawn]
-        self.lengths_ = _squared_lengths(self.components_)
-        products = np.zeros((len(drawn), len(drawn)))
-        towards = np.zeros((len(drawn), targets.transform(classes[:1]).shape[1]))
-        for chunk in gen_batches(len(rows), self.chunk_rows):
-            kernel = self._kernel(rows[chunk]).astype(np.float64, copy=False)
-            products += kernel.T @ kernel
-            towards += kernel.T @ targets.transform(classes[chunk])
-        penalty = self.alpha * self._kernel(self.components_) + JITTER * np.eye(len(drawn))
-        self.coef_ = solve(products + penalty, towards, assume_a="pos").astype(rows.dtype)
+        near = round(self.near_margin * len(drawn)) if len(drawn) < len(rows) else 0
+        if near:
+            drawn = drawn[: len(drawn) - near]
+            self._fit_on(rows, towards, rows[drawn])
+            advantage = margins_of(self.decision_function(rows), towards)
+            advantage[drawn] = np.inf
+            drawn = np.concatenate([drawn, np.argsort(advantage, kind="stable")[:near]])
+        self._fit_on(rows, towards, rows[drawn])
         return self
+
+    def _fit_on(self, rows: np.ndarray, towards: np.ndarray, sample: np.ndarray) -> None:
+        self.components_, self.lengths_ = sample, squared_lengths(sample)
+        size, chunk_rows = len(sample), min(self.chunk_rows, len(rows))
+        # memory for one chunk is used again; the products need float64, whatever the rows are
+        kernels, wide = np.empty((chunk_rows, size), rows.dtype), np.empty((chunk_rows, size))
+        products, sums = np.zeros((size, size), order="F"), np.zeros((size, towards.shape[1]))
+        for chunk in gen_batches(len(rows), chunk_rows):
+            kernel, part = self._kernel(rows[chunk], out=kernels), wide[: chunk.stop - chunk.start]
+            part[:] = kernel
+            products = dsyrk(1, part.T, beta=1, c=products, overwrite_c=True)  # of its upper triangle
+            sums += part.T @ towards[chunk]
+        products += self.alpha * self._kernel(sample)
+        products[np.diag_indices(size)] += JITTER
+        self.coef_ = cho_solve(cho_factor(products, overwrite_a=True), sums).astype(rows.dtype)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
         """Return the margin of each class, mostly -1 to 1, (n, classes); for two classes that of the second, (n,)."""
@@ -100,16 +120,56 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         alike = rows.dtype == self.components_.dtype and rows.shape[1:] == self.components_.shape[1:]
         return alike and bool(np.isfinite(rows).all())
 
-    def _kernel(self, rows: np.ndarray) -> np.ndarray:
-        """Return the kernel of rows and components, in the rows' own precision, without copying either."""
+    def _kernel(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         lengths = getattr(self, "lengths_", None)  # missing in model files of earlier versions
-        kernel = 2 * (rows @ self.components_.T)
-        kernel -= _squared_lengths(rows)[:, None]
-        kernel -= _squared_lengths(self.components_) if lengths is None else lengths
-        kernel *= self.gamma
-        np.minimum(kernel, 0, out=kernel)  # rounding can make squared distances negative
-        return np.exp(kernel, out=kernel)
+        if lengths is None:
+            lengths = squared_lengths(self.components_)
+        return rbf_kernel(rows, self.components_, lengths, self.gamma, out)
 
 
-def _squared_lengths(rows: np.ndarray) -> np.ndarray:
+def rbf_kernel(
+    rows: np.ndarray, components: np.ndarray, lengths: np.ndarray, gamma: float, out: np.ndarray | None = None
+) -> np.ndarray:
+    """Return ``exp(-gamma |x - y|^2)`` of rows and components, (rows, components), in the rows' own precision.
+
+    Args:
+        rows: (n, features), float32 or float64.
+        components: (m, features), of the same type.
+        lengths: the squared length of each component, (m,).
+        gamma: above 0.
+        out: memory for the result of at least n rows.
+
+    Examples:
+        >>> rows = np.array([[0.0, 0.0], [0.0, 1.0]])
+        >>> rbf_kernel(rows, rows, squared_lengths(rows), gamma=0.5).round(2).tolist()
+        [[1.0, 0.61], [0.61, 1.0]]
+    """
+    kernel = np.matmul((2 * gamma) * rows, components.T, out=None if out is None else out[: len(rows)])
+    kernel -= gamma * squared_lengths(rows)[:, None]
+    kernel -= gamma * lengths
+    np.minimum(kernel, 0, out=kernel)  # rounding can make squared distances negative
+    return np.exp(kernel, out=kernel)
+
+
+def squared_lengths(rows: np.ndarray) -> np.ndarray:
+    """Return the squared length of each row, (n,)."""
     return np.einsum("ij,ij->i", rows, rows)
+
+
+def margins_of(scores: np.ndarray, towards: np.ndarray) -> np.ndarray:
+    """Return by how much the score of each row's own class exceeds the highest other score; below 0 is an error.
+
+    Args:
+        scores: (n, classes), or (n,) for two classes.
+        towards: 1 in the column of the row's own class and -1 elsewhere, (n, classes), or (n, 1) for two classes.
+
+    Examples:
+        >>> margins_of(np.array([[0.5, -0.5, 0.25], [0.0, 0.0, 1.0]]), np.array([[1, -1, -1], [1, -1, -1]])).tolist()
+        [0.25, -1.0]
+        >>> margins_of(np.array([0.5, 0.5]), np.array([[1], [-1]])).tolist()
+        [1.0, -1.0]
+    """
+    if scores.ndim == 1:
+        return 2 * scores * towards[:, 0]
+    own = towards > 0
+    return scores[own] - np.where(own, -np.inf, scores).max(axis=1)
