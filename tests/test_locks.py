@@ -19,6 +19,7 @@ from .conftest import ROOT
 MENDED = Version("24")  # the pip that applies a pin to a package that is asked for with an extra
 NEWER = "9999"  # a version that each package publishes after the day of the lock
 LOCKS = ("requirements.txt", "requirements-dev.txt")
+EXTRAS = ("requirements-mlflow.txt",)
 
 
 def _pins(lock):
@@ -110,7 +111,22 @@ def test_an_old_pip_refuses_a_lock_that_pins_no_extras(index, old_pip, tmp_path)
     assert "In --require-hashes mode, all requirements must have their versions pinned" in result.stderr
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", EXTRAS)
+def test_an_extra_changes_no_version_of_the_other_locks(lock):
+    pinned = {(pin.name, str(pin.specifier)) for each in LOCKS for pin, _ in _pins(each)}
+    found = {(pin.name, str(pin.specifier)) for pin, _ in _pins(lock)}
+
+    assert {(pin.name, str(pin.specifier)) for pin, _ in _pins("requirements.txt")} <= found
+    assert {name for name, _ in found - pinned} & {name for name, _ in pinned} == set()
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, *EXTRAS])
+def test_a_lock_gives_hashes_and_names_no_index(lock):
+    assert all(hashes for _, hashes in _pins(lock))
+    assert not re.search(r"^--|://", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, *EXTRAS])
 def test_a_pin_with_an_extra_stands_beside_the_same_pin_without(lock):
     pins = [(pin.name, str(pin.specifier), str(pin.marker), tuple(hashes)) for pin, hashes in _pins(lock)]
     plain = {key for key, (pin, _) in zip(pins, _pins(lock), strict=True) if not pin.extras}

@@ -102,11 +102,12 @@ def test_each_catalog_file_declares_what_its_pipeline_makes_and_nothing_else(reg
 
 
 def test_every_group_of_parameters_is_used_by_the_pipeline_whose_file_gives_it(registered):
-    assert _entries(BASE / "parameters_serving.yml") == {"serving"}  # which no pipeline reads
+    for name in ("serving", "tracking"):  # which no pipeline reads
+        assert _entries(BASE / f"parameters_{name}.yml") == {name}
     assert _entries(BASE / "parameters_domain.yml") <= {
         name.removeprefix("params:") for pipeline in registered.values() for name in pipeline.inputs()
     }
-    others = {BASE / "parameters_serving.yml", BASE / "parameters_domain.yml"}
+    others = {BASE / f"parameters_{name}.yml" for name in ("serving", "tracking", "domain")}
     for path in set(BASE.glob("parameters_*.yml")) - others:
         inputs = registered[path.stem.removeprefix("parameters_")].inputs()
         used = {name.removeprefix("params:") for name in inputs if _is_parameter(name)}

@@ -10,6 +10,7 @@ from kedro_guards.cli import cli
 from kedro_guards.commands import conf_source_option
 from kedro_guards.errors import Command
 from kedro_guards.printing import say
+from penstroke.tracking import TrackingHooks
 
 
 @cli.command(cls=Command)
@@ -34,5 +35,10 @@ def rollback(env: str | None, conf_source: str | None) -> None:
     """Restore the production model that the last promotion replaced."""
     session = settings.SESSION_CLASS.create(env=env, conf_source=conf_source)
     with session, session.holding({"production_model"}):
-        place = session.load_context().catalog.get("production_model").bring_back()
+        context = session.load_context()
+        catalog = context.catalog
+        place = catalog.get("production_model").bring_back()
+        hooks = TrackingHooks()
+        hooks.after_context_created(context)
+        hooks.after_rollback(catalog)
     say(f"production_model is the previous one again: {os.path.relpath(place)}")

@@ -5,9 +5,10 @@ from kedro_guards.hooks import GuardHooks
 from kedro_guards.runs import GuardedSession
 from penstroke.serving.parameters import Serving
 from penstroke.summary import SummaryHooks
+from penstroke.tracking import Tracking, TrackingHooks
 
 SESSION_CLASS = GuardedSession
-HOOKS = (GuardHooks(serving=Serving), SummaryHooks())
+HOOKS = (GuardHooks(serving=Serving, tracking=Tracking), SummaryHooks(), TrackingHooks())
 
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # .telemetry says so too, but is not in the package
 
