@@ -8,6 +8,7 @@ from kedro.io import DatasetError
 from PIL import Image, ImageDraw
 
 from kedro_guards.config import CheckedConfigLoader
+from kedro_guards.datasets.files import readers_of
 from penstroke.contracts import RAW_DIGITS
 from penstroke.domain import Cleaning, Form, measure_form, read
 from penstroke.domain.folders import ImageFoldersDataset
@@ -119,9 +120,12 @@ def test_other_files_or_other_choices_are_other_content(put):
 
 def test_files_are_read_once_until_one_of_them_changes(put, monkeypatch):
     dataset = put({"a/1.png": _drawing(0), "b/1.png": _drawing(20)})
-    reading, opened = ImageFoldersDataset._read, []
-    monkeypatch.setattr(ImageFoldersDataset, "_read", lambda *given: opened.append(given[-1]) or reading(*given))
+    opened = []
 
+    def readers_counted(*given):
+        return {name: lambda f=f: opened.append(1) or f() for name, f in readers_of(*given).items()}
+
+    monkeypatch.setattr("penstroke.domain.folders.readers_of", readers_counted)
     first = dataset.load()
     again = dataset.load()
     put({"a/1.png": _drawing(30)})

@@ -1,8 +1,6 @@
 """Raw digits from image files in one folder per class."""
 
 from collections.abc import Callable
-from functools import partial
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -10,6 +8,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from pydantic import Field
 
+from kedro_guards.datasets.files import readers_of, sums_of
 from kedro_guards.files import located
 from kedro_guards.parameters import Parameters
 from kedro_guards.receipts import hash_of
@@ -119,8 +118,7 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
         """Return a sha256 of the names and contents of all files; None if ``path`` does not exist."""
         if not self._exists():
             return None
-        sums = {name: _sum(content) for name, content in self._files().items()}
-        return hash_of([sums, self._size.model_dump(), self._reading.model_dump()])
+        return hash_of([sums_of(self._files()), self._size.model_dump(), self._reading.model_dump()])
 
     def _files(self) -> dict[str, Callable[[], bytes]]:
         file_system, folder = located(self._path, **self._credentials)
@@ -140,17 +138,7 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
             raise DatasetError(
                 f"{self._path} has no folders with files; put the files of each class into a folder of its own there"
             )
-        return {name: partial(self._read, file_system, place) for name, place in files.items()}
-
-    def _read(self, file_system: Any, place: str) -> bytes:
-        try:
-            with file_system.open(place, "rb") as file:
-                content = file.read(self._most_bytes + 1)
-        except OSError as error:
-            raise ValueError(f"it cannot be read: {error.strerror or type(error).__name__}") from error
-        if len(content) > self._most_bytes:
-            raise ValueError(f"it holds more than {self._most_bytes:,} bytes; make it smaller")
-        return bytes(content)
+        return readers_of(file_system, files, self._most_bytes)
 
     def _exists(self) -> bool:
         file_system, folder = located(self._path, **self._credentials)
@@ -158,10 +146,3 @@ class ImageFoldersDataset(AbstractDataset[None, pd.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path, "size": self._size.model_dump()}
-
-
-def _sum(content: Callable[[], bytes]) -> str:
-    try:
-        return sha256(content()).hexdigest()
-    except ValueError as error:
-        return str(error)
