@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import rel_entr
-from scipy.stats import binomtest, chi2_contingency, ks_2samp, norm
+from scipy.stats import chi2_contingency, ks_2samp, norm
 
 from penstroke.cards import markdown_table
 from penstroke.contracts import SOURCES
@@ -174,19 +174,15 @@ def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift
         The rows with the highest mean of :func:`measure_oddness` over the columns, oddest first: ``prediction``,
         ``confidence``, the oddest ``column`` and its ``value``. ``attrs`` are those of ``compared_rows``.
     """
-    oddness = measure_oddness(compared_rows, drift_scores["alarms"])
-    order = oddness.mean(axis=1).sort_values(ascending=False, kind="stable")
-    order = order[~order.index.duplicated()].head(drift.shown)
     _, incoming = split_sources(compared_rows)
-    shown = incoming[~incoming.index.duplicated()].loc[order.index]
-    oddness = oddness[~oddness.index.duplicated()].loc[order.index]
-    column = oddness.idxmax(axis=1).astype("str") if len(order) else pd.Series([], order.index, dtype="str")
-    values, places = shown[oddness.columns].to_numpy(np.float32), oddness.columns.get_indexer(pd.Index(column))
-    prediction = shown["prediction"].astype(np.int64 if shown["prediction"].dtype.kind in "iu" else "str")
-    value = values[np.arange(len(order)), places]
-    oddest = pd.DataFrame(
-        {"prediction": prediction, "confidence": shown["confidence"], "column": column, "value": value}
-    )
+    is_first = ~incoming.index.duplicated()
+    oddness = measure_oddness(compared_rows, drift_scores["alarms"])[is_first]
+    order = oddness.mean(axis=1).sort_values(ascending=False, kind="stable").index[: drift.shown]
+    shown, places = incoming[is_first].loc[order], oddness.loc[order].to_numpy().argmax(axis=1)
+    kind = np.int64 if shown["prediction"].dtype.kind in "iu" else "str"
+    values = shown[oddness.columns].to_numpy(np.float32)[np.arange(len(order)), places]
+    column = oddness.columns[places].astype("str")
+    oddest = shown[["prediction", "confidence"]].astype({"prediction": kind}).assign(column=column, value=values)
     oddest.attrs = compared_rows.attrs
     return oddest
 
@@ -343,13 +339,10 @@ def _accuracy(of_reference: pd.Series, right: pd.Series, drift: Drift) -> dict[s
     labelled = right.dropna()
     if not len(labelled):
         return {"rows_labelled": 0}
-    low, high = _interval(int(labelled.sum()), len(labelled), drift)
     return {
         "rows_labelled": len(labelled),
-        "accuracy": float(labelled.mean()),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "accuracy_at_most": _interval(int(right.fillna(True).sum()), len(right), drift)[1],
+        **_with_interval("accuracy", float(labelled.mean()), len(labelled), drift),
+        "accuracy_at_most": _wilson(float(right.fillna(True).mean()), len(right), drift.interval)[1],
         "accuracy_of_reference": float(of_reference.mean()),
     }
 
@@ -357,9 +350,8 @@ def _accuracy(of_reference: pd.Series, right: pd.Series, drift: Drift) -> dict[s
 def _rejected(rejected: int, came_in: int, drift: Drift) -> dict[str, Any]:
     if not rejected + came_in:
         return {"rows_rejected": 0}
-    low, high = _interval(rejected, rejected + came_in, drift)
-    share = rejected / (rejected + came_in)
-    return {"rows_rejected": rejected, REJECTED: share, f"{REJECTED}_low": low, f"{REJECTED}_high": high}
+    rows = rejected + came_in
+    return {"rows_rejected": rejected, **_with_interval(REJECTED, rejected / rows, rows, drift)}
 
 
 def _promise(reference: pd.DataFrame, incoming: pd.DataFrame, drift: Drift) -> dict[str, Any]:
@@ -367,9 +359,7 @@ def _promise(reference: pd.DataFrame, incoming: pd.DataFrame, drift: Drift) -> d
     promised, known = incoming.loc[incoming["right"].isna(), "confidence"], reference.dropna(subset="right")
     if not len(promised):
         return {}
-    mean = float(promised.mean())
-    low, high = _wilson(mean, len(promised), drift.interval)
-    found = {"promised_accuracy": mean, "promised_accuracy_low": low, "promised_accuracy_high": high}
+    found = _with_interval("promised_accuracy", float(promised.mean()), len(promised), drift)
     if len(known):
         found |= {
             "promised_accuracy_of_reference": float(known["confidence"].mean()),
@@ -378,16 +368,17 @@ def _promise(reference: pd.DataFrame, incoming: pd.DataFrame, drift: Drift) -> d
     return found
 
 
+def _with_interval(name: str, share: float, rows: int, drift: Drift) -> dict[str, float]:
+    low, high = _wilson(share, rows, drift.interval)
+    return {name: share, f"{name}_low": low, f"{name}_high": high}
+
+
 def _wilson(share: float, rows: int, level: float) -> tuple[float, float]:
-    """Return Wilson's interval for a share that need not be a whole number of rows."""
+    """Return Wilson's interval for a share, which need not be a whole number of rows."""
     squared = norm.ppf((1 + level) / 2) ** 2 / rows
     middle, half = share + squared / 2, np.sqrt(squared * (share * (1 - share) + squared / 4))
-    return max(0.0, float((middle - half) / (1 + squared))), min(1.0, float((middle + half) / (1 + squared)))
-
-
-def _interval(right: int, rows: int, drift: Drift) -> tuple[float, float]:
-    interval = binomtest(right, rows).proportion_ci(drift.interval, method="wilson")
-    return float(interval.low), float(interval.high)
+    low, high = (middle - half) / (1 + squared), (middle + half) / (1 + squared)
+    return max(0.0, min(share, float(low))), min(1.0, max(share, float(high)))  # rounding may leave out the share
 
 
 def _came_in(scores: dict[str, Any]) -> int:
@@ -395,22 +386,27 @@ def _came_in(scores: dict[str, Any]) -> int:
     return sum(scores[name] for name in counted)
 
 
+def _shown(scores: dict[str, Any], name: str) -> tuple[str, str]:
+    share, low, high = (f"{scores[f'{name}{end}']:.2%}" for end in ("", "_low", "_high"))
+    return share, f"interval {low} to {high}"
+
+
 def _rejected_line(scores: dict[str, Any]) -> str:
     if "rows_rejected" not in scores:
         return "Rejected rows are not counted here; the service counts rejected requests in `/metrics`."
     if REJECTED not in scores:
         return "No rows came in."
-    share, low, high = (f"{scores[f'{REJECTED}{end}']:.2%}" for end in ("", "_low", "_high"))
+    share, interval = _shown(scores, REJECTED)
     alarm = ": **alarm**" if REJECTED in scores["alarms"] else ""
     of_all = f"{scores['rows_rejected']} of {_came_in(scores)} rows that came in"
-    return f"Rejected before prediction: {of_all}, {share}, interval {low} to {high}{alarm}."
+    return f"Rejected before prediction: {of_all}, {share}, {interval}{alarm}."
 
 
 def _promise_line(scores: dict[str, Any]) -> str:
     if "promised_accuracy" not in scores:
         return ""
-    promised, low, high = (f"{scores[f'promised_accuracy{end}']:.2%}" for end in ("", "_low", "_high"))
-    line = f"By their confidences **{promised}** of the rows without a label are right, interval {low} to {high}"
+    promised, interval = _shown(scores, "promised_accuracy")
+    line = f"By their confidences **{promised}** of the rows without a label are right, {interval}"
     if "promised_accuracy_of_reference" in scores:
         then, right = scores["promised_accuracy_of_reference"], scores["accuracy_of_reference"]
         line += f"; on the test rows the confidences promised {then:.2%}, and {right:.2%} were right"
@@ -423,9 +419,9 @@ def _promise_line(scores: dict[str, Any]) -> str:
 def _accuracy_line(scores: dict[str, Any]) -> str:
     if not scores["rows_labelled"]:
         return "No labels have arrived, so the accuracy is unknown."
+    right, interval = _shown(scores, "accuracy")
     return (
-        f"Of {scores['rows_labelled']} rows with a label **{scores['accuracy']:.2%}** are right, interval "
-        f"{scores['accuracy_low']:.2%} to {scores['accuracy_high']:.2%}, and of all rows at most "
+        f"Of {scores['rows_labelled']} rows with a label **{right}** are right, {interval}, and of all rows at most "
         f"{scores['accuracy_at_most']:.2%}; on the test rows it was {scores['accuracy_of_reference']:.2%}. People "
         "mostly label wrong predictions, so the true accuracy is higher than that of the labelled rows."
     )
