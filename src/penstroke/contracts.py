@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from kedro.validation import DataValidationError, PanderaValidator
-from pandas.api.types import is_string_dtype
 from pandera.pandas import Check, Column, DataFrameSchema, Index
 
 from penstroke import domain
@@ -110,10 +109,6 @@ def _not_empty(schema: DataFrameSchema) -> DataFrameSchema:
     return filled
 
 
-def _is_some_label(values: pd.Series) -> bool:
-    return values.dtype.kind in "iu" or is_string_dtype(values)
-
-
 def _rows(columns: dict[str, Column], *checks: Check) -> DataFrameSchema:
     return row_schema(domain.ROW_ID, columns, *checks)
 
@@ -157,7 +152,7 @@ PREDICTIONS = TableContract(
     ),
 )
 _answered = {
-    "prediction": Column(checks=Check(_is_some_label), nullable=True),
+    "prediction": Column(checks=LABEL.checks, nullable=True),
     "confidence": Column(float, Check.in_range(0, 1), nullable=True),
     "right": Column("boolean", nullable=True),
 }
