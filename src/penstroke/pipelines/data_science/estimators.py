@@ -186,3 +186,15 @@ def part_copies(rows: pd.DataFrame | np.ndarray) -> tuple[pd.DataFrame | np.ndar
             places.setdefault(int(match[1]), {})[column] = match[2]
     own = rows[[column for column in rows.columns if not _COPY.fullmatch(str(column))]]
     return own, [rows[list(names)].rename(columns=names)[own.columns] for _, names in sorted(places.items())]
+
+
+def without_copies(rows: pd.DataFrame, kept: int) -> pd.DataFrame:
+    """Leave out the features of all copies but the first ``kept``.
+
+    Examples:
+        >>> rows = pd.DataFrame([[1.0, 1.1, 1.2]], columns=["x", "copy_0_x", "copy_1_x"])
+        >>> list(without_copies(rows, kept=1))
+        ['x', 'copy_0_x']
+    """
+    numbers = [_COPY.fullmatch(str(column)) for column in rows.columns]
+    return rows.loc[:, [number is None or int(number[1]) < kept for number in numbers]]

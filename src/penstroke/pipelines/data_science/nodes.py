@@ -20,11 +20,11 @@ from kedro_guards import model_files
 from penstroke.domain import Features
 
 from .calibration import TemperatureScaledClassifier
-from .estimators import AugmentedClassifier, part_copies
+from .estimators import AugmentedClassifier, part_copies, without_copies
 from .parameters import Contender, Contenders, FinalFit, Search
 
-REHEARSED = 2  # folds of a rehearsal, and smallest number of rows per class
-ROWS_OF_A_REHEARSAL = 25  # rows per class; with ten classes, one fold has more rows than most projections' components
+FEWEST_ROWS = 2  # per class
+ROWS_OF_A_REHEARSAL = 25  # per class; with ten classes, more rows than most projections have components
 
 
 def assemble_training_rows(
@@ -72,7 +72,7 @@ def search_contenders(
     """
     _refuse_rare_classes(training_rows["label"], search, final_fit)
     label = _stratified_part(training_rows["label"], search.rows, search.seed)
-    rows = training_rows.loc[label.index].drop(columns="label")
+    rows = without_copies(training_rows.loc[label.index].drop(columns="label"), search.copies)
     built = {name: _build(name, contenders, search.seed, rows) for name in search.contenders}
     few = label.groupby(label).head(ROWS_OF_A_REHEARSAL).index
     for name, pipeline in built.items():
@@ -193,10 +193,10 @@ def _refuse_rare_classes(label: pd.Series, search: Search, final_fit: FinalFit) 
     if final_fit.held_back is not None:
         least = {"final_fit.held_back": -(-rows // max(1, round(final_fit.held_back * rows)))}
     if search.rows is not None and search.rows < rows:
-        least["search.rows"] = -(-REHEARSED * rows // search.rows)
+        least["search.rows"] = -(-FEWEST_ROWS * rows // search.rows)
     choice, needed = max(least.items(), key=lambda item: item[1])
     found = label.value_counts(ascending=True)
-    if found.iloc[0] < (needed := max(needed, REHEARSED)):
+    if found.iloc[0] < (needed := max(needed, FEWEST_ROWS)):
         raise ValueError(
             f"class {found.index[0]} has {found.iloc[0]} training rows, but {choice} needs {needed} of each class; "
             f"give more rows of it, leave it out, or change {choice}"
@@ -228,7 +228,8 @@ def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Serie
     """Fit a contender on a few rows, save and load it, so that contenders that cannot work fail before the search."""
     try:
         with threadpool_limits(1), warnings.catch_warnings(action="ignore"):  # few rows cause many warnings
-            model = TemperatureScaledClassifier(AugmentedClassifier(pipeline), folds=REHEARSED).fit(rows, label)
+            fitted = FrozenEstimator(AugmentedClassifier(pipeline).fit(rows, label))
+            model = TemperatureScaledClassifier(fitted, folds=None).fit(rows, label)
         file = BytesIO()
         model_files.dump(model, file)
         file.seek(0)
