@@ -117,7 +117,7 @@ def main(folder: Path, source: Path | None = None) -> None:
         figure.write_json(folder / f"{name}.json")
     card = reporting.write_model_card(origin, leaderboard, cleaning_scores, scores, elsewhere)
     (folder / "model_card.md").write_text(card, encoding="utf-8")
-    profiles = reporting.profile_rows(digits, answers, receipt, Profile.model_validate(values["profile"]))
+    profiles = reporting.profile_rows(digits, answers, model, receipt, Profile.model_validate(values["profile"]))
     for version, profile in profiles.items():
         profile.to_parquet(folder / f"{version}.parquet")
 

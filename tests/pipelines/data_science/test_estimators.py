@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.dummy import DummyClassifier
@@ -243,6 +244,20 @@ def test_a_copy_never_teaches_the_fold_that_its_original_judges():
 def _ten_parts(rows):
     places = np.arange(len(rows))
     return [(places[places % 10 != part], places[places % 10 == part]) for part in range(10)]
+
+
+def test_a_copy_has_no_part_in_the_score_of_its_original_out_of_fold():
+    rows, labels = _rows()
+    fold = np.arange(len(rows)) // 10
+    machine = AugmentedClassifier(NystroemRidgeClassifier(gamma=1e-4, random_state=0))
+
+    scores = machine.fit_out_of_fold(rows, labels, fold)
+
+    own = rows[["f0", "f1", "f2"]]
+    for number in range(3):
+        other = clone(machine).fit(rows[fold != number], labels[fold != number])
+        expected = other.decision_function(own[fold == number])
+        np.testing.assert_allclose(scores[fold == number], expected, atol=1e-5)
 
 
 def test_it_offers_what_its_classifier_offers():

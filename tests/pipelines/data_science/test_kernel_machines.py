@@ -45,6 +45,38 @@ def test_float32_rows_stay_float32_and_are_answered_alike():
 
 
 @pytest.mark.parametrize("classes", [2, 3])
+def test_the_scores_out_of_fold_are_those_of_a_machine_fitted_on_the_other_folds(classes):
+    rows, label, fold = ROWS, CLASSES % classes, np.arange(len(ROWS)) % 4
+
+    machine = NystroemRidgeClassifier(len(rows), gamma=0.1, random_state=0)
+    scores = machine.fit_out_of_fold(rows, label, fold)
+
+    for number in range(4):
+        own = fold == number
+        other = NystroemRidgeClassifier(len(rows), gamma=0.1, random_state=0).fit(rows[~own], label[~own])
+        np.testing.assert_allclose(scores[own], other.decision_function(rows[own]), atol=1e-6)
+    whole = NystroemRidgeClassifier(len(rows), gamma=0.1, random_state=0).fit(rows, label)
+    np.testing.assert_allclose(machine.decision_function(rows), whole.decision_function(rows), atol=1e-6)
+
+
+def test_neither_label_nor_place_of_a_row_has_a_part_in_its_score_out_of_fold():
+    fold = np.arange(len(ROWS)) % 4
+    other, moved = np.where(fold == 1, (CLASSES + 1) % 3, CLASSES), np.where(fold[:, None] == 1, ROWS[::-1], ROWS)
+    machine = NystroemRidgeClassifier(100, gamma=0.1, random_state=0)
+
+    scores = machine.fit_out_of_fold(ROWS, CLASSES, fold)[fold == 1]
+
+    np.testing.assert_allclose(machine.fit_out_of_fold(ROWS, other, fold)[fold == 1], scores, atol=1e-6)
+    one = np.flatnonzero(fold == 1)[0]
+    moved[one] = ROWS[one]
+    np.testing.assert_allclose(machine.fit_out_of_fold(moved, CLASSES, fold)[one], scores[0], atol=1e-6)
+
+
+def test_where_the_sample_depends_on_labels_there_are_no_scores_out_of_fold():
+    assert not hasattr(NystroemRidgeClassifier(near_margin=0.5), "fit_out_of_fold")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
 def test_a_part_of_the_sample_can_be_the_rows_nearest_to_the_margin(classes):
     angle = np.linspace(0, 2 * np.pi, 600, endpoint=False)
     rows, label = np.column_stack([np.cos(angle), np.sin(angle)]), (angle * classes / (2 * np.pi)).astype(int)

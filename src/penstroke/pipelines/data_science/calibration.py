@@ -23,7 +23,8 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
     is at least the maximum-likelihood temperature for the case that exactly one of the predictions is wrong.
 
     Args:
-        classifier: has ``decision_function`` or ``predict_proba``.
+        classifier: has ``decision_function`` or ``predict_proba``. If it has ``fit_out_of_fold`` too, as
+            ``NystroemRidgeClassifier``, it is not fitted anew for each fold.
         folds: folds of the stratified cross-validation that gives the scores; rows are not shuffled. The classifier is
             then fitted on all rows. None for a ``FrozenEstimator`` that was fitted on other rows.
 
@@ -72,8 +73,12 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
                     f"folds={self.folds}; give more rows of it, or use fewer folds"
                 )
             folds = StratifiedKFold(self.folds)
-            scores = cross_val_predict(self.classifier, X, label, cv=folds, method=_method(self.classifier))
-            self.classifier_ = clone(self.classifier).fit(X, label)
+            if hasattr(self.classifier, "fit_out_of_fold"):
+                self.classifier_ = clone(self.classifier)
+                scores = self.classifier_.fit_out_of_fold(X, label, _numbers(folds, label))
+            else:
+                scores = cross_val_predict(self.classifier, X, label, cv=folds, method=_method(self.classifier))
+                self.classifier_ = clone(self.classifier).fit(X, label)
         self.classes_ = self.classifier_.classes_
         for known in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.classifier_, known):
@@ -108,6 +113,14 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.classifier).input_tags
         return tags
+
+
+def _numbers(folds: StratifiedKFold, label: np.ndarray) -> np.ndarray:
+    """Return the number of the fold of each row, (n,)."""
+    numbers = np.empty(len(label), int)
+    for number, (_, judged) in enumerate(folds.split(label, label)):
+        numbers[judged] = number
+    return numbers
 
 
 def _method(classifier: ClassifierMixin) -> str:

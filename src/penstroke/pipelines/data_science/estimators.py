@@ -120,17 +120,41 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         Raises:
             ValueError: there are fewer copies than ``copies``.
         """
+        rows, label, _ = self._with_copies(X, y)
+        self.classifier_ = clone(self.classifier).fit(rows, label)
+        self.classes_ = self.classifier_.classes_
+        return self
+
+    @_classifier_has("fit_out_of_fold")
+    def fit_out_of_fold(
+        self,
+        X: pd.DataFrame | np.ndarray,  # noqa: N803
+        y: pd.Series | np.ndarray,
+        fold: np.ndarray,
+    ) -> np.ndarray:
+        """Fit on all rows, and return the scores of each row from the other folds; a copy is of its original's fold."""
+        rows, label, copies = self._with_copies(X, y)
+        self.classifier_ = clone(self.classifier)
+        scores = self.classifier_.fit_out_of_fold(rows, label, np.tile(fold, 1 + copies))
+        self.classes_ = self.classifier_.classes_
+        return scores[: len(fold)]
+
+    def _with_copies(
+        self,
+        X: pd.DataFrame | np.ndarray,  # noqa: N803
+        y: pd.Series | np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return rows and, below them, their copies; the labels of both; and the number of copies of each row."""
         own, copied = part_copies(X)
         if self.copies is not None and self.copies > len(copied):
             raise ValueError(
                 f"{self.copies} copies are asked for, the rows have {len(copied)}; raise augmentation.copies"
             )
         rows, label = validate_data(self, own, y, dtype=None, order="C")
-        if used := copied[: self.copies]:
+        used = copied[: self.copies]
+        if used:
             rows, label = np.concatenate([rows, *used]), np.tile(label, 1 + len(used))
-        self.classifier_ = clone(self.classifier).fit(rows, label)
-        self.classes_ = self.classifier_.classes_
-        return self
+        return rows, label, len(used)
 
     def predict(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
         """Predict the class of each row, (n,); columns of copies are ignored."""

@@ -9,6 +9,7 @@ from scipy.linalg.blas import dsyrk
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -63,38 +64,82 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         Raises:
             ValueError: there is only one class, or ``X`` is no finite matrix.
         """
+        rows, towards = self._checked(X, y)
+        drawn = check_random_state(self.random_state).permutation(len(rows))[: self.n_components]
+        near = round(self.near_margin * len(drawn)) if len(drawn) < len(rows) else 0
+        if near:
+            drawn = drawn[: len(drawn) - near]
+            self._take(rows[drawn])
+            self.coef_ = self._solve(*self._sums(rows, towards))
+            advantage = margins_of(self.decision_function(rows), towards)
+            advantage[drawn] = np.inf
+            drawn = np.concatenate([drawn, np.argsort(advantage, kind="stable")[:near]])
+        self._take(rows[drawn])
+        self.coef_ = self._solve(*self._sums(rows, towards))
+        return self
+
+    # rows near the margin are known only from all labels
+    @available_if(lambda self: not self.near_margin)  # type: ignore[untyped-decorator]
+    def fit_out_of_fold(self, X: ArrayLike, y: ArrayLike, fold: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Fit on all rows, and return for each row the margins of a machine fitted on the rows of the other folds.
+
+        Products are summed by fold, and the machine without a fold is solved from the sums without it. It keeps those
+        components that are rows of the other folds. So all machines together cost little more than one.
+
+        Args:
+            X: (n, features).
+            y: the classes, (n,).
+            fold: number of the fold of each row, (n,), from 0.
+
+        Returns:
+            As :meth:`decision_function`.
+        """
+        rows, towards = self._checked(X, y)
+        drawn = check_random_state(self.random_state).permutation(len(rows))[: self.n_components]
+        self._take(rows[drawn])
+        parts = [self._sums(rows[fold == number], towards[fold == number]) for number in range(fold.max() + 1)]
+        products, sums = (sum((part[place] for part in parts[1:]), parts[0][place]) for place in (0, 1))
+        margins = np.empty(towards.shape, rows.dtype)
+        for number, (own_products, own_sums) in enumerate(parts):
+            own, kept = fold == number, np.flatnonzero(fold[drawn] != number)
+            coef = self._solve(products - own_products, sums - own_sums, kept)
+            margins[own] = self._kernel(rows[own])[:, kept] @ coef
+        self.coef_ = self._solve(products, sums)
+        return margins.ravel() if len(self.classes_) == 2 else margins
+
+    def _checked(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
+        """Return the rows and their targets, 1 in the column of the own class and -1 elsewhere."""
         rows, classes = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C")
         check_classification_targets(classes)
         targets = LabelBinarizer(neg_label=-1).fit(classes)
         self.classes_ = targets.classes_
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs two classes at least; found one class, {self.classes_[0]}")
-        towards = targets.transform(classes).astype(np.float64)
-        drawn = check_random_state(self.random_state).permutation(len(rows))[: self.n_components]
-        near = round(self.near_margin * len(drawn)) if len(drawn) < len(rows) else 0
-        if near:
-            drawn = drawn[: len(drawn) - near]
-            self._fit_on(rows, towards, rows[drawn])
-            advantage = margins_of(self.decision_function(rows), towards)
-            advantage[drawn] = np.inf
-            drawn = np.concatenate([drawn, np.argsort(advantage, kind="stable")[:near]])
-        self._fit_on(rows, towards, rows[drawn])
-        return self
+        return rows, targets.transform(classes).astype(np.float64)
 
-    def _fit_on(self, rows: np.ndarray, towards: np.ndarray, sample: np.ndarray) -> None:
+    def _take(self, sample: np.ndarray) -> None:
         self.components_, self.lengths_ = sample, squared_lengths(sample)
-        size, chunk_rows = len(sample), min(self.chunk_rows, len(rows))
+
+    def _sums(self, rows: np.ndarray, towards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the upper triangle of the products of the kernel's columns, and their products with the targets."""
+        size, chunk_rows = len(self.components_), min(self.chunk_rows, len(rows))
         # memory for one chunk is used again; the products need float64, whatever the rows are
         kernels, wide = np.empty((chunk_rows, size), rows.dtype), np.empty((chunk_rows, size))
         products, sums = np.zeros((size, size), order="F"), np.zeros((size, towards.shape[1]))
         for chunk in gen_batches(len(rows), chunk_rows):
             kernel, part = self._kernel(rows[chunk], out=kernels), wide[: chunk.stop - chunk.start]
             part[:] = kernel
-            products = dsyrk(1, part.T, beta=1, c=products, overwrite_c=True)  # of its upper triangle
+            products = dsyrk(1, part.T, beta=1, c=products, overwrite_c=True)
             sums += part.T @ towards[chunk]
-        products += self.alpha * self._kernel(sample)
-        products[np.diag_indices(size)] += JITTER
-        self.coef_ = cho_solve(cho_factor(products, overwrite_a=True), sums).astype(rows.dtype)
+        return products, sums
+
+    def _solve(self, products: np.ndarray, sums: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
+        """Return the coefficients, (components, targets), of the components at the places ``kept``, None for all."""
+        penalised = products + self.alpha * self._kernel(self.components_)
+        penalised[np.diag_indices(len(penalised))] += JITTER
+        if kept is not None:
+            penalised, sums = penalised[np.ix_(kept, kept)], sums[kept]
+        return cho_solve(cho_factor(penalised, overwrite_a=True), sums).astype(self.components_.dtype)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
         """Return the margin of each class, mostly -1 to 1, (n, classes); for two classes that of the second, (n,)."""

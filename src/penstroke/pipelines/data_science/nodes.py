@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import parallel_config
 from sklearn.base import clone
@@ -95,7 +96,8 @@ def search_contenders(
     if sys.stdout and sys.stdout.isatty():  # sys.stdout can be None inside an application
         grid_search.set_callbacks(ProgressBar(max_propagation_depth=0))
     with parallel_config(search.backend), threadpool_limits(1):
-        grid_search.fit(rows, label)
+        # without copies nothing needs the names of the features, and arrays are faster than tables
+        grid_search.fit(rows if search.copies else np.ascontiguousarray(rows), label)
     names = [name for name, grid in grids.items() for _ in ParameterGrid(grid)]
     return _tabulate(names, grid_search.cv_results_, search.folds)
 
