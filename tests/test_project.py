@@ -11,6 +11,8 @@ import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
+from kedro.framework.session import KedroSession
+from kedro.io import MemoryDataset
 
 from kedro_guards.secrets import leaves
 from penstroke.pipelines.data_science.parameters import Search
@@ -78,6 +80,24 @@ def test_no_code_reads_or_writes_text_in_the_encoding_of_the_locale(folder):
                 assert "encoding" in {word.arg for word in call.keywords}, f"{path}:{call.lineno}"
 
 
+def _kept_in_memory(registered, catalog):
+    """The datasets that a run of one pipeline alone would look for in vain: another one makes them, in memory."""
+    made = {name for pipeline in registered.values() for name in pipeline.all_outputs()}
+    crossing = {name for pipeline in registered.values() for name in pipeline.inputs()} & made
+    return {name for name in crossing if name not in catalog or getattr(catalog[name], "_EPHEMERAL", False)}
+
+
+@pytest.mark.parametrize("env", [path.name for path in sorted((ROOT / "conf").iterdir()) if path.is_dir()])
+def test_nothing_that_is_kept_in_memory_crosses_the_border_of_a_pipeline(registered, env):
+    """A schedule runs each pipeline in a process of its own."""
+    with KedroSession.create(ROOT, env=env) as session:
+        catalog = session.load_context().catalog
+
+    assert _kept_in_memory(registered, catalog) == set()
+    catalog["labels"] = MemoryDataset()
+    assert _kept_in_memory(registered, catalog) == {"labels"}
+
+
 def test_every_dataset_of_every_pipeline_is_declared(registered):
     used = {name for pipeline in registered.values() for name in _datasets(pipeline)}
 
@@ -102,12 +122,12 @@ def test_each_catalog_file_declares_what_its_pipeline_makes_and_nothing_else(reg
 
 
 def test_every_group_of_parameters_is_used_by_the_pipeline_whose_file_gives_it(registered):
-    for name in ("serving", "tracking"):  # which no pipeline reads
+    for name in ("serving", "tracking", "notices"):  # which no pipeline reads
         assert _entries(BASE / f"parameters_{name}.yml") == {name}
     assert _entries(BASE / "parameters_domain.yml") <= {
         name.removeprefix("params:") for pipeline in registered.values() for name in pipeline.inputs()
     }
-    others = {BASE / f"parameters_{name}.yml" for name in ("serving", "tracking", "domain")}
+    others = {BASE / f"parameters_{name}.yml" for name in ("serving", "tracking", "notices", "domain")}
     for path in set(BASE.glob("parameters_*.yml")) - others:
         inputs = registered[path.stem.removeprefix("parameters_")].inputs()
         used = {name.removeprefix("params:") for name in inputs if _is_parameter(name)}

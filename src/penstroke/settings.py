@@ -2,13 +2,13 @@
 
 from kedro_guards.config import CheckedConfigLoader
 from kedro_guards.hooks import GuardHooks
-from kedro_guards.runs import GuardedSession
+from penstroke.notices import Notices, NoticeSession
 from penstroke.serving.parameters import Serving
 from penstroke.summary import SummaryHooks
 from penstroke.tracking import Tracking, TrackingHooks
 
-SESSION_CLASS = GuardedSession
-HOOKS = (GuardHooks(serving=Serving, tracking=Tracking), SummaryHooks(), TrackingHooks())
+SESSION_CLASS = NoticeSession
+HOOKS = (GuardHooks(serving=Serving, tracking=Tracking, notices=Notices), SummaryHooks(), TrackingHooks())
 
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # .telemetry says so too, but is not in the package
 

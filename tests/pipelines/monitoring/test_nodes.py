@@ -281,9 +281,9 @@ def test_the_card_and_the_alarm_say_how_many_of_all_were_rejected(gather, fresh,
     assert card.startswith("# Drift: alarm")
     assert "Rejected before prediction: 300 of 300 rows that came in, 100.00%, interval 98.74% to" in card
     with pytest.raises(ValueError, match=r"^drift alarm \(rejected_share\): 300 of 300 rows were rejected; read"):
-        raise_alarm(scores)
+        raise_alarm(scores, "card")
     with pytest.raises(ValueError, match=r"the 0 rows differ from .*, and 300 of 300 rows were rejected;"):
-        raise_alarm(scores | {"alarms": ["slant", "rejected_share"]})
+        raise_alarm(scores | {"alarms": ["slant", "rejected_share"]}, "card")
 
 
 def test_where_nobody_knows_what_was_rejected_the_card_says_so(gather, fresh, drift, scores):

@@ -12,6 +12,7 @@ from penstroke.cards import markdown_table
 from penstroke.contracts import SOURCES
 from penstroke.domain import ROW_ID, Form, accept, describe
 from penstroke.files import label_and_id
+from penstroke.findings import FindingError
 from penstroke.tables import with_gaps
 
 from .parameters import Drift
@@ -290,15 +291,16 @@ their source. If they are right but come from a new source, label some of them, 
 """
 
 
-def raise_alarm(drift_scores: dict[str, Any], *report: Any) -> dict[str, Any]:  # noqa: ARG001
+def raise_alarm(drift_scores: dict[str, Any], drift_card: str, *report: Any) -> dict[str, Any]:  # noqa: ARG001
     """Fail if there is an alarm; otherwise return the scores.
 
     Args:
         drift_scores: has the ``alarms``.
-        *report: datasets that must be stored before this node fails.
+        drift_card: the same for people; a message about the alarm contains it.
+        *report: other datasets that must be stored before this node fails.
 
     Raises:
-        ValueError: there is an alarm.
+        FindingError: there is an alarm.
     """
     if alarms := drift_scores["alarms"]:
         named = ", ".join(alarms[:NAMED]) + (f" and {len(alarms) - NAMED} more" if len(alarms) > NAMED else "")
@@ -308,9 +310,8 @@ def raise_alarm(drift_scores: dict[str, Any], *report: Any) -> dict[str, Any]:  
             found = [f"the {drift_scores['rows']} rows differ from the reference rows of model {version}"]
         if REJECTED in alarms:
             found += [f"{drift_scores['rows_rejected']} of {_came_in(drift_scores)} rows were rejected"]
-        raise ValueError(
-            f"drift alarm ({named}): {', and '.join(found)}; read the drift card before you use the predictions"
-        )
+        told = f"drift alarm ({named}): {', and '.join(found)}; read the drift card before you use the predictions"
+        raise FindingError(told, "alarm", drift_scores, drift_card)
     return drift_scores
 
 

@@ -8,6 +8,7 @@ from sklearn.base import ClassifierMixin
 
 from penstroke.answers import version_of
 from penstroke.cards import in_line, markdown_table
+from penstroke.findings import FindingError
 
 from .measures import fingerprint
 from .parameters import Thresholds
@@ -86,8 +87,9 @@ def promote_champion(
     """Return the champion as the new production model, if the verdict is about this model and it passed.
 
     Raises:
-        ValueError: the champion is refused; or the verdict is about another champion, or compares it with another
-            model than the one now in production.
+        FindingError: the champion is refused.
+        ValueError: the verdict is about another champion, or compares it with another model than the one now in
+            production.
     """
     if verdict["champion"] != fingerprint(champion_model):
         raise ValueError(
@@ -95,9 +97,12 @@ def promote_champion(
         )
     if not verdict["passed"]:
         failed = [check for check in verdict["checks"] if check["passed"] is False]
-        raise ValueError(
+        raise FindingError(
             f"champion_model is refused, and production_model stays as it was: {'; '.join(map(_in_words, failed))}; "
-            "read verdict_card, then train another champion, or change the thresholds of gate in conf"
+            "read verdict_card, then train another champion, or change the thresholds of gate in conf",
+            "refusal",
+            verdict,
+            _write_card(verdict),
         )
     if current_model is not None and fingerprint(current_model) not in (verdict["production"], verdict["champion"]):
         raise ValueError(
