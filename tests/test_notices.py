@@ -23,7 +23,7 @@ from penstroke.notices import Notices, NoticeSession, describe, send, without_se
 from .conftest import DATA, copy_tree, known_to_kedro
 
 SIGNER = "canarykey"
-SECRETS = "notices: {key: canarykey}\nstore: {word: canaryfile}\n"
+CREDENTIALS = "notices: {key: canarykey}\nstore: {word: canaryfile}\n"
 
 
 class Receiver:
@@ -84,7 +84,7 @@ def project_that_tells(source, tmp_path, address):
     """Commands in a copy of a project whose messages go to an address."""
     project = copy_tree(source, tmp_path / "project")
     (project / "conf/test/parameters_notices.yml").write_text(f"notices: {{address: '{address}', timeout_s: 2.0}}")
-    (project / "conf/test/credentials.yml").write_text(SECRETS)
+    (project / "conf/test/credentials.yml").write_text(CREDENTIALS)
     with known_to_kedro(project) as metadata:
         yield project, lambda *arguments: CliRunner().invoke(run, ["--env=test", *arguments], obj=metadata)
 
