@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines
+from kedro.io import DataCatalog
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
@@ -28,7 +30,7 @@ from penstroke.domain.images import deform
 from penstroke.domain.pixels import to_images
 from penstroke.pipelines.data_science.nodes import choose_champion
 
-from .project import keep, load_project, mnist_folder
+from .project import ROOT, keep, load_project, mnist_folder
 
 SIZES, SEED = (10_000, 30_000, 100_000, 300_000), 7
 FEW_SECONDS, LEAST = 5, {"user_s": 0.05, "system_s": 0.05, "peak_mb": 5.0}
@@ -72,13 +74,14 @@ def _write_set(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
 
 def _stages(folder: Path, data: dict[str, Any], rows: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     source = IdxDataset(path=str(folder), files={path.name: path.name for path in folder.iterdir()}, filepath="")
-    stored = folder / "digit_features.parquet"
+    entry = OmegaConfigLoader(str(ROOT / "conf"), base_env="base", default_run_env="mnist")["catalog"]["digit_features"]
+    stored = DataCatalog.from_config({"digit_features": entry | {"filepath": str(folder / "digit_features.parquet")}})
     yield "reading", lambda: data.update(raw_digits=source.load())
     data |= {"feedback_digits": pd.DataFrame(), "champion_receipt": {"sha256": ""}}
     yield "processing", lambda: _run(data, "state_form", "screen_rows", "split_rows")
     yield "features", lambda: _run(data, "extract_features")
-    yield "storing features", lambda: data["digit_features"].to_parquet(stored, use_dictionary=False)
-    yield "loading features", lambda: data.update(digit_features=pd.read_parquet(stored))
+    yield "storing features", lambda: stored.save("digit_features", data["digit_features"])
+    yield "loading features", lambda: data.update(digit_features=stored.load("digit_features"))
     yield "training rows", lambda: _run(data, "extract_copy_features", "assemble_training_rows")
     yield "fitting", lambda: _run(data, "fit_champion")
     yield "scoring", lambda: _run(data, "predict_test_rows", "score_test_rows")

@@ -17,6 +17,7 @@ from penstroke import domain
 from penstroke.rows import LABEL, SPLIT, row_schema
 
 HAS_ROWS = Check(lambda table: len(table) > 0, error="the table has no rows")
+COLUMNS = 64  # checked at a time
 SOURCES = ("reference", "incoming", "other model", "unanswered")
 
 
@@ -75,9 +76,10 @@ def _is_finite_float32(table: pd.DataFrame) -> bool:
     wrong = [str(name) for name, kind in table.dtypes.items() if kind != np.float32]
     if wrong:
         raise ValueError(f"feature columns must be float32; {wrong[0]} is {table[wrong[0]].dtype}")
-    values = table.to_numpy()
-    if not np.isfinite(values).all():
-        raise ValueError(f"features must be finite; {np.count_nonzero(~np.isfinite(values))} values are not")
+    # a few columns at a time, since the columns of a table that was read are no matrix yet
+    chunks = (table.iloc[:, start : start + COLUMNS] for start in range(0, table.shape[1], COLUMNS))
+    if count := sum(np.count_nonzero(~np.isfinite(chunk.to_numpy())) for chunk in chunks):
+        raise ValueError(f"features must be finite; {count} values are not")
     return True
 
 
