@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pytest
 import yaml
+from benchmarks import watch
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
 
@@ -168,6 +169,16 @@ def test_the_figures_of_the_gate_are_those_that_the_benchmark_kept():
     ):
         worst = end(figures_[end.__name__] for found, figures_ in good.items() if re.match(check, found))
         assert f"| `{name}` | {worst:.4g} | {asked[name]:g} |" in figures
+
+
+def test_the_figures_of_the_watch_are_those_that_the_benchmark_kept():
+    figures, kept = (ROOT / "docs/figures.md").read_text(), _kept("watch")
+
+    highest = max(row["highest"] for row in kept["rows"])
+    assert f"more than **{watch.MARGIN}** times its stored figure" in figures
+    assert f"was **{highest:.2f}** times its median" in figures
+    assert kept["repetitions"] == watch.REPETITIONS
+    assert (highest - 1) * 2 < watch.MARGIN - 1  # no false alarm
 
 
 def test_the_figures_of_the_search_are_those_that_the_benchmark_kept():
