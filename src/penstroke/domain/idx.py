@@ -3,8 +3,6 @@
 import gzip
 import hashlib
 import io
-import os
-import tempfile
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +13,7 @@ import pandas as pd
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, DatasetError
 
-from kedro_guards.files import located
+from kedro_guards.files import AtomicWriter, located
 from kedro_guards.receipts import hash_of, sha256_of
 from kedro_guards.secrets import without_user
 
@@ -136,17 +134,10 @@ class IdxDataset(AbstractDataset[None, pd.DataFrame]):
 
     def _download(self, file_system: fsspec.AbstractFileSystem, remote: str, shown: str, local: Path) -> None:
         local.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, arriving = tempfile.mkstemp(dir=local.parent, prefix=".")
-        try:
-            with os.fdopen(descriptor, "wb+") as file:
-                file_system.get_file(remote, file)
-                file.flush()
-                file.seek(0)
-                self._refuse_another_sum(shown, hashlib.file_digest(file, "sha256").hexdigest())
-                os.fsync(file.fileno())
-            os.replace(arriving, local)
-        finally:
-            Path(arriving).unlink(missing_ok=True)
+        with AtomicWriter(local, "w") as file:  # discarded if an error ends the block
+            file_system.get_file(remote, file)
+            file.seek(0)
+            self._refuse_another_sum(shown, hashlib.file_digest(file, "sha256").hexdigest())
 
     def _refuse_another_sum(self, address: str, found: str) -> None:
         stated = self._sha256.get(address)

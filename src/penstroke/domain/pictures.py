@@ -44,26 +44,16 @@ class Pictures(Parameters):
 
 def picture_nodes(stage: str) -> list[Node]:
     """Return the nodes that draw digits for a stage: ``reporting``, ``inference`` or ``monitoring``."""
-    nodes = {
+    drawn: dict[str, list[tuple[Callable[..., go.Figure], Any, str]]] = {
         "reporting": [
-            Node(
-                draw_mistakes,
-                inputs=["test_predictions", "digits", "champion_model", "params:pictures"],
-                outputs="mistakes_plot",
-                name="draw_mistakes",
-            ),
-            Node(
-                draw_evidence,
-                inputs=["champion_model", "digits", "params:pictures"],
-                outputs="evidence_plot",
-                name="draw_evidence",
-            ),
-            Node(draw_features, inputs=["digits", "champion_model"], outputs="features_plot", name="draw_features"),
+            (draw_mistakes, ["test_predictions", "digits", "champion_model", "params:pictures"], "mistakes_plot"),
+            (draw_evidence, ["champion_model", "digits", "params:pictures"], "evidence_plot"),
+            (draw_features, ["digits", "champion_model"], "features_plot"),
         ],
         "inference": [
-            Node(
+            (
                 draw_predictions,
-                inputs={
+                {
                     "files": "drawings",
                     "rows": "drawing_digits",
                     "predictions": "predictions",
@@ -71,20 +61,12 @@ def picture_nodes(stage: str) -> list[Node]:
                     "reading": "params:drawings",
                     "pictures": "params:pictures",
                 },
-                outputs="predictions_plot",
-                name="draw_predictions",
+                "predictions_plot",
             )
         ],
-        "monitoring": [
-            Node(
-                draw_oddest,
-                inputs=["oddest_digits", "drawing_digits"],
-                outputs="oddest_digits_plot",
-                name="draw_oddest",
-            )
-        ],
+        "monitoring": [(draw_oddest, ["oddest_digits", "drawing_digits"], "oddest_digits_plot")],
     }
-    return nodes[stage]
+    return [Node(draw, inputs=inputs, outputs=plot, name=draw.__name__) for draw, inputs, plot in drawn[stage]]
 
 
 def draw_mistakes(
