@@ -38,10 +38,10 @@ class PartitionContract:
         Raises:
             DataValidationError: a table breaks the contract. The message names the fault and the dataset.
         """
-        return {name: self._checked(part) for name, part in data.items()}
-
-    def _checked(self, part: pd.DataFrame | Callable[[], pd.DataFrame]) -> Any:
-        return (lambda: self._contract.validate(part())) if callable(part) else self._contract.validate(part)
+        check = self._contract.validate
+        return {
+            name: (lambda part=part: check(part())) if callable(part) else check(part) for name, part in data.items()
+        }
 
 
 class TableContract:

@@ -36,13 +36,12 @@ def refuse_repeated_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
         ...
         ValueError: column label occurs more than once, the second as label.1; keep the right one
     """
-    twice = [str(name) for name in table.columns[table.columns.duplicated()]]
     asked = set(asked)
-    renamed = [name for name in map(str, table.columns) if re.sub(r"\.\d+$", "", name) in asked - {name}]
-    if twice or renamed:
-        shown = f", the second as {renamed[0]}" if not twice else ""
-        name = re.sub(r"\.\d+$", "", (renamed or twice)[0]) if not twice else twice[0]
-        raise ValueError(f"column {name} occurs more than once{shown}; keep the right one")
+    for name, is_twice in zip(map(str, table.columns), table.columns.duplicated(), strict=True):
+        first = name if is_twice else re.sub(r"\.\d+$", "", name)
+        if is_twice or first in asked - {name}:
+            shown = "" if is_twice else f", the second as {name}"
+            raise ValueError(f"column {first} occurs more than once{shown}; keep the right one")
 
 
 def refuse_missing_columns(table: pd.DataFrame, asked: Iterable[str]) -> None:
@@ -146,13 +145,13 @@ def with_labels(table: pd.DataFrame, name: str) -> pd.DataFrame:
         return table
     values = column.astype(object)
     has_flags = values.map(type).isin([bool, np.bool_]).any()
-    if infer_dtype(values) not in {"string", "mixed-integer", "empty"} or has_flags:
-        return table.assign(**{name: _whole_numbers(column, flags=False, asked=asked).astype(np.int64)})
-    texts = column.astype("str").str.normalize("NFC")  # so that equal letters are equal labels
-    _refuse_gaps(texts.mask(texts.str.strip() == ""), asked)
-    if texts.str.fullmatch(r"-?(0|[1-9]\d*)(\.0*)?").all():
-        return table.assign(**{name: _whole_numbers(texts, flags=False, asked=asked).astype(np.int64)})
-    return table if column.dtype == "str" and texts.equals(column) else table.assign(**{name: texts})
+    if infer_dtype(values) in {"string", "mixed-integer", "empty"} and not has_flags:
+        texts = column.astype("str").str.normalize("NFC")  # so that equal letters are equal labels
+        _refuse_gaps(texts.mask(texts.str.strip() == ""), asked)
+        if not texts.str.fullmatch(r"-?(0|[1-9]\d*)(\.0*)?").all():
+            return table if column.dtype == "str" and texts.equals(column) else table.assign(**{name: texts})
+        column = texts
+    return table.assign(**{name: _whole_numbers(column, flags=False, asked=asked).astype(np.int64)})
 
 
 def with_gaps(column: pd.Series) -> pd.Series:
