@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from penstroke.domain import perturb
-from penstroke.domain.pixels import INK, scale_ink, to_images, to_table
+from penstroke.domain.layout import INK, scale_ink
+from penstroke.domain.pixels import to_images, to_table
 from penstroke.pipelines.inference.nodes import classify_rows
 from penstroke.pipelines.inference.reading import read_rows
 from penstroke.pipelines.monitoring.nodes import gather_rows, measure_drift

@@ -30,7 +30,8 @@ from kedro_guards import model_files
 from penstroke.answers import look_at, view_of
 from penstroke.domain import accept
 from penstroke.domain.images import enlarge
-from penstroke.domain.pixels import pixel_columns, to_images
+from penstroke.domain.layout import pixel_columns
+from penstroke.domain.pixels import to_images
 
 from .project import ROOT, keep, load_project
 

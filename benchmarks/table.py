@@ -22,7 +22,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from penstroke.domain import extract_features
-from penstroke.domain.pixels import INK, pixel_columns
+from penstroke.domain.layout import INK, pixel_columns
 
 from .project import ROOT, keep, load_project, mnist_folder
 

@@ -13,7 +13,8 @@ import pandas as pd
 from scipy import ndimage
 
 from penstroke.domain import extract_features
-from penstroke.domain.pixels import INK, to_images, to_table
+from penstroke.domain.layout import INK
+from penstroke.domain.pixels import to_images, to_table
 
 from .project import keep, load_project, mnist_folder, run_in_memory
 

@@ -21,7 +21,7 @@ from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
 from penstroke.domain import Features, Form, Reading
 from penstroke.domain.frame import Frame, frame_of
-from penstroke.domain.pixels import pixel_names
+from penstroke.domain.layout import pixel_names
 
 from .fork_server import server
 

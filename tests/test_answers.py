@@ -7,7 +7,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from penstroke.answers import Answers, answer_rows, ask, look_at, trained_on, version_of, view_of
 from penstroke.domain import accept, extract_features
-from penstroke.domain.pixels import pixel_columns, to_images, to_table
+from penstroke.domain.layout import pixel_columns
+from penstroke.domain.pixels import to_images, to_table
 
 from .conftest import FORM
 

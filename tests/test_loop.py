@@ -11,7 +11,8 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 
 from kedro_guards import model_files
-from penstroke.domain.pixels import INK, scale_ink, to_images
+from penstroke.domain.layout import INK, scale_ink
+from penstroke.domain.pixels import to_images
 
 from .browser import chromium
 from .conftest import DATA, copy_tree, run_kedro

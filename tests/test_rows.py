@@ -3,7 +3,8 @@ import pytest
 from pandera.errors import SchemaError
 from pandera.pandas import Check
 
-from penstroke.rows import RowForm, incoming_schema, is_label, standard_rows
+from penstroke.row_form import RowForm
+from penstroke.rows import incoming_schema, is_label, standard_rows
 
 
 @pytest.fixture

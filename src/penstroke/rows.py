@@ -1,46 +1,15 @@
-"""Shared by rows of every domain: identifiers, labels, the form of rows, contracts of incoming tables."""
+"""Shared by tables of every domain: identifiers, labels, contracts of incoming tables."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_string_dtype
 from pandera.errors import SchemaError
 from pandera.pandas import Check, Column, DataFrameSchema, Index, Parser
 
-from kedro_guards.parameters import Parameters
-
 from .tables import refuse_missing_columns, refuse_repeated_columns, with_labels, with_text, with_text_index
 
 SPLITS = ("train", "test")
-SOME = 3  # columns that an error names
-
-
-class RowForm(Parameters):
-    """The form in which a model takes rows: its input columns, in order."""
-
-    columns: list[str]
-
-    def refuse_other_columns(self, rows: pd.DataFrame) -> None:
-        """Refuse rows that lack an input column. Further columns are allowed.
-
-        Raises:
-            ValueError: columns are missing. The message names the first ones.
-
-        Examples:
-            >>> form = RowForm(columns=["height", "width"])
-            >>> form.refuse_other_columns(pd.DataFrame({"width": [1.0], "height": [2.0], "note": ["x"]}))
-        """
-        if missing := [name for name in self.columns if name not in rows.columns]:
-            more = f" and {len(missing) - SOME} more" if len(missing) > SOME else ""
-            raise ValueError(
-                f"the model takes rows with {', '.join(missing[:SOME])}{more}, found none; convert them to that form, "
-                "or train and promote a model for them"
-            )
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the service's ``/v1/model`` says about the form."""
-        return {"columns": self.columns}
 
 
 def is_label(values: pd.Series) -> bool:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from penstroke.domain import Body, read
 from penstroke.domain.framing import frame_picture
-from penstroke.domain.pixels import pixel_names
+from penstroke.domain.layout import pixel_names
 from penstroke.domain.reading import read_picture
 
 from ..conftest import FORM, frame_of_base, reading_of_base

@@ -12,7 +12,7 @@ from kedro_guards.datasets.files import readers_of
 from penstroke.contracts import RAW_DIGITS
 from penstroke.domain import Cleaning, Form, measure_form, read
 from penstroke.domain.folders import ImageFoldersDataset
-from penstroke.domain.pixels import pixel_columns, pixel_names
+from penstroke.domain.layout import pixel_columns, pixel_names
 from penstroke.pipelines.data_processing.nodes import screen_rows
 
 from ..conftest import base_parameters, reading_of_base

@@ -8,6 +8,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from penstroke.domain import Cleaning, Features, accept, extract_features, measure_form, picture_nodes
+from penstroke.domain.layout import scale_ink
 from penstroke.domain.pictures import (
     Pictures,
     draw_evidence,
@@ -16,7 +17,7 @@ from penstroke.domain.pictures import (
     draw_oddest,
     draw_predictions,
 )
-from penstroke.domain.pixels import scale_ink, to_images
+from penstroke.domain.pixels import to_images
 from penstroke.files import read_files
 from penstroke.scoring import Scoring, answer_test_rows
 

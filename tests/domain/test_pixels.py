@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke.domain.pixels import pixel_columns, scale_ink, to_images, to_table
+from penstroke.domain.layout import pixel_columns, scale_ink
+from penstroke.domain.pixels import to_images, to_table
 
 from ..conftest import table_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from penstroke.answers import Answers
 from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
-from penstroke.domain.pixels import pixel_names
+from penstroke.domain.layout import pixel_names
 from penstroke.serving.storage import Answered, AnswerLog, InboxFullError, put_into_inbox
 
 SHA256 = "0123456789ab" + 52 * "c"

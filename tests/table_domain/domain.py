@@ -6,7 +6,8 @@ from pandera.pandas import Check
 from pydantic import Field
 
 from kedro_guards.parameters import Parameters
-from penstroke.rows import RowForm, incoming_schema
+from penstroke.row_form import RowForm
+from penstroke.rows import incoming_schema
 from penstroke.tables import with_numbers
 
 ROW, ROWS = "sample", "samples"

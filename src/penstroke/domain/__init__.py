@@ -7,7 +7,7 @@ The rest of the project uses these names of the domain, and no others:
 - ``RAW``, ``INCOMING``: contracts of the incoming tables, for training and for inference. ``ACCEPTED``: a check of
   accepted rows.
 - ``Cleaning`` (``params:cleaning``), ``Form``, ``measure_form(raw_rows, cleaning)``: the form in which a model takes
-  rows, a :class:`penstroke.rows.RowForm`. It is stored in the model's file.
+  rows, a :class:`penstroke.row_form.RowForm`. It is stored in the model's file.
 - ``accept(rows, form)``: all rows in the accepted scale, and for each row the reason to reject it, or an empty text.
 - ``Features`` (``params:features``), ``extract_features(rows, features)``: the features of accepted rows, float32.
 - ``Perturbations`` (``params:perturbations``), ``perturb(rows, perturbations)``: accepted rows made harder to predict,
@@ -23,21 +23,37 @@ These names are optional:
   the service accepts neither files nor feedback.
 - ``Body``: the JSON body of prediction requests. Without it, requests hold rows by the names of their columns.
 - ``picture_nodes(stage)``: nodes that draw rows.
+- ``accept_values(values, form)``, ``features_of(accepted, form, features)``: ``accept`` and ``extract_features`` for
+  arrays, (n, columns) in the order of ``form.columns``. With them the service answers without pandas.
+
+Each name is imported when it is used for the first time, so that the service imports no more than it needs.
 """
 
-from .contracts import ACCEPTED, INCOMING, RAW, ROW, ROW_ID, ROWS
-from .description import describe
-from .features import Augmentation, Features, extract_copy_features, extract_features
-from .files import Images as Body
-from .files import read
-from .form import Cleaning, Form, accept, measure_form
-from .frame import Drawings as Reading
-from .perturbations import Perturbations, perturb
-from .pictures import picture_nodes
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from .acceptance import accept, measure_form
+    from .contracts import ACCEPTED, INCOMING, RAW
+    from .description import describe
+    from .extraction import extract_copy_features, extract_features
+    from .features import Augmentation, Features, features_of
+    from .files import Images as Body
+    from .files import read
+    from .form import Cleaning, Form, accept_values
+    from .frame import Drawings as Reading
+    from .perturbations import Perturbations, perturb
+    from .pictures import picture_nodes
+
+ROW, ROWS = "digit", "digits"
+ROW_ID = f"{ROW}_id"
 READING = "drawings"  # name of the parameter group of ``Reading``
 INTENDED_USE = "Images of single handwritten digits, framed like the training images."
 
+_MODULES = (  # those without pandas come first
+    *("form", "features", "frame", "files"),
+    *("acceptance", "extraction", "contracts", "description", "perturbations", "pictures"),
+)
 __all__ = [
     "ACCEPTED",
     "INCOMING",
@@ -55,11 +71,21 @@ __all__ = [
     "Perturbations",
     "Reading",
     "accept",
+    "accept_values",
     "describe",
     "extract_copy_features",
     "extract_features",
+    "features_of",
     "measure_form",
     "perturb",
     "picture_nodes",
     "read",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    modules = (import_module(f".{module}", __name__) for module in _MODULES if name in __all__)
+    for module in modules:
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,10 +7,9 @@ from pandera.pandas import Check
 from penstroke.rows import incoming_schema
 from penstroke.tables import refuse_repeated_columns, with_whole_numbers
 
-from .pixels import is_pixel, pixel_columns, to_images
-
-ROW, ROWS = "digit", "digits"
-ROW_ID = f"{ROW}_id"
+from . import ROW_ID
+from .layout import is_pixel, pixel_columns
+from .pixels import to_images
 
 
 def _standard(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,8 @@ import pandas as pd
 from scipy import ndimage
 
 from .images import oriented_gradients
-from .pixels import INK, to_images
+from .layout import INK
+from .pixels import to_images
 
 DRAWN = 0.25  # share of full ink from which a pixel belongs to the digit
 PALE, DARK = 0.1, 0.9  # shares of full ink between which a pixel is grey

@@ -86,6 +86,9 @@ class Images(BaseModel):
         return np.stack(found), set(others)
 
 
+Body = Images  # the name that other packages use
+
+
 def _array(number: int, image: list[list[float]]) -> np.ndarray:
     try:
         array = np.array(image, np.uint16)

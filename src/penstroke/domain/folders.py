@@ -15,11 +15,11 @@ from kedro_guards.receipts import hash_of
 from penstroke.rows import SPLITS
 from penstroke.tables import with_labels
 
-from .contracts import ROW_ID
+from . import ROW_ID
 from .files import read
 from .form import Form
 from .frame import Drawings
-from .pixels import pixel_names
+from .layout import pixel_names
 
 
 class Size(Parameters):

@@ -39,6 +39,9 @@ class Drawings(Limits):
         return self
 
 
+Reading = Drawings  # the name that other packages use
+
+
 class Frame(Limits):
     """The layout of the image that a drawing becomes, from ``drawings`` and the form of the training digits.
 

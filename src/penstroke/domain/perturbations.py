@@ -8,7 +8,8 @@ from scipy import ndimage
 from kedro_guards.parameters import Parameters
 
 from .images import deform
-from .pixels import INK, to_images, to_table
+from .layout import INK
+from .pixels import to_images, to_table
 
 CROSS = ndimage.generate_binary_structure(2, 1)[None]
 NO_CHANGE = {"rotation_degrees": 0.0, "scaling": 0.0, "slant": 0.0, "shift": 0.0}

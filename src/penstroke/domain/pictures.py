@@ -16,11 +16,13 @@ from sklearn.base import ClassifierMixin
 from kedro_guards.parameters import Parameters
 from penstroke.plots import TEMPLATE, finish, row_spacing
 
-from .features import Features, describe_images, enlarge_images
+from .extraction import describe_images
+from .features import Features, enlarge_images
 from .form import Form
 from .frame import Drawings
 from .images import oriented_gradients, straighten
-from .pixels import INK, scale_ink, to_images
+from .layout import INK, scale_ink
+from .pixels import to_images
 from .reading import read_picture
 
 GAP = 6  # pixels between the images of a mosaic

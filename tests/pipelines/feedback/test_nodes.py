@@ -3,7 +3,8 @@ import pytest
 
 from penstroke.contracts import LABELLED_DRAWINGS, REJECTED_DRAWINGS
 from penstroke.domain import read
-from penstroke.domain.pixels import pixel_names, to_images
+from penstroke.domain.layout import pixel_names
+from penstroke.domain.pixels import to_images
 from penstroke.files import labelled_name
 from penstroke.pipelines.data_processing.nodes import screen_rows
 from penstroke.pipelines.feedback.nodes import take_in_feedback

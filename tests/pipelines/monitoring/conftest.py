@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from penstroke.domain import accept, describe
-from penstroke.domain.pixels import scale_ink, to_images, to_table
+from penstroke.domain.layout import scale_ink
+from penstroke.domain.pixels import to_images, to_table
 from penstroke.pipelines.monitoring.nodes import gather_rows
 from penstroke.pipelines.monitoring.parameters import Drift
 from penstroke.tables import with_gaps

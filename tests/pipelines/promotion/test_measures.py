@@ -16,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from kedro_guards import model_files
 from kedro_guards.model_files import UnreadableModel
 from penstroke.domain import Perturbations, accept, extract_features
-from penstroke.domain.pixels import pixel_names, to_images, to_table
+from penstroke.domain.layout import pixel_names
+from penstroke.domain.pixels import to_images, to_table
 from penstroke.pipelines.promotion import measures
 from penstroke.pipelines.promotion.measures import (
     compare_models,
