@@ -27,11 +27,12 @@ import numpy as np
 import pandas as pd
 
 from kedro_guards import model_files
-from penstroke.answers import look_at, view_of
+from penstroke.answers import look_at
 from penstroke.domain import accept
 from penstroke.domain.images import enlarge
 from penstroke.domain.layout import pixel_columns
 from penstroke.domain.pixels import to_images
+from penstroke.models import view_of
 
 from .project import ROOT, keep, load_project
 

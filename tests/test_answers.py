@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.answers import Answers, answer_rows, ask, look_at, trained_on, version_of, view_of
+from penstroke.answers import answer_rows, ask, look_at
 from penstroke.domain import accept, extract_features
 from penstroke.domain.layout import pixel_columns
 from penstroke.domain.pixels import to_images, to_table
+from penstroke.models import Answers, trained_on, version_of, view_of
 
 from .conftest import FORM
 

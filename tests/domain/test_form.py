@@ -6,11 +6,12 @@ import pytest
 from benchmarks.transfer import to_frame
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.answers import Answers, answer_rows, look_at
+from penstroke.answers import answer_rows, look_at
 from penstroke.domain import Cleaning, Form, accept, measure_form
 from penstroke.domain.frame import frame_of
 from penstroke.domain.pixels import to_images, to_table
 from penstroke.files import read_files
+from penstroke.models import Answers
 
 from ..conftest import FORM, ROOT, frame_of_base, reading_of_base, table_of
 

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.answers import Answers, answer_rows, look_at, view_of
+from penstroke.answers import answer_rows, look_at
 from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
 from penstroke.domain import Cleaning, Reading, accept, measure_form
 from penstroke.domain.pixels import to_images, to_table
+from penstroke.models import Answers, view_of
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.serving.app import Service, build_app
 from penstroke.serving.model_store import ServedModel

@@ -17,10 +17,11 @@ import pytest
 from sklearn.datasets import load_digits
 
 from kedro_guards import model_files
-from penstroke.answers import Answers, answer_rows
+from penstroke.answers import answer_rows
 from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
 from penstroke.domain import Reading, read
 from penstroke.domain.pixels import to_table
+from penstroke.models import Answers
 
 from ..conftest import FORM, ROOT, base_parameters, copy_project, run_kedro
 from .conftest import choose, drawn, numbers, promote, running

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke.answers import Answers
 from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
 from penstroke.domain.layout import pixel_names
+from penstroke.models import Answers
 from penstroke.serving.storage import Answered, AnswerLog, InboxFullError, put_into_inbox
 
 SHA256 = "0123456789ab" + 52 * "c"

@@ -81,7 +81,9 @@ class Form(RowForm):
         return values.reshape(self.size).tolist()
 
 
-def accept_values(pixels: np.ndarray, form: Form, names: Sequence[Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def accept_values(
+    pixels: np.ndarray, form: Form, names: Sequence[Any] | pd.Index | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Scale raw pixels to 0 to 255, and find rows that show no digit.
 
     Args:

@@ -14,7 +14,8 @@ from sklearn.base import ClassifierMixin
 from kedro_guards.files import located
 from kedro_guards.receipts import Receipt, content_of, read_receipt, receipt_folder
 from penstroke import domain
-from penstroke.answers import Answers, View, look_at, probabilities_of, version_of, view_of
+from penstroke.answers import look_at
+from penstroke.models import Answers, View, probabilities_of, version_of, view_of
 
 LOG = logging.getLogger(__name__)
 NAME = "production_model"

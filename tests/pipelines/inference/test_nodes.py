@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.answers import Answers, answer_rows
+from penstroke.answers import answer_rows
 from penstroke.contracts import PREDICTIONS
 from penstroke.domain import accept, extract_features
+from penstroke.models import Answers
 from penstroke.pipelines.inference.nodes import classify_rows
 from penstroke.pipelines.inference.reading import read_rows
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from kedro_guards import model_files
-from penstroke.answers import Answers, answer_rows
+from penstroke.answers import answer_rows
+from penstroke.models import Answers
 
 from ...conftest import ROOT, copy_project, run_kedro, run_well
 from .test_runs import DATA, lend_model, run_measured

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from kedro_guards import model_files
-from penstroke.answers import Answers, answer_rows, version_of
+from penstroke.answers import answer_rows
+from penstroke.models import Answers, version_of
 
 from ...conftest import ROOT, run_kedro, run_well
 from ..inference.test_runs import DATA

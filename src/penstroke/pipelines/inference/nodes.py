@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
-from penstroke.answers import Answers, answer_rows, version_of, view_of
+from penstroke.answers import answer_rows
+from penstroke.models import Answers, version_of, view_of
 
 
 def classify_rows(

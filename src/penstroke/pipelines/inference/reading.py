@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
-from penstroke.answers import view_of
 from penstroke.domain import Reading
 from penstroke.files import read_files
+from penstroke.models import view_of
 
 
 def read_rows(

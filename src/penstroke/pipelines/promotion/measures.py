@@ -18,8 +18,9 @@ from sklearn.base import ClassifierMixin
 from threadpoolctl import threadpool_limits
 
 from kedro_guards import model_files
-from penstroke.answers import look_at, trained_on
+from penstroke.answers import look_at
 from penstroke.domain import Perturbations, perturb
+from penstroke.models import trained_on
 from penstroke.scoring import Scoring, answer_test_rows, score_answers
 
 TRIES, ANSWERS = 5, 5  # the latency is the fastest of 5 tries with 5 predictions each

@@ -6,9 +6,9 @@ from typing import Any
 from scipy.stats import norm
 from sklearn.base import ClassifierMixin
 
-from penstroke.answers import version_of
 from penstroke.cards import in_line, markdown_table
 from penstroke.findings import FindingError
+from penstroke.models import version_of
 
 from .measures import fingerprint
 from .parameters import Thresholds

@@ -10,9 +10,9 @@ from pydantic_core import to_jsonable_python
 from sklearn.base import ClassifierMixin
 
 from penstroke import domain
-from penstroke.answers import version_of, view_of
 from penstroke.cards import in_line, markdown_table
 from penstroke.domain import INTENDED_USE, ROWS, describe
+from penstroke.models import version_of, view_of
 from penstroke.scoring import Scoring, answer_test_rows, score_answers
 from penstroke.tables import with_gaps
 
