@@ -3,7 +3,8 @@ import pytest
 
 from penstroke.contracts import DRAWING_DIGITS, REJECTED_DRAWINGS
 from penstroke.domain.pixels import to_images
-from penstroke.files import label_and_id, labelled_name, read_files
+from penstroke.file_names import label_and_id, labelled_name
+from penstroke.files import read_files
 
 from .conftest import FORM, reading_of_base
 from .domain.hostile import PNG, READ

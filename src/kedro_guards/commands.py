@@ -18,10 +18,10 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import validate_conf_source
 from kedro.framework.project import settings
 from kedro.framework.startup import ProjectMetadata
-from kedro.utils import find_kedro_project
 from rich.text import Text
 from rich.tree import Tree
 
+from .config import configuration_of
 from .errors import Command, as_called
 from .files import names_in
 from .ledger import ALLOW_STALE, go_on
@@ -65,10 +65,7 @@ conf_source_option = click.option("--conf-source", callback=validate_conf_source
 
 def _receipts(env: str | None, conf_source: str | None) -> str:
     """Return the folder of an environment's receipts."""
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
-    source = conf_source or str(project / settings.CONF_SOURCE)
-    env = env or os.environ.get("KEDRO_ENV")
-    loader = settings.CONFIG_LOADER_CLASS(conf_source=source, env=env, **settings.CONFIG_LOADER_ARGS)
+    loader, project = configuration_of(env, conf_source)
     return receipt_folder(project, str(loader["globals"]["data"]))
 
 

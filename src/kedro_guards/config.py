@@ -5,13 +5,14 @@ than code. Kedro imports what it names: ``validator: os.system`` would be called
 would run code that lies in a data file, and any other ``type`` is imported before Kedro sees that it is no dataset.
 """
 
+import ast
 import logging
 import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from importlib import import_module
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework import project as framework
 from kedro.framework.project import settings
-from kedro.io import DatasetError
+from kedro.io import AbstractDataset, DataCatalog, DatasetError
 from kedro.logging import RichHandler
+from kedro.utils import find_kedro_project
+from kedro.validation.exceptions import ParameterValidationError
 from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 from yaml import YAMLError
@@ -86,10 +89,22 @@ class CheckedConfigLoader(OmegaConfigLoader):
                 self[key]
         return self._asked
 
-    def globals_of_base(self) -> dict[str, Any]:
-        """Return ``globals.yml`` of the base; empty if there is none."""
+    def names_of_base(self, key: str) -> list[str]:
+        """Return the names that a part of the base's configuration gives, such as ``globals`` or ``parameters``."""
         place = self._get_conf_env_path(self.base_env)
-        return self.load_and_merge_dir_config(place, self.config_patterns["globals"], "globals", set())
+        return list(self.load_and_merge_dir_config(place, self.config_patterns[key], key, set()))
+
+    def refuse_unknown_globals(self) -> None:
+        """Refuse names in ``globals.yml`` that the base does not give: a misspelt one would have no effect.
+
+        Raises:
+            ParameterValidationError: with the name and the known ones.
+        """
+        known = self.names_of_base("globals")
+        if known and (unknown := sorted(set(self["globals"]) - set(known))):
+            raise ParameterValidationError(
+                f"{unknown[0]} in globals.yml is not a known name; the known ones are {', '.join(known)}"
+            )
 
     def _configure_logging(self) -> None:
         """Log as ``logging.yml`` says if Kedro found none: it looks below the present folder alone."""
@@ -168,6 +183,51 @@ def refuse_former_names(part: Mapping[str, Any], former: Mapping[str, str]) -> N
                 raise ValueError(f"{key}: {before} is {remedy} in your configuration")
 
 
+def configuration_of(env: str | None, conf_source: str | None = None) -> tuple[CheckedConfigLoader, Path]:
+    """Return the configuration of the project in whose folder the process runs, and that folder.
+
+    Its pipelines and datasets are not loaded, so commands that need neither start faster.
+
+    Args:
+        env: the environment; by default ``KEDRO_ENV`` says it.
+        conf_source: folder or archive of the configuration; by default the project's own.
+    """
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    source = conf_source or str(project / settings.CONF_SOURCE)
+    env = env or os.environ.get("KEDRO_ENV")
+    return settings.CONFIG_LOADER_CLASS(conf_source=source, env=env, **settings.CONFIG_LOADER_ARGS), project
+
+
+def dataset_of(name: str, loader: CheckedConfigLoader, project: Path) -> AbstractDataset[Any, Any]:
+    """Make one dataset of the catalog, without the others."""
+    entry = _with_absolute_paths(loader["catalog"][name], project)
+    credentials = {}
+    with suppress(MissingConfigException):
+        credentials = loader["credentials"]
+    return DataCatalog.from_config({name: entry}, credentials)[name]
+
+
+def _with_absolute_paths(entry: Mapping[str, Any], project: Path) -> dict[str, Any]:
+    return {
+        key: _with_absolute_paths(value, project)
+        if isinstance(value, Mapping)
+        else absolute(value, project)
+        if key == "filepath"
+        else value
+        for key, value in entry.items()
+    }
+
+
+def absolute(place: str, project: Path) -> str:
+    """Return an address as it is, and a path within the project as an absolute one.
+
+    Examples:
+        >>> absolute("s3://shop/sums.json", Path("/shop")), absolute("data/sums.json", Path("/shop"))
+        ('s3://shop/sums.json', '/shop/data/sums.json')
+    """
+    return place if "://" in place else (project / place).as_posix()
+
+
 def refuse_foreign_classes(catalog: Mapping[str, Any]) -> None:
     """Refuse a type outside ``TYPES`` and the project, one that can run code from a file, and a function of others.
 
@@ -217,5 +277,12 @@ def _is_short(path: str) -> bool:
     module, _, name = path.rpartition(".")
     if not module:  # found in kedro.io, if anywhere
         return True
-    within = f"kedro_datasets.{module}"
-    return "." not in module and find_spec(within) is not None and name in import_module(within).__all__
+    return "." not in module and name in _offered(f"kedro_datasets.{module}")
+
+
+@cache
+def _offered(module: str) -> set[str]:
+    """Read which names a package offers, without importing it, which takes long."""
+    spec = find_spec(module)
+    tree = ast.parse(Path(spec.origin).read_bytes()) if spec and spec.origin else ast.Module([], [])
+    return {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}

@@ -131,11 +131,7 @@ def check_parameters(
     Raises:
         ParameterValidationError: with the name and the nearest known one, or with the wrong value of such a group.
     """
-    known = loader.globals_of_base()
-    if known and (unknown := sorted(set(loader["globals"]) - set(known))):  # misspelt, the data stay where they were
-        raise ParameterValidationError(
-            f"{unknown[0]} in globals.yml is not a known name; the known ones are {', '.join(known)}"
-        )
+    loader.refuse_unknown_globals()
     inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
     read = {name.removeprefix(PARAMETER).partition(".")[0] for name in inputs if name.startswith(PARAMETER)}
     if "parameters" not in inputs and (unread := sorted(set(parameters) - read - set(groups))):

@@ -65,8 +65,8 @@ def dump(model: Any, file: IO[bytes]) -> None:
     Raises:
         ModelFileError: :func:`load` would refuse what it holds.
     """
-    content = _canonical(_members(_skops().dumps(model)))
-    refuse_untrusted(_pack(_members(content), ZIP_STORED))
+    content = _canonical(unfold(_skops().dumps(model)))
+    refuse_untrusted(_pack(unfold(content), ZIP_STORED))
     file.write(content)
 
 
@@ -78,7 +78,7 @@ def load(file: IO[bytes]) -> Any:
             it has run.
     """
     try:
-        members = _members(file.read())
+        members = unfold(file.read())
         members[SCHEMA] = _under_present_names(members[SCHEMA].decode()).encode()
         content = _pack(members, ZIP_STORED)  # so skops reads what was counted here
         refuse_untrusted(content)
@@ -123,7 +123,7 @@ def _under_present_names(schema: str) -> str:
     return re.sub(rf'(?<="__module__": ")\w[\w.]*?\.({names})(?=")', lambda found: modules[found[1]], schema)
 
 
-def _members(content: bytes) -> dict[str, bytes]:
+def unfold(content: bytes) -> dict[str, bytes]:
     """Unfold the members of a skops file, up to the number of bytes that it may have."""
     if not is_zipfile(BytesIO(content)):
         raise ModelFileError(

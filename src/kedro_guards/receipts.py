@@ -12,7 +12,6 @@ from time import monotonic, sleep
 from typing import Any, TypeGuard
 
 import fsspec
-import joblib
 from fsspec.implementations.local import LocalFileSystem
 from kedro.io import AbstractDataset, AbstractVersionedDataset, CachedDataset
 from pydantic import BaseModel, ConfigDict
@@ -124,7 +123,9 @@ def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -
         return None, {}
     path: Any = path_of(dataset)
     if path is None:
-        return joblib.hash(dataset.load()), {}
+        from joblib import hash as hash_object  # noqa: PLC0415 # slow to import; few datasets need it
+
+        return hash_object(dataset.load()), {}
     if is_versioned(dataset):
         path = dataset._get_versioned_path(version) if version else dataset._get_load_path()
     files = getattr(dataset, "_fs", None) or getattr(dataset, "_filesystem", None) or LocalFileSystem()

@@ -19,6 +19,7 @@ from penstroke.serving.app import Service, build_app
 from penstroke.serving.model_store import ServedModel
 from penstroke.serving.parameters import Serving
 from penstroke.serving.storage import Answered
+from penstroke.serving.tables import tables_of
 
 from ..conftest import base_parameters
 from .conftest import drawn
@@ -119,7 +120,10 @@ def test_a_request_keeps_the_model_that_it_began_with(service, make, raw_digits)
 
     async def wait():
         return await asyncio.gather(
-            *(service.answer(["a", "b", "c", "d"], *waiting) for waiting in ((small, former), (large, new)) * 3)
+            *(
+                service.answer(["a", "b", "c", "d"], rows.to_numpy(), model)
+                for rows, model in ((small, former), (large, new)) * 3
+            )
         )
 
     found = asyncio.run(wait())
@@ -195,9 +199,12 @@ def test_feedback_names_a_text_label_as_it_is_called(call, text_model, tmp_path)
 
 def test_what_a_model_of_text_labels_answered_is_kept_as_the_contracts_ask(service, text_model, raw_digits):
     rows = raw_digits.drop(columns="label").head(6)
+    pixels = rows[text_model.view.form.columns].to_numpy()
 
-    probabilities = asyncio.run(service.answer(list(rows.index), rows, text_model))
+    probabilities = asyncio.run(service.answer(list(rows.index), pixels, text_model))
 
-    kept, answers = Answered(list(rows.index), rows, probabilities, text_model).tables()
+    kept, answers = (
+        table.to_pandas() for table in tables_of(Answered(list(rows.index), pixels, probabilities, text_model))
+    )
     pd.testing.assert_frame_equal(SERVED_DIGITS.validate(kept), rows)
     assert set(PREDICTIONS.validate(answers)["prediction"]) <= {"benign", "malignant"}

@@ -32,7 +32,7 @@ class ModelDataset(PickleDataset):  # type: ignore[misc]
             ValueError: the file was altered, has no receipt, or holds a type that is not trusted; nothing of it has
                 run.
         """
-        return model_files.load(BytesIO(self._content_to_load()))
+        return model_files.load(BytesIO(self.content()))
 
     def save(self, data: Any) -> None:
         """Write the model, unless it could not be read again: then the old file stays.
@@ -42,7 +42,12 @@ class ModelDataset(PickleDataset):  # type: ignore[misc]
         """
         self._write(get_filepath_str(self._get_save_path(), self._protocol), _content_of(data))
 
-    def _content_to_load(self) -> bytes:
+    def content(self) -> bytes:
+        """Return the bytes of the file.
+
+        Raises:
+            ValueError: the file was altered, or has no receipt.
+        """
         path = get_filepath_str(self._get_load_path(), self._protocol)
         return self._read_vouched_for(path) if self._receipt else self._read(path)
 
@@ -155,7 +160,7 @@ class CurrentModelDataset(ReversibleModelDataset):
         """
         if self._places()[1] is None:
             return None
-        content = self._content_to_load()
+        content = self.content()
         try:
             return model_files.load(BytesIO(content))
         except model_files.ModelFileError as error:

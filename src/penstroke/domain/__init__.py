@@ -23,8 +23,9 @@ These names are optional:
   the service accepts neither files nor feedback.
 - ``Body``: the JSON body of prediction requests. Without it, requests hold rows by the names of their columns.
 - ``picture_nodes(stage)``: nodes that draw rows.
-- ``accept_values(values, form)``, ``features_of(accepted, form, features)``: ``accept`` and ``extract_features`` for
-  arrays, (n, columns) in the order of ``form.columns``. With them the service answers without pandas.
+- ``accept_values(values, form)``, ``features_of(accepted, form, features)``, ``names_of_features(form, features)``:
+  ``accept`` and ``extract_features`` for arrays, (n, columns) in the order of ``form.columns``, and the names of the
+  features. With them the service answers without pandas.
 
 Each name is imported when it is used for the first time, so that the service imports no more than it needs.
 """
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from .contracts import ACCEPTED, INCOMING, RAW
     from .description import describe
     from .extraction import extract_copy_features, extract_features
-    from .features import Augmentation, Features, features_of
+    from .features import Augmentation, Features, features_of, names_of_features
     from .files import Images as Body
     from .files import read
     from .form import Cleaning, Form, accept_values
@@ -77,6 +78,7 @@ __all__ = [
     "extract_features",
     "features_of",
     "measure_form",
+    "names_of_features",
     "perturb",
     "picture_nodes",
     "read",

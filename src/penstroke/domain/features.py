@@ -54,6 +54,12 @@ def features_of(accepted: np.ndarray, form: Form, features: Features) -> np.ndar
     return np.concatenate([compute_features(enlarge_images(chunk, features), features) for chunk in chunks])
 
 
+def names_of_features(form: Form, features: Features) -> list[str]:
+    """Return the names of the features of rows of this form, in order."""
+    height, width = (side * features.enlarge for side in form.size)
+    return feature_names(height, width, features)
+
+
 @cache
 def feature_names(height: int, width: int, features: Features) -> list[str]:
     """Return the names of the features of enlarged images of this size, in order."""

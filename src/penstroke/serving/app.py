@@ -11,7 +11,6 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import pandas as pd
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -144,12 +143,12 @@ class Service:
         self.refused: str | None = None  # why a newer model could not be loaded
         self._show_version()
 
-    async def answer(self, names: list[str], rows: pd.DataFrame, model: ServedModel) -> np.ndarray:
+    async def answer(self, names: list[str], rows: Any, model: ServedModel) -> np.ndarray:
         """Predict rows, and record rows and predictions if ``choices.keep`` says so.
 
         Args:
             names: identifiers of the rows.
-            rows: raw rows in the form that the model takes.
+            rows: raw rows in the form that the model takes: an array, (n, columns), or a table.
             model: the model to call.
 
         Returns:
@@ -158,7 +157,7 @@ class Service:
         Raises:
             ValueError: a row does not have the form that the model takes. The message gives its number.
         """
-        accepted, reasons = domain.accept(rows, model.view.form)
+        accepted, reasons = model.accept(rows)
         if len(refused := np.flatnonzero(reasons != "")):
             raise ValueError(f"{FIELD}.{refused[0]}: {reasons[refused[0]]}")
         probabilities = await self.queue.answer(accepted, model)
@@ -432,10 +431,9 @@ def _refuse_many(service: Service, count: int) -> None:
 
 
 async def _respond(
-    service: Service, model: ServedModel, names: list[str], values: Any, changed: Iterable[int]
+    service: Service, model: ServedModel, names: list[str], rows: Any, changed: Iterable[int]
 ) -> Response:
     form = model.view.form
-    rows = values if isinstance(values, pd.DataFrame) else pd.DataFrame(values, columns=model.columns)
     probabilities = await service.answer(names, rows, model)
     changed, known, classes = set(changed), model.classes, [str(name) for name in model.classes]
     best, sure_from, predictions = probabilities.argmax(axis=1), model.answers.sure_from, []
@@ -450,7 +448,7 @@ async def _respond(
             "unsure": confidence < sure_from,
             "probabilities": dict(zip(classes, row, strict=True)),
         }
-        predictions.append(entry | {"seen": form.show(rows.iloc[number].to_numpy())} if number in changed else entry)
+        predictions.append(entry | {"seen": form.show(np.asarray(rows)[number])} if number in changed else entry)
     return Response(
         to_json({"model_version": model.version, "predictions": predictions}), media_type="application/json"
     )

@@ -1,12 +1,15 @@
-"""Rows as JSON."""
+"""Rows as JSON, for domains that need tables."""
 
-from typing import Annotated, Any
+from __future__ import annotations
 
-import pandas as pd
-from pandera.errors import SchemaError
+from typing import TYPE_CHECKING, Annotated, Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from penstroke import domain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Value = float | str | None
 
@@ -38,6 +41,9 @@ class Rows(BaseModel):
         Raises:
             ValueError: a column is missing, or a value has another type.
         """
+        import pandas as pd  # noqa: PLC0415 # other domains do without, and start faster
+        from pandera.errors import SchemaError  # noqa: PLC0415
+
         table = pd.DataFrame(self.rows, pd.Index([f"rows.{number}" for number in range(len(self))], name=domain.ROW_ID))
         form.refuse_other_columns(table)
         try:

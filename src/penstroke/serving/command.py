@@ -9,9 +9,10 @@ import sys
 
 import click
 import uvicorn
-from kedro.framework.project import settings
 from starlette.routing import Route
 from threadpoolctl import threadpool_limits
+
+from kedro_guards.config import configuration_of
 
 from .app import Service, build_app
 from .hosts import host_name, link_to
@@ -34,15 +35,14 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
     if not token and not _is_loopback(host):
         raise click.ClickException(f"{host} can be reached by others: set {TOKEN}, which callers must then send")
     listening = _listen(host, port)
-    with settings.SESSION_CLASS.create(env=env, conf_source=conf_source) as session:
-        context = session.load_context()
-    store = ModelStore(context)
+    loader, project = configuration_of(env, conf_source)
+    store = ModelStore(loader, project)
+    choices = store.choices("serving", Serving).at(host)
     if store.is_empty():
         raise click.ClickException(
             f"there is no production model at {os.path.relpath(store.place)}; make it by "
             f"`kedro run --pipelines=__default__,promotion{f' --env={env}' if env else ''}`"
         )
-    choices = Serving.model_validate(context.params["serving"]).at(host)
     with threadpool_limits(choices.threads):
         service = Service(store, store.load(), choices)
         app = build_app(service)
@@ -50,7 +50,7 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
         guarded = AccessMiddleware(app, choices, token, service.metrics, routes)
         config = uvicorn.Config(
             guarded, http=HeadTimeoutProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
-            server_header=False, timeout_keep_alive=choices.head_timeout_s,  # type: ignore[arg-type]
+            server_header=False, timeout_keep_alive=choices.head_timeout_s,
             timeout_graceful_shutdown=10,
         )  # fmt: skip
         logging.getLogger("uvicorn").setLevel(logging.ERROR)

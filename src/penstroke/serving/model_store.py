@@ -1,31 +1,45 @@
 """The production model that the service uses, and the place where it is stored."""
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from hashlib import sha256
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import sklearn
-from kedro.framework.context import KedroContext
-from sklearn.base import ClassifierMixin
 
+from kedro_guards import model_files
+from kedro_guards.config import CheckedConfigLoader, absolute, dataset_of
 from kedro_guards.files import located
-from kedro_guards.receipts import Receipt, content_of, read_receipt, receipt_folder
+from kedro_guards.plain import NotPlainError
+from kedro_guards.receipts import Receipt, read_receipt, receipt_folder
 from penstroke import domain
-from penstroke.answers import look_at
-from penstroke.models import Answers, View, probabilities_of, version_of, view_of
+from penstroke.models import Answers, View, probabilities_of, refuse_other_features, version_of, view_of
+from penstroke.plain_models import PlainModel, read_plain_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from sklearn.base import ClassifierMixin
 
 LOG = logging.getLogger(__name__)
 NAME = "production_model"
+HAS_ARRAYS = hasattr(domain, "accept_values")  # whether rows can do without tables
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that serves."""
+    """A model that serves.
 
-    model: ClassifierMixin
+    Raw rows are an array, (n, columns), or a table. Accepted rows are an array if the domain can do without tables.
+    """
+
+    model: PlainModel | ClassifierMixin
     view: View  # form of its rows, and parameters of its features
     answers: Answers
     reading: Any  # how files become rows; None if the domain cannot read files
@@ -38,44 +52,64 @@ class ServedModel:
         """The first twelve characters of the file's sha256."""
         return version_of(self.sha256)
 
-    @property
+    @cached_property
     def classes(self) -> list[int | str]:
         """The classes of the model."""
         return list(self.model.classes_.tolist())
 
-    @cached_property
-    def columns(self) -> pd.Index:
-        """The columns of the rows that the model takes."""
-        return pd.Index(self.view.form.columns)
+    def accept(self, rows: Any) -> tuple[Any, np.ndarray]:
+        """Accept or reject raw rows; see :func:`penstroke.domain.accept`."""
+        form = self.view.form
+        if HAS_ARRAYS:
+            return domain.accept_values(rows, form)
+        return domain.accept(_table(rows, form.columns) if isinstance(rows, np.ndarray) else rows, form)
 
-    def answer(self, rows: pd.DataFrame) -> np.ndarray:
+    def answer(self, rows: Any) -> np.ndarray:
         """Predict the probability of each class for accepted rows, (n, classes)."""
-        features = domain.extract_features(rows, self.view.features).to_numpy()
-        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            return probabilities_of(self.model, features, self.answers.chunk_rows)
+        if HAS_ARRAYS:
+            features = domain.features_of(rows, self.view.form, self.view.features)
+        else:
+            features = domain.extract_features(rows, self.view.features).to_numpy()
+        return probabilities_of(self.model, features, self.answers.chunk_rows)
 
 
 class ModelStore:
     """Loads the production model, and knows the places of the other files that the service uses.
 
     Args:
-        context: Kedro's context of the project and the environment.
+        loader: the configuration of the project and the environment.
+        project: the project's folder.
     """
 
-    def __init__(self, context: KedroContext) -> None:
-        catalog = context.catalog  # Kedro builds a new catalog at each access
-        self._dataset = catalog[NAME]
-        self._answers = Answers.model_validate(context.params["answers"])
+    def __init__(self, loader: CheckedConfigLoader, project: Path) -> None:
+        self._parameters = loader["parameters"]
+        loader.refuse_unknown_globals()
         reads = hasattr(domain, "read")
-        self._reading = domain.Reading.model_validate(context.params[domain.READING]) if reads else None
-        data = str(context.config_loader["globals"]["data"])
-        project = context.project_path
+        groups = ["serving", "answers", *([domain.READING] if reads else [])]
+        for unknown in sorted(set(self._parameters) - set(loader.names_of_base("parameters"))):
+            if near := get_close_matches(unknown, groups, n=1):
+                raise ValueError(f"{unknown} is not a known group of parameters; did you mean {near[0]}?")
+        self._dataset: Any = dataset_of(NAME, loader, project)
+        self._answers = self.choices("answers", Answers)
+        self._reading = self.choices(domain.READING, domain.Reading) if reads else None
+        data = str(loader["globals"]["data"])
         self._receipt = f"{receipt_folder(project, data)}/{NAME}.json"
-        self._card = f"{data if '://' in data else project / data}/08_reporting/model_card.md"
+        self._card = f"{absolute(data, project)}/08_reporting/model_card.md"
         self.place, self.inbox, self.rows, self.predictions = (
-            str(catalog[name]._describe()["filepath"])
+            absolute(loader["catalog"][name]["filepath"], project)
             for name in (NAME, "inbox", f"served_{domain.ROWS}", "served_predictions")
         )
+
+    def choices(self, group: str, kind: Any) -> Any:
+        """Return a group of parameters.
+
+        Raises:
+            ValueError: a value is wrong; the message names the group and the key.
+        """
+        try:
+            return kind.model_validate(self._parameters[group])
+        except ValueError as error:
+            raise ValueError(f"{group}: {error}") from None
 
     def is_empty(self) -> bool:
         """Whether there is no production model.
@@ -95,26 +129,65 @@ class ModelStore:
         Raises:
             ValueError: the model cannot be read, does not match its receipt, or cannot predict.
         """
-        while True:
-            self._dataset.release()
-            sha256 = content_of(self._dataset)[0] or ""
-            model = self._dataset.load()
-            if content_of(self._dataset)[0] == sha256:  # otherwise a promotion replaced it meanwhile
-                break
-        found = ServedModel(
+        self._dataset.release()
+        content = self._dataset.content()
+        found, receipt = sha256(content).hexdigest(), read_receipt(self._receipt)
+        model = load_model(content)
+        served = ServedModel(
             model,
             view_of(model),
             self._answers,
             self._reading,
-            sha256,
-            read_receipt(self._receipt),
-            read_card(self._card, sha256),
+            found,
+            receipt if receipt and receipt.sha256 == found else None,  # a promotion may just have replaced it
+            read_card(self._card, found),
         )
-        columns = found.view.form.columns
-        probe, _ = domain.accept(pd.DataFrame(0, pd.Index(["probe"], name=domain.ROW_ID), columns), found.view.form)
-        look_at(probe, model)  # checks the feature names, once
-        found.answer(probe)
-        return found
+        served.answer(_probe(served))
+        return served
+
+
+def load_model(content: bytes) -> PlainModel | ClassifierMixin:
+    """Load a model from the bytes of its file: without scikit-learn if that is possible."""
+    try:
+        return read_plain_model(content)
+    except NotPlainError as error:
+        LOG.info("the model is loaded with scikit-learn: %s", error)
+        model = model_files.load(BytesIO(content))
+        return SklearnModel(model)
+
+
+class SklearnModel:
+    """A fitted classifier that skips the checks of scikit-learn, which take longer than the prediction of one row."""
+
+    def __init__(self, model: ClassifierMixin) -> None:
+        from sklearn import config_context  # noqa: PLC0415 # slow to import; most services can do without
+
+        self._model, self._context = model, config_context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """Predict the probability of each class, (n, classes)."""
+        with self._context(assume_finite=True, skip_parameter_validation=True):
+            return np.asarray(self._model.predict_proba(features))
+
+
+def _probe(served: ServedModel) -> Any:
+    """Return one accepted row. Check, once, that the code makes the features that the model was fitted on."""
+    form, features = served.view
+    probe, _ = served.accept(np.zeros((1, len(form.columns)), np.uint8))
+    if HAS_ARRAYS:
+        refuse_other_features(served.model, domain.names_of_features(form, features))
+    else:
+        refuse_other_features(served.model, domain.extract_features(probe, features).columns)
+    return probe
+
+
+def _table(values: np.ndarray, columns: list[str]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 # domains of tables import it, others do without
+
+    return pd.DataFrame(values, columns=columns)
 
 
 def read_card(place: str, sha256: str) -> str | None:

@@ -1,16 +1,21 @@
-"""A bounded queue of rows. One thread takes all rows that wait and predicts them in one call of the model."""
+"""A bounded queue of rows. All rows that wait are predicted in one call of the model."""
+
+from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from .model_store import ServedModel
+if TYPE_CHECKING:
+    from .model_store import ServedModel
+
+FEW = 16  # up to this many rows are predicted in the event loop: a change of threads takes longer
 
 
 class FullError(RuntimeError):
@@ -23,14 +28,15 @@ class NeverFitsError(ValueError):
 
 @dataclass(frozen=True)
 class _Job:
-    rows: pd.DataFrame  # accepted rows
+    rows: Any  # accepted rows: an array or a table
     model: ServedModel  # the model in whose form they are
     answer: asyncio.Future[np.ndarray]
-    loop: asyncio.AbstractEventLoop
 
 
 class RequestQueue:
-    """Rows wait in the queue until one thread predicts them.
+    """Rows wait in the queue until those before them are predicted; then all that wait are predicted in one call.
+
+    Few rows are predicted in the event loop at once, more of them in a thread.
 
     Args:
         room: size of the queue, in rows.
@@ -41,10 +47,10 @@ class RequestQueue:
     def __init__(self, room: int, at_once: int, observe: Callable[[float], None]) -> None:
         self._room, self._at_once, self._observe = room, at_once, observe
         self.inside = 0
-        self._waiting: deque[_Job | None] = deque()
-        self._arrived = threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._work, name="answers", daemon=True)
-        self._thread.start()
+        self._waiting = deque[_Job]()
+        self._is_due = False  # whether the loop is about to look for rows that wait
+        self._is_busy = False  # whether the thread predicts
+        self._thread = ThreadPoolExecutor(1, "answers")
 
     @asynccontextmanager
     async def room(self, rows: int, timeout_s: float) -> AsyncIterator[None]:
@@ -67,8 +73,8 @@ class RequestQueue:
         finally:
             self.inside -= rows
 
-    async def answer(self, rows: pd.DataFrame, model: ServedModel) -> np.ndarray:
-        """Put accepted rows into the queue and wait for their predictions; see :func:`penstroke.answers.ask`.
+    async def answer(self, rows: Any, model: ServedModel) -> np.ndarray:
+        """Put accepted rows into the queue and wait for their probabilities, (n, classes).
 
         A request keeps the model it started with, even if the service loads another one meanwhile.
         """
@@ -76,68 +82,82 @@ class RequestQueue:
         many = len(rows) > self._at_once
         starts = range(0, len(rows), self._at_once)
         parts = [rows[start : start + self._at_once] for start in starts] if many else [rows]
-        jobs = [_Job(part, model, loop.create_future(), loop) for part in parts]
-        for job in jobs:
-            self._waiting.append(job)
-            self._arrived.release()
+        jobs = [_Job(part, model, loop.create_future()) for part in parts]
+        self._waiting.extend(jobs)
+        if not (self._is_due or self._is_busy):
+            self._is_due = True
+            loop.call_soon(self._start, loop)  # requests that are being read join this call of the model
         answers = [await job.answer for job in jobs]
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
     def close(self) -> None:
-        """Answer all rows that wait, then stop the thread."""
-        self._waiting.append(None)
-        self._arrived.release()
-        self._thread.join()
+        """Wait for the thread."""
+        self._thread.shutdown()
 
-    def _work(self) -> None:
-        while job := self._next():
-            jobs, count = [job], len(job.rows)
-            while (
-                self._waiting
-                and (following := self._waiting[0])
-                and following.model is job.model
-                and count + len(following.rows) <= self._at_once
-            ):
-                self._arrived.acquire()
-                self._waiting.popleft()
-                jobs.append(following)
-                count += len(following.rows)
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Predict what waits: few rows here, more in the thread."""
+        self._is_due = False
+        while self._waiting and not self._is_busy:
+            jobs = self._next()
+            if not jobs:
+                continue
+            count = sum(len(job.rows) for job in jobs)
             self._observe(count)
-            self._answer(job.model, [job for job in jobs if not job.answer.cancelled()])
+            if count <= FEW:
+                _settle(jobs, _answer(jobs))
+            else:
+                self._is_busy = True
+                loop.run_in_executor(self._thread, _answer, jobs).add_done_callback(
+                    lambda done, jobs=jobs: self._finish(loop, jobs, done)  # type: ignore[misc]
+                )
 
-    def _next(self) -> _Job | None:
-        self._arrived.acquire()
-        return self._waiting.popleft()
+    def _next(self) -> list[_Job]:
+        """Take the first job, and the following ones of the same model, up to ``at_once`` rows."""
+        jobs, count = [self._waiting.popleft()], 0
+        count = len(jobs[0].rows)
+        while (
+            self._waiting
+            and self._waiting[0].model is jobs[0].model
+            and count + len(self._waiting[0].rows) <= self._at_once
+        ):
+            jobs.append(self._waiting.popleft())
+            count += len(jobs[-1].rows)
+        return [job for job in jobs if not job.answer.done()]  # the others were cancelled
 
-    def _answer(self, model: ServedModel, jobs: list[_Job]) -> None:
-        if not jobs:
-            return
-        try:
-            tables = [job.rows for job in jobs]
-            answers = model.answer(tables[0] if len(tables) == 1 else _joined(tables))
-        except Exception as error:
-            for job in jobs:
-                job.loop.call_soon_threadsafe(_settle, job.answer, error)
-            return
-        start = 0
-        for job in jobs:
-            part = answers[start : start + len(job.rows)]
-            job.loop.call_soon_threadsafe(_settle, job.answer, part)
-            start += len(part)
-
-
-def _settle(answer: asyncio.Future[np.ndarray], result: np.ndarray | Exception) -> None:
-    if answer.done():  # the request was cancelled
-        return
-    if isinstance(result, Exception):
-        answer.set_exception(result)
-    else:
-        answer.set_result(result)
+    def _finish(
+        self, loop: asyncio.AbstractEventLoop, jobs: list[_Job], done: asyncio.Future[np.ndarray | Exception]
+    ) -> None:
+        self._is_busy = False
+        _settle(jobs, done.result())
+        self._start(loop)
 
 
-def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Join tables with the same columns; numbers are joined as arrays, since pandas takes longer than the model."""
-    arrays = [table.to_numpy() for table in tables]
-    if arrays[0].dtype == object:
-        return pd.concat(tables, ignore_index=True)
-    return pd.DataFrame(np.concatenate(arrays), columns=tables[0].columns)
+def _answer(jobs: list[_Job]) -> np.ndarray | Exception:
+    try:
+        return jobs[0].model.answer(joined([job.rows for job in jobs]))
+    except Exception as error:
+        return error
+
+
+def _settle(jobs: list[_Job], result: np.ndarray | Exception) -> None:
+    start = 0
+    for job in jobs:
+        stop = start + len(job.rows)
+        if job.answer.done():  # the request was cancelled
+            pass
+        elif isinstance(result, Exception):
+            job.answer.set_exception(result)
+        else:
+            job.answer.set_result(result[start:stop])
+        start = stop
+
+
+def joined(rows: Sequence[Any]) -> Any:
+    """Join the rows of several requests, which are all arrays or all tables."""
+    if len(rows) == 1:
+        return rows[0]
+    if isinstance(rows[0], np.ndarray):
+        return np.concatenate(rows)
+    import pandas as pd  # noqa: PLC0415 # tables exist, so it is imported already
+
+    return pd.concat(rows, ignore_index=True)

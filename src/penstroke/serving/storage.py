@@ -1,5 +1,7 @@
 """What the service stores: rows with their predictions, and files with the labels that people gave."""
 
+from __future__ import annotations
+
 import os
 from collections import deque
 from collections.abc import Callable
@@ -8,16 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from kedro_guards.files import located, names_in
-from penstroke import domain
-from penstroke.answers import tabulate
-from penstroke.files import labelled_name
+from penstroke.file_names import labelled_name
 
-from .model_store import ServedModel
+from .queue import joined
+
+if TYPE_CHECKING:
+    from .model_store import ServedModel
 
 
 class InboxFullError(RuntimeError):
@@ -29,17 +32,9 @@ class Answered:
     """Rows of one or more requests, and their predictions."""
 
     names: list[str]  # the identifiers of the rows
-    rows: pd.DataFrame  # raw rows, unchanged
+    rows: Any  # raw rows, unchanged: an array, (n, columns), or a table
     probabilities: np.ndarray  # (n, classes)
     model: ServedModel
-
-    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the rows, and the predictions in the form of the inference pipelines; identifiers are the index."""
-        index = pd.Index(self.names, name=domain.ROW_ID, dtype="str")
-        table = tabulate(self.probabilities, self.model.model.classes_, index)
-        table.insert(2, "unsure", table["confidence"] < self.model.answers.sure_from)
-        answers = table.assign(model_version=self.model.version, model_receipt=self.model.sha256)
-        return self.rows.set_axis(index), answers
 
 
 class AnswerLog:
@@ -87,18 +82,15 @@ class AnswerLog:
 
     def _store(self, answered: Answered) -> None:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}_{os.getpid()}_{next(self._numbers)}.parquet"
-        rows, answers = answered.tables()
+        from .tables import tables_of, write_table  # noqa: PLC0415 # slow to import
+
+        rows, answers = tables_of(answered)
         try:
-            self._write(rows, f"{self._folder}/{name}")
-            self._write(answers, f"{self._predictions}/{name}")
+            write_table(rows, f"{self._folder}/{name}")
+            write_table(answers, f"{self._predictions}/{name}")
         except OSError:
             self._lost(len(answered.rows))
             raise
-
-    def _write(self, table: pd.DataFrame, place: str) -> None:
-        files, path = located(place, auto_mkdir=True)
-        with files.open(path, "wb") as file:
-            table.to_parquet(file)
 
     def _drop(self, answered: Answered) -> None:
         self._rows -= len(answered.rows)
@@ -108,8 +100,8 @@ class AnswerLog:
 def _joined(parts: list[Answered]) -> Answered:
     """Join the rows of many requests to one model, so that they make one file."""
     names = [name for part in parts for name in part.names]
-    rows = pd.concat([part.rows for part in parts], ignore_index=True)
-    return Answered(names, rows, np.concatenate([part.probabilities for part in parts]), parts[0].model)
+    probabilities = np.concatenate([part.probabilities for part in parts])
+    return Answered(names, joined([part.rows for part in parts]), probabilities, parts[0].model)
 
 
 def remove_oldest(folder: str, most: int) -> None:

@@ -5,7 +5,7 @@ from penstroke.contracts import LABELLED_DRAWINGS, REJECTED_DRAWINGS
 from penstroke.domain import read
 from penstroke.domain.layout import pixel_names
 from penstroke.domain.pixels import to_images
-from penstroke.files import labelled_name
+from penstroke.file_names import labelled_name
 from penstroke.pipelines.data_processing.nodes import screen_rows
 from penstroke.pipelines.feedback.nodes import take_in_feedback
 

@@ -12,9 +12,11 @@ from penstroke import contracts
 from penstroke.contracts import COMPARED_DIGITS
 from penstroke.domain import Form, Perturbations, accept, perturb
 from penstroke.domain.idx import IdxDataset
+from penstroke.domain.layout import INK
 from penstroke.domain.pictures import draw_oddest
-from penstroke.domain.pixels import INK, to_images, to_table
-from penstroke.files import labelled_name, read_files
+from penstroke.domain.pixels import to_images, to_table
+from penstroke.file_names import labelled_name
+from penstroke.files import read_files
 from penstroke.pipelines.monitoring.nodes import (
     find_oddest,
     gather_rows,

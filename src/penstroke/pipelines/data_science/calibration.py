@@ -12,6 +12,8 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from penstroke.kernels import as_logits, temper
+
 LEAST_PROBABILITY = 1e-12  # added to probabilities, so that the logarithm of 0 is finite
 
 
@@ -105,9 +107,7 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         if not hasattr(self, "temperature_"):  # for one row the check takes longer than the prediction
             check_is_fitted(self)
         scores = getattr(self.classifier_, _method(self.classifier_))(X)
-        logits = _logits(self.classifier_, scores) / self.temperature_
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+        return temper(_logits(self.classifier_, scores), self.temperature_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -131,7 +131,7 @@ def _logits(classifier: ClassifierMixin, scores: np.ndarray) -> np.ndarray:
     """Convert scores to logits, one float64 column per class, also if two classes share one margin."""
     if _method(classifier) == "predict_proba":
         return np.log(scores + LEAST_PROBABILITY, dtype=np.float64)
-    return np.asarray(np.column_stack([-scores, scores]) if scores.ndim == 1 else scores, np.float64)
+    return as_logits(scores)
 
 
 def _likeliest(logits: np.ndarray, places: np.ndarray, errors: float = 0) -> float:

@@ -13,6 +13,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from penstroke.kernels import kernel_margins, rbf_kernel, squared_lengths
+
 JITTER = 1e-5  # added to the kernel's diagonal, which is 1, to cover the rounding errors of float32
 
 
@@ -148,8 +150,13 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         else:
             check_is_fitted(self)
             rows = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-        margins = np.concatenate(
-            [self._kernel(rows[chunk]) @ self.coef_ for chunk in gen_batches(len(rows), self.chunk_rows)]
+        margins = kernel_margins(
+            rows,
+            components=self.components_,
+            coef=self.coef_,
+            gamma=self.gamma,
+            chunk_rows=self.chunk_rows,
+            lengths=getattr(self, "lengths_", None),  # missing in model files of earlier versions
         )
         return margins.ravel() if len(self.classes_) == 2 else margins
 
@@ -170,35 +177,6 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         if lengths is None:
             lengths = squared_lengths(self.components_)
         return rbf_kernel(rows, self.components_, lengths, self.gamma, out)
-
-
-def rbf_kernel(
-    rows: np.ndarray, components: np.ndarray, lengths: np.ndarray, gamma: float, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Return ``exp(-gamma |x - y|^2)`` of rows and components, (rows, components), in the rows' own precision.
-
-    Args:
-        rows: (n, features), float32 or float64.
-        components: (m, features), of the same type.
-        lengths: the squared length of each component, (m,).
-        gamma: above 0.
-        out: memory for the result of at least n rows.
-
-    Examples:
-        >>> rows = np.array([[0.0, 0.0], [0.0, 1.0]])
-        >>> rbf_kernel(rows, rows, squared_lengths(rows), gamma=0.5).round(2).tolist()
-        [[1.0, 0.61], [0.61, 1.0]]
-    """
-    kernel = np.matmul((2 * gamma) * rows, components.T, out=None if out is None else out[: len(rows)])
-    kernel -= gamma * squared_lengths(rows)[:, None]
-    kernel -= gamma * lengths
-    np.minimum(kernel, 0, out=kernel)  # rounding can make squared distances negative
-    return np.exp(kernel, out=kernel)
-
-
-def squared_lengths(rows: np.ndarray) -> np.ndarray:
-    """Return the squared length of each row, (n,)."""
-    return np.einsum("ij,ij->i", rows, rows)
 
 
 def margins_of(scores: np.ndarray, towards: np.ndarray) -> np.ndarray:

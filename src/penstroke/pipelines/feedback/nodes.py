@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from penstroke.domain import Form, Reading
-from penstroke.files import label_and_id, read_files
+from penstroke.file_names import label_and_id
+from penstroke.files import read_files
 
 
 def take_in_feedback(
