@@ -41,7 +41,7 @@ def kernel_margins(
     chunk_rows: int,
     lengths: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the margins of a kernel machine, (n, outputs); see :func:`rbf_kernel`.
+    """Return the margins of a kernel machine, (n, outputs), or (n,) for one output; see :func:`rbf_kernel`.
 
     Args:
         rows: (n, features).
@@ -55,14 +55,15 @@ def kernel_margins(
     starts = range(0, max(len(rows), 1), chunk_rows)
     chunks = (rows[start : start + chunk_rows] for start in starts)
     margins = [rbf_kernel(chunk, components, lengths, gamma) @ coef for chunk in chunks]
-    return margins[0] if len(margins) == 1 else np.concatenate(margins)
+    joined = margins[0] if len(margins) == 1 else np.concatenate(margins)
+    return joined.ravel() if joined.shape[1] == 1 else joined
 
 
 def temper(scores: np.ndarray, temperature: float) -> np.ndarray:
     """Turn scores into probabilities, (n, classes) float64.
 
     Args:
-        scores: (n, classes); of two classes perhaps one margin, (n,) or (n, 1), that of the second.
+        scores: (n, classes); of two classes perhaps one margin, (n,), that of the second.
         temperature: divisor of the scores, above 0.
 
     Examples:
@@ -76,6 +77,4 @@ def temper(scores: np.ndarray, temperature: float) -> np.ndarray:
 
 def as_logits(scores: np.ndarray) -> np.ndarray:
     """Return scores as float64 with a column per class, also if two classes share one margin."""
-    one_margin = scores.ndim == 1 or scores.shape[1] == 1
-    margin = scores.reshape(len(scores), -1)
-    return np.asarray(np.hstack([-margin, margin]) if one_margin else scores, np.float64)
+    return np.asarray(np.column_stack([-scores, scores]) if scores.ndim == 1 else scores, np.float64)

@@ -30,7 +30,6 @@ These names are optional:
 Each name is imported when it is used for the first time, so that the service imports no more than it needs.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,10 +50,6 @@ ROW_ID = f"{ROW}_id"
 READING = "drawings"  # name of the parameter group of ``Reading``
 INTENDED_USE = "Images of single handwritten digits, framed like the training images."
 
-_MODULES = (  # those without pandas come first
-    *("form", "features", "frame", "files"),
-    *("acceptance", "extraction", "contracts", "description", "perturbations", "pictures"),
-)
 __all__ = [
     "ACCEPTED",
     "INCOMING",
@@ -86,8 +81,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    modules = (import_module(f".{module}", __name__) for module in _MODULES if name in __all__)
-    for module in modules:
-        if hasattr(module, name):
-            return getattr(module, name)
+    if name in __all__:
+        from . import features, files, form, frame  # noqa: PLC0415
+
+        for module in (features, files, form, frame):
+            if hasattr(module, name):
+                return getattr(module, name)
+        from . import acceptance, contracts, description, extraction, perturbations, pictures  # noqa: PLC0415
+
+        for module in (acceptance, contracts, description, extraction, perturbations, pictures):
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -150,7 +150,7 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         else:
             check_is_fitted(self)
             rows = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-        margins = kernel_margins(
+        return kernel_margins(
             rows,
             components=self.components_,
             coef=self.coef_,
@@ -158,7 +158,6 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             chunk_rows=self.chunk_rows,
             lengths=getattr(self, "lengths_", None),  # missing in model files of earlier versions
         )
-        return margins.ravel() if len(self.classes_) == 2 else margins
 
     def predict(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
         """Predict the class of each row, (n,)."""
