@@ -86,10 +86,10 @@ def __getattr__(name: str) -> Any:
 
         for module in (features, files, form, frame):
             if hasattr(module, name):
-                return getattr(module, name)
+                return globals().setdefault(name, getattr(module, name))
         from . import acceptance, contracts, description, extraction, perturbations, pictures  # noqa: PLC0415
 
         for module in (acceptance, contracts, description, extraction, perturbations, pictures):
             if hasattr(module, name):
-                return getattr(module, name)
+                return globals().setdefault(name, getattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic_core import from_json
 
 from .form import Form
 from .frame import Drawings, Frame, frame_of
@@ -60,13 +61,32 @@ class Images(BaseModel):
         ),
     ]
 
+    _stack: np.ndarray | None = PrivateAttr(None)  # images of one size, (n, height, width); then ``images`` is empty
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
+        """Validate JSON. Images of one size are validated as one array, which takes a fraction of the time.
+
+        Raises:
+            ValidationError: see pydantic.
+        """
+        stack = _stack_of(bytes(json_data)) if isinstance(json_data, bytes | bytearray) else None
+        if stack is None:
+            return super().model_validate_json(json_data, **options)
+        found = cls.model_construct(images=[])
+        found._stack = stack
+        return found
+
     def __len__(self) -> int:
         """Return the number of images."""
-        return len(self.images)
+        return len(self.images) if self._stack is None else len(self._stack)
 
     def work(self, form: Form) -> int:
         """Return the cost of framing, in predictions that take as long; images of the model's own size cost 0."""
-        sizes = [(len(image), len(image[0]) if image else 0) for image in self.images]
+        if self._stack is None:
+            sizes = [(len(image), len(image[0]) if image else 0) for image in self.images]
+        else:
+            sizes = [self._stack.shape[1:]] * len(self._stack) if self._stack.shape[1:] != form.size else []
         return sum(FRAMING_COUNTS + max(size) ** 2 // SQUARE_COUNT for size in sizes if size != form.size)
 
     def rows_of(self, form: Form, reading: Drawings) -> tuple[np.ndarray, set[int]]:
@@ -79,7 +99,9 @@ class Images(BaseModel):
             ValueError: an image is empty, too small or too large, has rows of different lengths, or shows no ink. The
                 message names the image.
         """
-        arrays = [_array(number, image) for number, image in enumerate(self.images)]
+        if self._stack is not None and self._stack.shape[1:] == form.size:
+            return self._stack.reshape(len(self), -1), set()
+        arrays = [_array(number, image) for number, image in enumerate(self.images)] or list(self._stack)  # type: ignore[arg-type]
         others = {number: array for number, array in enumerate(arrays) if array.shape != form.size}
         framed = dict(_framed(others, frame_of(form, reading))) if others else {}
         found = [framed.get(number, array).ravel() for number, array in enumerate(arrays)]
@@ -87,6 +109,27 @@ class Images(BaseModel):
 
 
 Body = Images  # the name that other packages use
+
+
+def _stack_of(content: bytes) -> np.ndarray | None:
+    """Read images of one size, (n, height, width) uint16; None if pydantic must look at them one by one."""
+    if b"true" in content or b"false" in content:  # an array would take them for numbers
+        return None
+    try:
+        found = from_json(content, allow_inf_nan=False)
+        stack = np.array(found["images"]) if isinstance(found, dict) and list(found) == ["images"] else np.empty(0)
+    except (ValueError, OverflowError):  # also if images or their rows differ in length
+        return None
+    if (
+        stack.ndim != 3
+        or stack.dtype.kind not in "iuf"
+        or not stack.size
+        or stack.min() < 0
+        or stack.max() > MOST_VALUE
+    ):
+        return None
+    whole = stack.astype(np.uint16)
+    return whole if stack.dtype.kind in "iu" or (whole == stack).all() else None
 
 
 def _array(number: int, image: list[list[float]]) -> np.ndarray:

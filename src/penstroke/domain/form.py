@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Form(RowForm):
     centre_of_mass: bool
     paper: tuple[float, float] | None = Field(None, strict=False, description="None in files of earlier versions")
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """Height and width of an image."""
         return image_size(self.columns)
@@ -108,7 +108,7 @@ def accept_values(
             "or train and promote a model for them"
         )
     scaled = scale_ink(pixels, form.full_ink)
-    blank = scaled.max(axis=1, initial=0) == scaled.min(axis=1, initial=INK)
+    blank = (scaled == scaled[:, :1]).all(axis=1)
     inverted = np.zeros(len(pixels), bool)
     if form.paper is not None:
         paper = median_edge(scaled.reshape(-1, *form.size)) / INK

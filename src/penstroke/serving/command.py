@@ -1,6 +1,7 @@
 """The command ``kedro serve``."""
 
 import errno
+import gc
 import ipaddress
 import logging
 import os
@@ -54,6 +55,8 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
             timeout_graceful_shutdown=10,
         )  # fmt: skip
         logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        gc.collect()
+        gc.freeze()  # so that the garbage of large requests is collected without a look at all that was imported
         click.echo(f"model {service.model.version} serves at {link_to(host, listening.getsockname()[1])}", err=True)
         uvicorn.Server(config).run(sockets=[listening])
     sys.stdout.flush()

@@ -1,5 +1,7 @@
 """Metrics of the service for Prometheus."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 
@@ -25,3 +27,13 @@ class Metrics:
         self.model = Gauge(f"{name}_model", "1 for the model that serves.", ["version"], registry=own)
         self.refused = Counter(f"{name}_models_refused", "New models that could not be loaded.", registry=own)
         self.lost = Counter(f"{name}_rows_lost", "Answered rows that could not be stored.", registry=own)
+        self._of_request = cache(self._find_metrics)
+
+    def count_request(self, route: str, status: str, seconds: float) -> None:
+        """Count a request."""
+        requests, times = self._of_request(route, status)
+        requests.inc()
+        times.observe(seconds)
+
+    def _find_metrics(self, route: str, status: str) -> tuple[Counter, Histogram]:
+        return self.requests.labels(route, status), self.seconds.labels(route)

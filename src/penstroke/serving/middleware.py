@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import json
 import re
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
@@ -169,8 +169,7 @@ class AccessMiddleware:
 
     def _log(self, scope: Message, path: str, *, status: int, seconds: float, taken: int, fault: str) -> None:
         route = path if path in self._routes else "other"
-        self._metrics.requests.labels(route, str(status)).inc()
-        self._metrics.seconds.labels(route).observe(seconds)
+        self._metrics.count_request(route, str(status), seconds)
         entry = {
             "time": round(time.time(), 3),
             "client": (scope.get("client") or ("",))[0],
@@ -182,7 +181,7 @@ class AccessMiddleware:
         }
         if fault:
             entry["fault"] = fault[:LONGEST_FAULT]
-        sys.stdout.write(json.dumps(entry) + "\n")
+        sys.stdout.write(to_json(entry).decode() + "\n")
 
 
 class HeadTimeoutProtocol(HttpToolsProtocol):

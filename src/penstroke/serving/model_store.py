@@ -57,6 +57,11 @@ class ServedModel:
         """The classes of the model."""
         return list(self.model.classes_.tolist())
 
+    @cached_property
+    def class_names(self) -> list[str]:
+        """The classes as texts."""
+        return list(map(str, self.classes))
+
     def accept(self, rows: Any) -> tuple[Any, np.ndarray]:
         """Accept or reject raw rows; see :func:`penstroke.domain.accept`."""
         form = self.view.form
