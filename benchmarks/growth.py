@@ -25,8 +25,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
+from penstroke.domain.deformation import deform
 from penstroke.domain.idx import UNSIGNED_BYTE, IdxDataset
-from penstroke.domain.images import deform
 from penstroke.domain.pixels import to_images
 from penstroke.pipelines.data_science.nodes import choose_champion
 

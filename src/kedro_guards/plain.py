@@ -59,7 +59,7 @@ def load_plain(content: bytes) -> PlainObject:
         NotPlainError: it has another version of the format, or holds no object.
     """
     members = unfold(content)
-    schema = json.loads(members[SCHEMA])
+    schema = json.loads(members.get(SCHEMA, b"{}"))
     if schema.get("protocol") != PROTOCOL:
         raise NotPlainError(f"the file has protocol {schema.get('protocol')} of skops; only {PROTOCOL} is read")
     found = _read(schema, members)

@@ -76,7 +76,8 @@ def _scores(model: PlainObject) -> Step:
 def _transformer(model: PlainObject) -> Step:
     if model.name == "ColumnTransformer":
         weights = model["transformer_weights"] or {}
-        parts = [(columns, _transformer(part), weights.get(name, 1)) for name, part, columns in model["transformers_"]]
+        kept = [one for one in model["transformers_"] if one[1] != "drop"]
+        parts = [(columns, _transformer(part), weights.get(name, 1)) for name, part, columns in kept]
         return partial(_join, parts=parts)
     known: dict[str, Callable[[PlainObject], Step]] = getattr(domain, "PLAIN_TRANSFORMERS", {})
     if model.name == "FunctionTransformer" and model["func"] is None:

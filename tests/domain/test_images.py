@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from penstroke.domain.images import deform, enlarge, oriented_gradients, pooling_weights, straighten
+from penstroke.domain.deformation import deform
+from penstroke.domain.images import enlarge, oriented_gradients, pooling_weights, straighten
 
 STILL = {"rotation_degrees": 0.0, "scaling": 0.0, "slant": 0.0, "shift": 0.0}
 

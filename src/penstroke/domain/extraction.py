@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from .deformation import deform
 from .features import Augmentation, Features, compute_features, enlarge_images, feature_names
-from .images import deform
 from .pixels import to_images
 
 

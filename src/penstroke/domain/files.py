@@ -11,7 +11,6 @@ from pydantic_core import from_json
 
 from .form import Form
 from .frame import Drawings, Frame, frame_of
-from .framing import NoInkError, frame_ink, frame_picture
 from .reading import read_picture
 
 LEAST_SIDE = 4  # smallest side of an image as numbers, in pixels; the same as for image files
@@ -40,6 +39,8 @@ def read(content: bytes, form: Form, reading: Drawings) -> np.ndarray:
     Raises:
         ValueError: the file cannot be read, it shows no ink, or the ink is not a single digit.
     """
+    from .framing import frame_picture  # noqa: PLC0415 # SciPy is slow to import; images of the model's size do without
+
     frame = frame_of(form, reading)
     look = partial(read_picture, content, frame.most_pixels, frame.side)
     return _whole(frame_picture(look(), frame, look), frame).ravel()
@@ -143,6 +144,8 @@ def _array(number: int, image: list[list[float]]) -> np.ndarray:
 
 
 def _framed(images: dict[int, np.ndarray], frame: Frame) -> Iterator[tuple[int, np.ndarray]]:
+    from .framing import NoInkError, frame_ink  # noqa: PLC0415
+
     of_size = defaultdict[tuple[int, ...], list[int]](list)
     for number, image in images.items():
         if min(image.shape) < LEAST_SIDE or max(image.shape) > frame.side:

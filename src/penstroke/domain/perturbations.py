@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from kedro_guards.parameters import Parameters
 
-from .images import deform
+from .deformation import deform
 from .layout import INK
 from .pixels import to_images, to_table
 

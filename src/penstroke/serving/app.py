@@ -204,6 +204,12 @@ class Service:
         self.metrics.model.clear()
         self.metrics.model.labels(self.model.version).set(1)
 
+    async def warm_up(self) -> None:
+        """Import what the first file would have to wait for, a moment after the start."""
+        await asyncio.sleep(1)
+        with suppress(ValueError):
+            await self.read(b"", self.model)
+
     async def keep(self) -> None:
         """Write recorded rows and predictions at regular intervals."""
         while True:
@@ -223,7 +229,8 @@ def build_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001
-        tasks = [asyncio.create_task(service.watch()), asyncio.create_task(service.keep())]
+        work = [service.watch(), service.keep(), *([service.warm_up()] if READS_FILES else [])]
+        tasks = [asyncio.create_task(each) for each in work]
         yield
         for task in tasks:
             task.cancel()
