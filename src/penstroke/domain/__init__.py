@@ -26,6 +26,8 @@ These names are optional:
 - ``accept_values(values, form)``, ``features_of(accepted, form, features)``, ``names_of_features(form, features)``:
   ``accept`` and ``extract_features`` for arrays, (n, columns) in the order of ``form.columns``, and the names of the
   features. With them the service answers without pandas.
+- ``PLAIN_TRANSFORMERS``: for steps of models, by the name of their class, a function that returns the ``transform`` of
+  a stored one; see :mod:`penstroke.plain_models`.
 
 Each name is imported when it is used for the first time, so that the service imports no more than it needs.
 """
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from .acceptance import accept, measure_form
     from .contracts import ACCEPTED, INCOMING, RAW
     from .description import describe
+    from .dictionary import PLAIN_TRANSFORMERS
     from .extraction import extract_copy_features, extract_features
     from .features import Augmentation, Features, features_of, names_of_features
     from .files import Images as Body
@@ -54,6 +57,7 @@ __all__ = [
     "ACCEPTED",
     "INCOMING",
     "INTENDED_USE",
+    "PLAIN_TRANSFORMERS",
     "RAW",
     "READING",
     "ROW",
@@ -82,9 +86,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from . import features, files, form, frame  # noqa: PLC0415
+        from . import dictionary, features, files, form, frame  # noqa: PLC0415
 
-        for module in (features, files, form, frame):
+        for module in (features, files, form, frame, dictionary):
             if hasattr(module, name):
                 return globals().setdefault(name, getattr(module, name))
         from . import acceptance, contracts, description, extraction, perturbations, pictures  # noqa: PLC0415
