@@ -239,7 +239,7 @@ def test_a_champion_can_be_judged_without_being_promoted(project, kedro_here):
     result = kedro_here(run, "--pipelines=promotion", "--nodes=judge_champion", "--params=gate.accuracy_low=1")
 
     assert result.exit_code == 0
-    assert "The champion is refused by 1 of 22 checks" in result.stdout
+    assert "The champion is refused by 1 of 23 checks" in result.stdout
     assert _verdict(project)["refused_by"] == ["accuracy_low"]
 
 

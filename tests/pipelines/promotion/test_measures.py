@@ -18,6 +18,8 @@ from kedro_guards.model_files import UnreadableModel
 from penstroke.domain import Perturbations, accept, extract_features
 from penstroke.domain.layout import pixel_names
 from penstroke.domain.pixels import to_images, to_table
+from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
+from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
 from penstroke.pipelines.promotion import measures
 from penstroke.pipelines.promotion.measures import (
     compare_models,
@@ -176,6 +178,28 @@ def test_the_costs_are_those_of_the_models_file(digits, features_of_base):
     assert costs["size_mb"] == len(file.getvalue()) / 1e6
     assert costs["model_sha256"] == fingerprint(model) == sha256(file.getvalue()).hexdigest()
     assert 0 < costs["latency_ms"] < 1000
+
+
+def test_the_costs_say_whether_the_service_would_answer_the_same(digits, features_of_base, monkeypatch):
+    training = digits[digits["split"] == "train"]
+    model = TemperatureScaledClassifier(NystroemRidgeClassifier(200, random_state=0), folds=3)
+    model.features_, model.form_ = features_of_base.model_dump(), FORM.model_dump()
+    model.fit(extract_features(training, features_of_base), training["label"])
+
+    same = measure_costs(model, digits)
+    plain = measures.read_plain_model(measures._file_of(model))
+    monkeypatch.setattr(measures, "read_plain_model", lambda _: plain._replace(temperature_=1.1 * plain.temperature_))
+    other = measure_costs(model, digits)
+
+    assert (same["service_difference"], same["service_note"]) == (0, "")
+    assert other["service_difference"] > 1e-6
+
+
+def test_a_champion_that_the_service_loads_with_scikit_learn_is_not_compared(digits, champion):
+    costs = measure_costs(champion, digits)
+
+    assert costs["service_difference"] is None
+    assert costs["service_note"] == "the service loads it with scikit-learn: Pipeline is not known"
 
 
 def test_without_production_there_is_nothing_to_compare_with(digits, no_files):

@@ -23,7 +23,7 @@ GATE = Thresholds(
 SCORES = {"accuracy_low": 0.95, "recall_0": 0.9, "recall_1": 0.8, "calibration_error": 0.02, "test_rows_learned": 0}
 CHAMPION = {"model_sha256": "c" * 64}
 STRESS = {"rows": 50, "accuracy": 0.97, "accuracy_noise": 0.95, "accuracy_shift": 0.88, "log_loss": 0.2}
-COSTS = {"size_mb": 5.0, "latency_ms": 12.5}
+COSTS = {"size_mb": 5.0, "latency_ms": 12.5, "service_difference": 0.0, "service_note": ""}
 COMPARISON = {
     "production": "p" * 64,
     "rows": 100,
@@ -63,6 +63,7 @@ def test_a_champion_that_meets_every_limit_passes():
         ({"stress": {"log_loss": 0.31}}, "perturbed_log_loss"),
         ({"stress": {"log_loss": float("nan")}}, "perturbed_log_loss"),
         ({"costs": {"size_mb": 10.1}}, "size_mb"),
+        ({"costs": {"service_difference": 2e-6}}, "service_difference"),
         ({"costs": {"latency_ms": 101.0}}, "latency_ms"),
         ({"comparison": {"p_value": 0.04}}, "loss_against_production"),
     ],
@@ -73,6 +74,17 @@ def test_each_limit_refuses_by_its_name(changes, name):
     assert not verdict["passed"]
     assert verdict["refused_by"] == [name]
     assert f"refused by {name}" in card
+
+
+@pytest.mark.parametrize("costs", [{"service_difference": None, "service_note": "LogisticRegression is not known"}, {}])
+def test_a_champion_that_the_service_loads_with_scikit_learn_may_pass(costs):
+    verdict, card = _judge(costs=costs)
+
+    assert verdict["passed"]
+    assert (
+        not costs
+        or "| service_difference | unknown | at most 1e-06 | left out | LogisticRegression is not known |" in card
+    )
 
 
 def test_figures_of_different_champions_make_no_verdict():

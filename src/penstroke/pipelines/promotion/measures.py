@@ -21,6 +21,7 @@ from kedro_guards import model_files
 from penstroke.answers import look_at
 from penstroke.domain import Perturbations, perturb
 from penstroke.models import trained_on
+from penstroke.plain_models import read_plain_model
 from penstroke.scoring import Scoring, answer_test_rows, score_answers
 
 TRIES, ANSWERS = 5, 5  # the latency is the fastest of 5 tries with 5 predictions each
@@ -80,13 +81,16 @@ def stress_champion(
 
 
 def measure_costs(champion_model: ClassifierMixin, rows: pd.DataFrame) -> dict[str, Any]:
-    """Measure the size of the champion's file, and the time of one prediction in one thread.
+    """Measure the size of the champion's file, the time of one prediction, and how the service reads the file.
 
     Returns:
-        ``size_mb`` (10^6 bytes) and ``latency_ms``. The latency is CPU time, which leaves out other work on the
-        machine, but still varies between runs.
+        ``size_mb`` (10^6 bytes) and ``latency_ms``. The latency is CPU time of one thread, which leaves out other work
+        on the machine, but still varies between runs. ``service_difference`` is the largest difference between the
+        probabilities of the champion and those of its file as the service reads it, without scikit-learn, on the test
+        rows. It is None if the service needs scikit-learn for this champion; ``service_note`` says why.
     """
-    row = _test_rows(rows).head(1)
+    test_rows = _test_rows(rows)
+    row, content = test_rows.head(1), _file_of(champion_model)
     with threadpool_limits(1), parallel_config("sequential"):  # thread_time does not count other threads
         tries = repeat(
             lambda: champion_model.predict_proba(look_at(row, champion_model)),
@@ -96,9 +100,19 @@ def measure_costs(champion_model: ClassifierMixin, rows: pd.DataFrame) -> dict[s
         )
     return {
         "latency_ms": round(1000 * min(tries) / ANSWERS, 2),
-        "size_mb": len(_file_of(champion_model)) / MEGABYTE,
+        "size_mb": len(content) / MEGABYTE,
+        **_compare_with_service(champion_model, content, look_at(test_rows, champion_model)),
         "model_sha256": fingerprint(champion_model),
     }
+
+
+def _compare_with_service(model: ClassifierMixin, content: bytes, features: pd.DataFrame) -> dict[str, Any]:
+    try:
+        plain = read_plain_model(content)
+    except ValueError as error:
+        return {"service_difference": None, "service_note": f"the service loads it with scikit-learn: {error}"}
+    difference = np.abs(plain.predict_proba(np.ascontiguousarray(features)) - model.predict_proba(features))
+    return {"service_difference": float(difference.max(initial=0)), "service_note": ""}
 
 
 def compare_models(

@@ -14,6 +14,7 @@ from .measures import fingerprint
 from .parameters import Thresholds
 
 AT_LEAST, AT_MOST = "at least", "at most"
+SAME = 1e-6  # largest difference of probabilities that are called the same
 RESULTS = {True: "passed", False: "**refused**", None: "left out"}
 
 
@@ -66,6 +67,7 @@ def judge_champion(
         _check("perturbed_log_loss", stress_scores["log_loss"], AT_MOST, gate.perturbed_log_loss),
         _check("size_mb", champion_costs["size_mb"], AT_MOST, gate.size_mb),
         _check("latency_ms", champion_costs["latency_ms"], AT_MOST, gate.latency_ms),
+        _check_service(champion_costs),
         _check("test_rows_learned", champion_scores["test_rows_learned"], AT_MOST, 0),
         _check_against_production(comparison_scores, champion_scores.get("rows"), gate),
     ]
@@ -120,6 +122,12 @@ def _check(name: str, figure: float | None, asked: str, threshold: float, note: 
 def _check_recall(name: str, recall: float | None, gate: Thresholds) -> dict[str, Any]:
     note = "cannot be passed: no test row is of this class" if recall is None else ""
     return _check(name, recall, AT_LEAST, gate.recall, note)
+
+
+def _check_service(costs: dict[str, Any]) -> dict[str, Any]:
+    difference = costs.get("service_difference")
+    check = _check("service_difference", difference, AT_MOST, SAME, costs.get("service_note", "not measured"))
+    return check | ({"passed": None} if difference is None else {})
 
 
 def _say_what_is_reachable(scores: dict[str, Any], gate: Thresholds) -> str:
