@@ -1,9 +1,11 @@
-"""How fast, stable and robust is the service? ``python -m benchmarks.serving [--env mnist] [--mlflow …]``.
+"""How fast, stable and robust is the service? ``python -m benchmarks.serving [--env mnist] [--peers …] [--before …]``.
 
-Sends requests to ``kedro serve`` in an environment with a production model. The service uses one core and the caller
-another. The shipped model also gets images of 28 x 28, which it has to frame first. With ``--mlflow`` and the Python
-of an environment with MLflow, ``mlflow models serve`` is measured alternately: it has the same model, and receives
-features. ``--steady`` sends 100,000 requests and measures the memory; ``--rubbish`` sends 10,000 faulty requests.
+Starts ``kedro serve`` in an environment with a production model, and lets ``wrk`` send requests for some seconds. The
+service uses one core and the caller another. The shipped model also gets images of 28 x 28, which it has to frame
+first. ``--before`` names a checkout of another commit with a production model, whose service is measured alternately.
+``--peers`` names the Python of an environment with LitServe, BentoML and MLflow, beside what the project requires: they
+serve the same model; ``mlflow models serve`` gets features instead of images. ``--steady`` sends 100,000 requests and
+measures the memory; ``--rubbish`` sends 10,000 faulty requests.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,20 @@ from penstroke.models import view_of
 from .project import ROOT, keep, load_project
 
 SERVICE_CORE, CALLER_CORE = 0, 1
-KINDS = [("one image, one connection", 1, 1, 1000), ("one image, 16 connections", 16, 1, 4000)]
-KINDS += [("1,000 images, one connection", 1, 1000, 8)]
+KINDS = [("one image, one connection", 1, 1), ("one image, 16 connections", 16, 1)]
+KINDS += [("1,000 images, one connection", 1, 1000)]
+SECONDS, ROUNDS = 4, 3  # of each load; the median of the rounds counts
+SCRIPT = """wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+local file = io.open("{body}", "rb")
+wrk.body = file:read("*a")
+file:close()
+done = function(summary, latency, requests)
+  local errors = summary.errors.status + summary.errors.timeout + summary.errors.read + summary.errors.connect
+  print(string.format("found %d %d %d %f %f", summary.requests, summary.duration, errors,
+    latency:percentile(50), latency:percentile(99)))
+end
+"""
 LIBRARIES = "import fastapi, kedro.framework.cli, kedro.framework.session, pandas, pandera.pandas, skops.io, uvicorn"
 
 
@@ -79,13 +93,15 @@ class Caller:
 
 
 @contextmanager
-def process(command: list[str], port: int, path: str, **environment: str) -> Iterator[tuple[int, float]]:
+def process(
+    command: list[str], port: int, path: str, place: Path = ROOT, **environment: str
+) -> Iterator[tuple[int, float]]:
     """Start a server on its core and wait for its first answer; yield its process and the seconds that this took."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         server = subprocess.Popen(
             ["taskset", "-c", str(SERVICE_CORE), *command],  # noqa: S607
-            cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True,
+            cwd=place, env=os.environ | environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         try:
             while asyncio.run(_status(port, path)) != 200:
@@ -114,24 +130,45 @@ async def _status(port: int, path: str) -> int:
     return int(head[9:12] or 0)
 
 
-def measure(
-    pid: int, port: int, path: str, bodies: dict[int, bytes], *, share: float = 1, form: str = ""
-) -> Iterator[dict[str, Any]]:
-    """Yield a row for each kind of load, after some warm-up requests; ``form`` names a special kind of image."""
-    for kind, connections, images, most in KINDS:
-        requests = max(connections, round(share * most))
-        caller = Caller(port, path, bodies[images])
-        asyncio.run(caller.call(connections, max(2, requests // 20)))
-        before = cpu_s(pid)
-        times, seconds, statuses = asyncio.run(caller.call(connections, requests))
-        yield {
-            "load": kind.replace(",", f"{form},", 1) if images == 1 else kind.replace("images", f"images{form}"),
-            "p50_ms": round(float(np.percentile(times, 50)), 2),
-            "p99_ms": round(float(np.percentile(times, 99)), 2),
-            "images_per_s": round(requests * images / seconds),
-            "cpu_ms_per_image": round(1000 * (cpu_s(pid) - before) / requests / images, 3),
-            "statuses": dict(statuses),
-        }
+def load(port: int, path: str, body: bytes, connections: int, seconds: float) -> dict[str, float]:
+    """Send a request again and again; return the number of answers, of seconds and of errors, and the latencies."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "body").write_bytes(body)
+        (Path(folder) / "post.lua").write_text(SCRIPT.format(body=f"{folder}/body"), encoding="utf-8")
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=30s", "-s", f"{folder}/post.lua"]
+        command = ["taskset", "-c", str(CALLER_CORE), *command, f"http://127.0.0.1:{port}{path}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answers, micros, errors, p50, p99 = map(float, re.findall(r"found (.*)", done.stdout)[0].split())
+    if errors or not answers:
+        sys.exit(f"{path} of port {port} gave {errors:.0f} errors, and {answers:.0f} answers")
+    return {"answers": answers, "seconds": micros / 1e6, "p50_ms": p50 / 1000, "p99_ms": p99 / 1000}
+
+
+def measure(servers: dict[str, tuple[int, int, str, dict[int, bytes]]], form: str = "") -> Iterator[dict[str, Any]]:
+    """Yield a row for each kind of load and each server; the servers take turns.
+
+    Args:
+        servers: process, port, path, and bodies by their number of images, by the name of the server.
+        form: names a special kind of image.
+    """
+    for kind, connections, images in KINDS:
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
+        for _ in range(ROUNDS):
+            for name, (pid, port, path, bodies) in servers.items():
+                load(port, path, bodies[images], connections, 1)
+                before = cpu_s(pid)
+                found[name].append(load(port, path, bodies[images], connections, SECONDS))
+                found[name][-1]["cpu_s"] = cpu_s(pid) - before
+        for name, rounds in found.items():
+            yield {
+                "server": name,
+                "load": kind.replace(",", f"{form},", 1) if images == 1 else kind.replace("images", f"images{form}"),
+                **{each: round(float(np.median([one[each] for one in rounds])), 2) for each in ("p50_ms", "p99_ms")},
+                "images_per_s": round(np.median([images * one["answers"] / one["seconds"] for one in rounds])),
+                "cpu_ms_per_image": round(
+                    float(np.median([1000 * one["cpu_s"] / one["answers"] / images for one in rounds])), 3
+                ),
+            }
 
 
 def importing_s() -> float:
@@ -182,9 +219,12 @@ def rubbish(port: int, requests: int) -> dict[str, int]:
     return {str(status): count for status, count in sorted(statuses.items())}
 
 
-def mlflow_rows(python: str, model_path: Path, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the rows for ``mlflow models serve`` with the same model; its requests contain features."""
-    with tempfile.TemporaryDirectory() as folder:
+@contextmanager
+def peers(
+    python: str, model_path: Path, bodies: dict[int, bytes], features: pd.DataFrame
+) -> Iterator[dict[str, tuple[int, int, str, dict[int, bytes]]]]:
+    """Start other servers of the same model, one beside the other; yield them as :func:`measure` takes them."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as started:
         saved = Path(folder) / "model"
         code = (
             "import sys; sys.path.insert(0, 'src'); import mlflow.sklearn; from kedro_guards import model_files;"
@@ -194,12 +234,18 @@ def mlflow_rows(python: str, model_path: Path, rows: pd.DataFrame) -> Iterator[d
             "serialization_format='cloudpickle', code_paths=['src/penstroke', 'src/kedro_guards'])"
         )
         subprocess.run([python, "-c", code, str(model_path), str(saved)], cwd=ROOT, check=True, capture_output=True)
-        bodies = {count: _split(rows.head(count)) for count in (1, 1000)}
+        environment = {"PATH": f"{Path(python).parent}:{os.environ['PATH']}", "PYTHONPATH": "src"}
+        servers = {}
+        for port, name in enumerate(("constant", "litserve", "bentoml"), 8131):
+            command = [python, "-m", "benchmarks.peers", name, str(model_path), str(port)]
+            pid, _ = started.enter_context(
+                process(command, port, "/readyz" if name == "bentoml" else "/ready", **environment)
+            )
+            servers[name] = (pid, port, "/predict", bodies)
         command = [python, "-m", "mlflow", "models", "serve", "-m", str(saved), "-p", "8124", "--env-manager=local"]
-        path = f"{Path(python).parent}:{os.environ['PATH']}"
-        with process(command, 8124, "/health", PATH=path, PYTHONPATH="src") as (pid, _):
-            for row in measure(pid, 8124, "/invocations", bodies, share=0.1):
-                yield {"server": "mlflow models serve"} | row
+        pid, _ = started.enter_context(process(command, 8124, "/health", **environment))
+        split = {count: _split(features.head(count)) for count in (1, 1000)}
+        yield servers | {"mlflow models serve": (pid, 8124, "/invocations", split)}
 
 
 def _bodies(images: np.ndarray) -> dict[int, bytes]:
@@ -221,39 +267,50 @@ def main(chosen: argparse.Namespace) -> None:
     data = ROOT / ("data" if chosen.env == "base" else f"data/{chosen.env}")
     model_path = data / "06_models/production_model.skops"
     shutil.rmtree(data / "07_model_output/served_digits", ignore_errors=True)
-    command = [sys.executable, "-m", "kedro", "serve", f"--env={chosen.env}", "--port=8125"]
-    with process(command, 8125, "/ready") as (pid, _):
-        rows = list(measure(pid, 8125, "/v1/predictions", bodies))
+    command = [sys.executable, "-m", "kedro", "serve", f"--env={chosen.env}"]
+    places = {"kedro serve": ROOT} | ({"kedro serve, before": Path(chosen.before)} if chosen.before else {})
+    facts: dict[str, Any] = {"env": chosen.env, "bytes_of_the_model": model_path.stat().st_size}
+    with ExitStack() as started:
+        servers = {}
+        for port, (name, place) in enumerate(places.items(), 8125):
+            pid, _ = started.enter_context(process([*command, f"--port={port}"], port, "/ready", place))
+            servers[name] = (pid, port, "/v1/predictions", bodies)
+        own = dict(servers)
+        if chosen.peers:
+            with model_path.open("rb") as file:
+                model = model_files.load(file)
+            features = look_at(accept(digits, view_of(model).form)[0], model)
+            servers |= started.enter_context(peers(chosen.peers, model_path, bodies, features))
+        rows = list(measure(servers))
         if images.shape[1:] == (8, 8):
             larger = np.rint(np.pad(enlarge(images * (255 / ink), 3), ((0, 0), (2, 2), (2, 2)))).astype(int)
-            rows += measure(pid, 8125, "/v1/predictions", _bodies(larger), form=" of 28 x 28")
-    rows = [{"server": "kedro serve"} | row for row in rows]
-    starts = []
-    facts: dict[str, Any] = {"env": chosen.env, "bytes_of_the_model": model_path.stat().st_size}
+            framed = {name: (pid, port, path, _bodies(larger)) for name, (pid, port, path, _) in own.items()}
+            rows += measure(framed, " of 28 x 28")
+        facts["memory_mb"] = {name: memory_mb(pid) for name, (pid, *_) in servers.items()}
     facts["importing_s"] = [importing_s() for _ in range(3)]
-    for _ in range(3):
-        with process(command, 8125, "/ready") as (pid, seconds):
-            starts.append(round(seconds, 2))
-    with process(command, 8125, "/ready") as (pid, _):
+    for name, place in places.items():
+        starts = []
+        for _ in range(3):
+            with process([*command, "--port=8125"], 8125, "/ready", place) as (pid, seconds):
+                asyncio.run(Caller(8125, "/v1/predictions", bodies[1]).call(1, 1))
+                starts.append({"wall_s": round(seconds, 2), "cpu_s": round(cpu_s(pid), 2), "mb": memory_mb(pid)})
+        facts[f"starts of {name}"] = starts
+    with process([*command, "--port=8125"], 8125, "/ready") as (pid, _):
         if chosen.steady:
             facts["memory_mb_after_each_tenth"] = steady(pid, 8125, bodies[1], chosen.steady)
             facts["requests"] = chosen.steady
         if chosen.rubbish:
             facts["statuses_of_rubbish"] = rubbish(8125, chosen.rubbish)
-    if chosen.mlflow:
-        with model_path.open("rb") as file:
-            model = model_files.load(file)
-        accepted, _ = accept(digits, view_of(model).form)
-        rows += mlflow_rows(chosen.mlflow, model_path, look_at(accepted, model))
     name = "serving" if chosen.env == "base" else f"serving_{chosen.env}"
-    keep(name, pd.DataFrame(rows), starts_s=starts, load_average=[round(load, 2) for load in os.getloadavg()], **facts)
+    keep(name, pd.DataFrame(rows), load_average=[round(load, 2) for load in os.getloadavg()], **facts)
 
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--env", default="base")
     arguments.add_argument("--source", help="of the environment's digits, where it asks for one")
-    arguments.add_argument("--mlflow", help="Python of an environment that has MLflow and what the project requires")
+    arguments.add_argument("--peers", help="Python of an environment with LitServe, BentoML, MLflow and the project's")
+    arguments.add_argument("--before", help="checkout of another commit, with a production model")
     arguments.add_argument("--steady", type=int, default=0, help="requests by which the memory is watched")
     arguments.add_argument("--rubbish", type=int, default=0, help="requests that are at fault")
     main(arguments.parse_args())
