@@ -470,9 +470,9 @@ async def _respond(
 
 
 def _new_names(count: int, ending: str) -> list[str]:
-    """Make random identifiers of 32 hexadecimal digits."""
-    digits = os.urandom(16 * count).hex()
-    return [f"{digits[start : start + 32]}{ending}" for start in range(0, 32 * count, 32)]
+    """Make random identifiers: 16 bytes each, in hexadecimal."""
+    numbers = os.urandom(16 * count).hex()
+    return [f"{numbers[start : start + 32]}{ending}" for start in range(0, 32 * count, 32)]
 
 
 def _ending(content: bytes) -> str | None:

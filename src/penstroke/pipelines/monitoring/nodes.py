@@ -12,7 +12,6 @@ from penstroke.cards import markdown_table
 from penstroke.contracts import SOURCES
 from penstroke.domain import ROW_ID, Form, accept, describe
 from penstroke.file_names import label_and_id
-from penstroke.files import label_and_id
 from penstroke.findings import FindingError
 from penstroke.tables import with_gaps
 
