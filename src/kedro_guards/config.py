@@ -175,12 +175,14 @@ def refuse_former_names(part: Mapping[str, Any], former: Mapping[str, str]) -> N
         ...
         ValueError: oven.heat: oven.heat is called oven.degrees now; rename it in your configuration
     """
-    for key, value in leaves(part):
-        for before, now in former.items():
-            stands_there = rf"(?<![\w.]){re.escape(before)}(?!\w)"
-            if re.match(stands_there, key) or ("." in before and re.search(stands_there, str(value))):
-                remedy = f"called {now} now; rename it" if now else "no longer used; remove it"
-                raise ValueError(f"{key}: {before} is {remedy} in your configuration")
+    names = "|".join(map(re.escape, sorted(former, key=len, reverse=True)))
+    pattern = re.compile(rf"(?<![\w.])({names})(?!\w)")
+    for key, value in leaves(part) if former else ():
+        in_value = (one for one in pattern.finditer(str(value)) if "." in one[1])
+        if found := pattern.match(key) or next(in_value, None):
+            now = former[found[1]]
+            remedy = f"called {now} now; rename it" if now else "no longer used; remove it"
+            raise ValueError(f"{key}: {found[1]} is {remedy} in your configuration")
 
 
 def configuration_of(env: str | None, conf_source: str | None = None) -> tuple[CheckedConfigLoader, Path]:

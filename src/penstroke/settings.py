@@ -34,7 +34,7 @@ FORMER_NAMES = {  # what configuration, and modules in stored model files, were 
     "penstroke.datasets.idx": "penstroke.domain.idx",
     "penstroke.datasets.model.FormerModelDataset": "kedro_guards.datasets.model.CurrentModelDataset",
     "penstroke.datasets.model.ProductionDataset": "kedro_guards.datasets.model.ReversibleModelDataset",
-    "penstroke.datasets": "kedro_guards.datasets",  # the others
+    "penstroke.datasets": "kedro_guards.datasets",
     "penstroke.pipelines.feature_engineering.patches": "penstroke.domain.patches",
     "serving.most_pixels": "drawings.most_pixels",
 }
