@@ -200,9 +200,18 @@ def configuration_of(env: str | None, conf_source: str | None = None) -> tuple[C
     return settings.CONFIG_LOADER_CLASS(conf_source=source, env=env, **settings.CONFIG_LOADER_ARGS), project
 
 
-def dataset_of(name: str, loader: CheckedConfigLoader, project: Path) -> AbstractDataset[Any, Any]:
-    """Make one dataset of the catalog, without the others."""
-    entry = _with_absolute_paths(loader["catalog"][name], project)
+def dataset_of(
+    name: str, entries: Mapping[str, Any], loader: CheckedConfigLoader, project: Path
+) -> AbstractDataset[Any, Any]:
+    """Make one dataset of the catalog, without the others.
+
+    Args:
+        name: of the dataset.
+        entries: ``loader["catalog"]``, which takes long to read.
+        loader: the configuration, for its credentials.
+        project: the project's folder.
+    """
+    entry = _with_absolute_paths(entries[name], project)
     credentials = {}
     with suppress(MissingConfigException):
         credentials = loader["credentials"]

@@ -93,14 +93,15 @@ class ModelStore:
         for unknown in sorted(set(self._parameters) - set(loader.names_of_base("parameters"))):
             if near := get_close_matches(unknown, groups, n=1):
                 raise ValueError(f"{unknown} is not a known group of parameters; did you mean {near[0]}?")
-        self._dataset: Any = dataset_of(NAME, loader, project)
+        entries = loader["catalog"]
+        self._dataset: Any = dataset_of(NAME, entries, loader, project)
         self._answers = self.choices("answers", Answers)
         self._reading = self.choices(domain.READING, domain.Reading) if reads else None
         data = str(loader["globals"]["data"])
         self._receipt = f"{receipt_folder(project, data)}/{NAME}.json"
         self._card = f"{absolute(data, project)}/08_reporting/model_card.md"
         self.place, self.inbox, self.rows, self.predictions = (
-            absolute(loader["catalog"][name]["filepath"], project)
+            absolute(entries[name]["filepath"], project)
             for name in (NAME, "inbox", f"served_{domain.ROWS}", "served_predictions")
         )
 
