@@ -1,10 +1,11 @@
+import numpy as np
 import pandas as pd
 import pytest
 from pandera.errors import SchemaError
 from pandera.pandas import Check
 
 from penstroke.row_form import RowForm
-from penstroke.rows import incoming_schema, is_label, standard_rows
+from penstroke.rows import incoming_schema, is_label, row_schema, standard_rows
 
 
 @pytest.fixture
@@ -56,6 +57,18 @@ def test_a_contract_brings_to_standard_types_and_then_checks(wines):
     ):
         with pytest.raises(SchemaError, match=said):
             schema.validate(spoilt)
+
+
+def test_a_contract_neither_copies_values_nor_changes_the_table_that_it_checks(wines):
+    contract = incoming_schema("wine_id", lambda table: table.assign(acid=table["acid"] + 1))
+    before = wines.copy()
+
+    checked = contract.validate(wines)
+
+    pd.testing.assert_frame_equal(wines, before)
+    np.testing.assert_array_equal(checked["acid"], wines["acid"] + 1)
+    values = pd.DataFrame(np.ones((3, 4)), pd.Index(["a", "b", "c"], name="wine_id", dtype="str"), list("wxyz"))
+    assert np.shares_memory(row_schema("wine_id", {}).validate(values).to_numpy(), values.to_numpy())
 
 
 def test_rows_may_be_none_and_those_to_be_answered_need_no_label(wines):

@@ -1,6 +1,7 @@
 """Shared by tables of every domain: identifiers, labels, contracts of incoming tables."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_string_dtype
@@ -31,11 +32,24 @@ LABEL = Column(checks=Check(is_label, error="must be whole numbers, or texts tha
 SPLIT = Column(str, Check.isin(SPLITS, error="must be train or test"))
 
 
+class TableSchema(DataFrameSchema):
+    """A pandera schema that copies no values: whatever a parser changes, pandas copies when it is written to."""
+
+    def validate(self, check_obj: pd.DataFrame, *arguments: Any, **options: Any) -> pd.DataFrame:
+        """Validate a shallow copy. Arguments, result and errors are those of pandera's ``validate``."""
+        return super().validate(check_obj.copy(deep=False), *arguments, **options | {"inplace": True})
+
+    @classmethod
+    def get_backend(cls, *arguments: Any, **options: Any) -> Any:
+        """Return what checks: that of pandera's own class, since it looks for the very class."""
+        return DataFrameSchema.get_backend(*arguments, **options)
+
+
 def row_schema(
     row_id: str, columns: dict[str, Column], *checks: Check, parser: Parser | None = None
 ) -> DataFrameSchema:
     """Make the contract of a table whose index holds the identifiers: text, unique."""
-    return DataFrameSchema(columns, list(checks), parser, index=Index(str, unique=True, name=row_id))
+    return TableSchema(columns, list(checks), parser, index=Index(str, unique=True, name=row_id))
 
 
 def incoming_schema(

@@ -9,7 +9,7 @@ from penstroke.tables import refuse_repeated_columns, with_whole_numbers
 
 from . import ROW_ID
 from .layout import is_pixel, pixel_columns
-from .pixels import to_images
+from .pixels import pixel_matrix
 
 
 def _standard(table: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +32,7 @@ def _pixels_are_whole_numbers(table: pd.DataFrame) -> bool:
 
 
 def _pixels_are_bytes(table: pd.DataFrame) -> bool:
-    pixels = to_images(table)
+    pixels = pixel_matrix(table)
     if pixels.dtype != np.uint8:
         raise ValueError(f"pixels must be uint8, 0 (paper) to 255 (ink); found {pixels.dtype}")
     return True
