@@ -1,9 +1,12 @@
+import json
+import tracemalloc
 from io import BytesIO
 
 import numpy as np
 import pytest
 from benchmarks.hand import trace, write
 from PIL import Image
+from pydantic import ValidationError
 
 from penstroke.domain import Body, read
 from penstroke.domain.framing import frame_picture
@@ -115,6 +118,19 @@ def test_images_of_another_size_are_more_work():
 
     assert [body.work(FORM) for body in bodies] == [0, 4, 12]
     assert [len(body) for body in bodies] == [2, 2, 2]
+
+
+def test_texts_of_different_lengths_take_no_more_memory_than_their_bytes():
+    longest = 2**20
+    body = json.dumps({"images": [*["a"] * 50, "x" * longest]}).encode()
+
+    tracemalloc.start()
+    with pytest.raises(ValidationError, match=r"images\.0"):
+        Body.model_validate_json(body)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 20 * longest
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,8 @@ def _stack_of(content: bytes) -> np.ndarray | None:
     """Read images of one size, (n, height, width) uint16; None if pydantic must look at them one by one."""
     if b"true" in content or b"false" in content:  # an array would take them for numbers
         return None
+    if content.count(b'"') != 2:  # texts: in an array, each would take the memory of the longest
+        return None
     try:
         found = from_json(content, allow_inf_nan=False)
         stack = np.array(found["images"]) if isinstance(found, dict) and list(found) == ["images"] else np.empty(0)
