@@ -1,16 +1,18 @@
 """Stored models predict the same without scikit-learn."""
 
+import json
 from io import BytesIO
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kedro_guards import model_files
-from kedro_guards.plain import NotPlainError
+from kedro_guards.plain import PROTOCOL, NotPlainError
 from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
@@ -74,3 +76,50 @@ def test_a_part_that_is_not_known_is_named(classifier, unknown, rows):
 
     with pytest.raises(NotPlainError, match=f"{unknown} is not known"):
         read_plain_model(content)
+
+
+def test_a_file_whose_parts_have_another_form_is_no_plain_model(rows):
+    nested = make_pipeline(make_pipeline(WEIGHTED, KERNEL))
+    _, content = _stored(nested, rows, (0, 1, 2))
+    schema = json.loads(_members(content)["schema.json"])
+
+    for broken in ([], {"protocol": PROTOCOL}, schema | {"content": []}, schema | {"__loader__": None}):
+        with pytest.raises(NotPlainError):
+            read_plain_model(_packed(_members(content) | {"schema.json": json.dumps(broken).encode()}))
+
+
+@pytest.mark.parametrize("spoil", [lambda _: b"", lambda array: array[:90]], ids=["empty", "cut short"])
+def test_a_model_with_a_damaged_array_is_no_plain_model(spoil, rows):
+    members = _members(_stored(KERNEL, rows, (0, 1, 2))[1])
+
+    for name in members.keys() - {"schema.json"}:
+        with pytest.raises(NotPlainError):
+            read_plain_model(_packed(members | {name: spoil(members[name])}))
+
+
+def test_a_model_file_with_a_flipped_bit_is_no_plain_model(rows):
+    _, content = _stored(KERNEL, rows, (0, 1, 2))
+    middle = len(content) // 2
+
+    with pytest.raises(NotPlainError, match="Bad CRC-32|decompressing"):
+        read_plain_model(content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :])
+
+
+def test_a_step_that_is_a_word_is_not_known(rows):
+    _, content = _stored(Pipeline([("nothing", "passthrough"), ("kernel", KERNEL)]), rows, (0, 1, 2))
+
+    with pytest.raises(NotPlainError):
+        read_plain_model(content)
+
+
+def _members(content):
+    with ZipFile(BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _packed(members):
+    file = BytesIO()
+    with ZipFile(file, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return file.getvalue()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kedro_guards.model_files import ModelFileError
 from kedro_guards.plain import NotPlainError, PlainObject, load_plain
 from penstroke import domain
 
@@ -45,9 +46,18 @@ def read_plain_model(content: bytes) -> PlainModel:
 
     Raises:
         ModelFileError: the file is damaged.
-        NotPlainError: a part of the model is known neither here nor to the domain; the message names it.
+        NotPlainError: a part of the model is known neither here nor to the domain, or has another form than is known;
+            the message names it.
     """
-    found = load_plain(content)
+    try:
+        return _plain_model(load_plain(content))
+    except (ModelFileError, NotPlainError):
+        raise
+    except Exception as error:  # what the file says about its parts may be anything
+        raise NotPlainError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _plain_model(found: PlainObject) -> PlainModel:
     if found.name != "TemperatureScaledClassifier":
         raise NotPlainError(f"{found.name} is not known")
     return PlainModel(

@@ -15,6 +15,7 @@ import numpy as np
 from kedro_guards import model_files
 from kedro_guards.config import CheckedConfigLoader, absolute, dataset_of
 from kedro_guards.files import located
+from kedro_guards.plain import NotPlainError
 from kedro_guards.receipts import Receipt, read_receipt, receipt_folder
 from penstroke import domain
 from penstroke.models import Answers, View, probabilities_of, refuse_other_features, version_of, view_of
@@ -155,7 +156,7 @@ def load_model(content: bytes) -> PlainModel | ClassifierMixin:
     """Load a model from the bytes of its file: without scikit-learn if that is possible."""
     try:
         return read_plain_model(content)
-    except (LookupError, TypeError, ValueError) as error:  # a damaged file too: then skops says what is wrong
+    except (model_files.ModelFileError, NotPlainError) as error:  # a damaged file too: then skops says what is wrong
         LOG.info("the model is loaded with scikit-learn: %s", error)
         return SklearnModel(model_files.load(BytesIO(content)))
 
