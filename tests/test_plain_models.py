@@ -7,6 +7,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -60,6 +61,17 @@ def test_a_model_predicts_the_same_bits_without_scikit_learn(classifier, classes
     assert (plain.form_, plain.features_, plain.feature_names_in_) == ({"columns": ["a"]}, {"chunk_rows": 9}, ["a"])
     for some in (rows, rows[:1]):
         np.testing.assert_array_equal(plain.predict_proba(some), model.predict_proba(some))
+
+
+def test_a_model_that_was_calibrated_on_rows_held_back_predicts_the_same_bits(rows):
+    label = (rows[:, 0] > 0).astype(int)
+    model = TemperatureScaledClassifier(FrozenEstimator(KERNEL.fit(rows[:60], label[:60])), folds=None)
+    model.fit(rows[60:], label[60:])
+    model.form_, model.features_, model.feature_names_in_ = {}, {}, np.array(["a"], object)
+    file = BytesIO()
+    model_files.dump(model, file)
+
+    np.testing.assert_array_equal(read_plain_model(file.getvalue()).predict_proba(rows), model.predict_proba(rows))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def _scores(model: PlainObject) -> Step:
     match model.name:
         case "AugmentedClassifier":
             return _scores(model["classifier_"])
+        case "FrozenEstimator":
+            return _scores(model["estimator"])
         case "NystroemRidgeClassifier":
             names = ("components_", "lengths_", "coef_", "gamma", "chunk_rows")
             return partial(kernel_margins, **{name.rstrip("_"): model[name] for name in names})
