@@ -36,9 +36,10 @@ from kedro_guards.datasets.chunks import ChunkedParquetDataset
 from kedro_guards.fingerprints import Code
 from kedro_guards.receipts import Receipt, content_of, read_receipt, write_receipt
 from kedro_guards.unchanged import is_unchanged, write_stamp
-from penstroke.answers import answer_rows
+from penstroke.answers import answer_rows, view_of
 from penstroke.domain import Form, accept, describe, extract_features, read
 from penstroke.pipelines.data_science.nodes import choose_champion, fit_champion
+from penstroke.serving.model_store import ServedModel, load_model
 
 from .project import RESULTS, ROOT, keep, load_project, run_in_memory
 
@@ -156,6 +157,8 @@ def make_operations(folder: Path) -> Operations:
     model_files.dump(model, model_file)
     one, many = raw.head(1), raw.head(1000)
     accepted, accepted_one = accept(many, form)[0], accept(one, form)[0]
+    plain, values = load_model(model_file.getvalue()), many[form.columns].to_numpy()
+    served = ServedModel(plain, view_of(plain), answers, parameters["drawings"], sha256="", receipt=None, card=None)
     drawing = (ROOT / "data/01_raw/drawings/5_photo.jpg").read_bytes()
     table = ChunkedParquetDataset(filepath=(folder / "table.parquet").as_posix())
     stamp = folder / "stamp.json"
@@ -166,10 +169,12 @@ def make_operations(folder: Path) -> Operations:
         "acceptance of 1,000 rows": lambda: accept(many, form),
         "description of 1,000 rows": lambda: describe(accepted),
         "row from a drawing": lambda: read(drawing, form, parameters["drawings"]),
-        "answer to 1 row": lambda: answer_rows(one, model, answers),
-        "answers to 1,000 rows": lambda: answer_rows(many, model, answers),
+        "answers to a table of 1,000 rows": lambda: answer_rows(many, model, answers),
+        "the service's answer to 1 row": lambda: served.answer(served.accept(values[:1])[0]),
+        "the service's answers to 1,000 rows": lambda: served.answer(served.accept(values)[0]),
         f"fit of the champion on {len(few)} rows": lambda: fit(few),
         "model file, read": lambda: model_files.load(BytesIO(model_file.getvalue())),
+        "model file, read by the service": lambda: load_model(model_file.getvalue()),
         "table with its receipt, written and read": lambda: _keep_and_read(table, accepted, folder / "receipt.json"),
         "configuration": _load_configuration,
         "fingerprint of a node's code": lambda: Code("penstroke", ROOT).fingerprint(fit_champion, ()),
