@@ -75,7 +75,9 @@ def main(folder: Path, source: Path | None = None) -> None:
     search_results, timings = science.search_contenders(training_rows, contenders, search, final_fit)
     leaderboard = science.rank_contenders(search_results)
     settings = science.choose_champion(leaderboard, contenders, search)
-    model = science.fit_champion(training_rows, settings, final_fit, features, digit_form)
+    model = science.fit_champion(
+        training_rows, settings, final_fit, features, digit_form, copied_rows=digits, augmentation=augmentation
+    )
     with (folder / "champion_model.skops").open("wb") as file:
         model_files.dump(model, file)
     answers = reporting.predict_test_rows(model, digits, scoring)

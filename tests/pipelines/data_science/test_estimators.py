@@ -260,6 +260,31 @@ def test_a_copy_has_no_part_in_the_score_of_its_original_out_of_fold():
         np.testing.assert_allclose(scores[fold == number], expected, atol=1e-5)
 
 
+def test_new_copies_reach_the_last_step_as_the_rows_do():
+    rows, labels = _rows(copies=1)
+    machine, scaler = NystroemRidgeClassifier(gamma=1e-3, near_copies=5, random_state=0), StandardScaler()
+    own, asked_for = rows[["f0", "f1", "f2"]].to_numpy(), []
+
+    def copies_of(places):
+        asked_for.extend(places)
+        return own[places] + 50
+
+    model = AugmentedClassifier(make_pipeline(scaler, machine)).fit(rows, labels, copies_of)
+
+    assert len(asked_for) == 5
+    assert max(asked_for) < len(rows)
+    learned = scaler.fit_transform(np.vstack([own, own + 100]))  # the copy that each row has already
+    machine.fit(learned, np.tile(labels, 2), lambda places: scaler.transform(copies_of(places % len(own))))
+    expected = machine.decision_function(learned[: len(own)])
+    np.testing.assert_allclose(model.decision_function(own), expected, atol=1e-9)
+
+
+def test_a_classifier_that_takes_no_new_copies_is_fitted_as_without():
+    model = AugmentedClassifier(KNeighborsClassifier(1)).fit(*_rows(), copies_of=pytest.fail)
+
+    assert model.classifier_.n_samples_fit_ == 90
+
+
 def test_it_offers_what_its_classifier_offers():
     rows, labels = _rows()
 

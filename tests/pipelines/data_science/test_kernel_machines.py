@@ -5,7 +5,12 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 
-from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
+from penstroke.pipelines.data_science.kernel_machines import (
+    JITTER,
+    NystroemRidgeClassifier,
+    margins_of,
+    rbf_kernel,
+)
 
 ROWS, CLASSES = make_classification(300, 8, n_informative=6, n_classes=3, class_sep=1.5, random_state=1)
 
@@ -102,6 +107,33 @@ def test_rows_near_the_margin_make_a_better_sample_of_the_same_size():
         ]
 
     assert np.mean(errors(0.5)) < np.mean(errors(0.0))
+
+
+def test_copies_of_the_rows_nearest_to_the_margin_are_learned_too():
+    asked_for = []
+
+    def copies_of(places):
+        asked_for.extend(places)
+        return ROWS[places] + 0.1
+
+    machine = NystroemRidgeClassifier(60, gamma=0.1, near_copies=40, random_state=0).fit(ROWS, CLASSES, copies_of)
+
+    first = NystroemRidgeClassifier(60, gamma=0.1, random_state=0).fit(ROWS, CLASSES)
+    margin = margins_of(first.decision_function(ROWS), np.where(CLASSES[:, None] == first.classes_, 1, -1))
+    assert len(asked_for) == 40
+    assert margin[asked_for].max() <= np.delete(margin, asked_for).min()
+    rows, classes = np.vstack([ROWS, ROWS[asked_for] + 0.1]), np.append(CLASSES, CLASSES[asked_for])
+    gram = rbf_kernel(rows, machine.components_, machine.lengths_, 0.1)
+    penalty = 0.01 * rbf_kernel(machine.components_, machine.components_, machine.lengths_, 0.1) + JITTER * np.eye(60)
+    expected = np.linalg.solve(gram.T @ gram + penalty, gram.T @ np.where(classes[:, None] == first.classes_, 1, -1))
+    np.testing.assert_allclose(machine.decision_function(ROWS), gram[: len(ROWS)] @ expected, atol=1e-5)
+
+
+def test_without_a_maker_of_copies_none_are_learned():
+    with_copies = NystroemRidgeClassifier(60, gamma=0.1, near_copies=40, random_state=0).fit(ROWS, CLASSES)
+    without = NystroemRidgeClassifier(60, gamma=0.1, random_state=0).fit(ROWS, CLASSES)
+
+    np.testing.assert_array_equal(with_copies.decision_function(ROWS), without.decision_function(ROWS))
 
 
 def test_where_all_rows_are_components_none_is_nearer_than_others():

@@ -8,8 +8,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from kedro_guards.datasets.model import ModelDataset
 from penstroke.answers import ask
-from penstroke.domain import Features, Form
+from penstroke.domain import Augmentation, Features, Form
 from penstroke.pipelines.data_science.nodes import (
+    _stratified_part,
     assemble_training_rows,
     choose_champion,
     fit_champion,
@@ -318,6 +319,37 @@ def test_the_calibration_can_learn_from_rows_held_back_and_the_champion_from_the
     champion = model.classifier_.estimator
     assert champion.classifier_.shape_fit_ == (2 * 0.75 * len(many), 2)
     np.testing.assert_allclose(model.predict_proba(many.drop(columns="label")).sum(axis=1), 1)
+
+
+def test_the_copies_of_rows_near_the_margin_are_made_of_rows_that_are_not_held_back(tables, monkeypatch):
+    features, labels, copies = tables
+    rows, made = assemble_training_rows(features, labels, copies), []
+
+    def extract_copy_features(originals, given, augmentation):
+        made.append(originals.index)
+        assert (given, augmentation.copies) == (FEATURES, 1)
+        return features.loc[originals.index] + np.float32(0.1)
+
+    monkeypatch.setattr("penstroke.domain.extract_copy_features", extract_copy_features, raising=False)
+    step = {"class": "penstroke.pipelines.data_science.kernel_machines.NystroemRidgeClassifier"}
+    champion = {"steps": [step | {"arguments": {"near_copies": 20}}], "parameters": {}, "seed": 7}
+    augmentation = Augmentation.model_validate(base_parameters("domain")["augmentation"])
+
+    fit_champion(
+        rows,
+        champion,
+        FINAL_FIT.model_copy(update={"held_back": 0.25}),
+        FEATURES,
+        AS_STORED,
+        copied_rows=features,
+        augmentation=augmentation,
+    )
+
+    held_back = _stratified_part(rows["label"], round(0.25 * len(rows)), seed=7).index
+    (copied,) = made
+    assert len(copied) == 20
+    assert copied.isin(rows.index).all()
+    assert not copied.isin(held_back).any()
 
 
 def test_the_search_can_keep_to_a_part_of_the_rows(tables, monkeypatch):

@@ -114,14 +114,37 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         self.classifier = classifier
         self.copies = copies
 
-    def fit(self, X: pd.DataFrame | np.ndarray, y: pd.Series | np.ndarray) -> Self:  # noqa: N803
+    def fit(
+        self,
+        X: pd.DataFrame | np.ndarray,  # noqa: N803
+        y: pd.Series | np.ndarray,
+        copies_of: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> Self:
         """Fit on ``X``, (n, features x (1 + copies)). A table has its copies in columns ``copy_<number>_<feature>``.
+
+        Args:
+            X: (n, features x (1 + copies)).
+            y: the classes, (n,).
+            copies_of: returns the features of new copies of the rows at the given places, (places, features). A
+                classifier with ``near_copies`` learns copies of the rows nearest to its margin.
 
         Raises:
             ValueError: there are fewer copies than ``copies``.
         """
-        rows, label, _ = self._with_copies(X, y)
-        self.classifier_ = clone(self.classifier).fit(rows, label)
+        rows, label, copies = self._with_copies(X, y)
+        self.classifier_ = clone(self.classifier)
+        before, last = _parted(self.classifier_)
+        if copies_of and hasattr(last, "near_copies"):
+            originals = len(rows) // (1 + copies)
+            described = before.fit_transform(rows, label) if before else rows
+
+            def described_copies_of(places: np.ndarray) -> np.ndarray:
+                copied = copies_of(places % originals)
+                return before.transform(copied) if before else copied
+
+            last.fit(described, label, copies_of=described_copies_of)
+        else:
+            self.classifier_.fit(rows, label)
         self.classes_ = self.classifier_.classes_
         return self
 
@@ -195,6 +218,13 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = get_tags(self.classifier).input_tags.allow_nan
         return tags
+
+
+def _parted(classifier: ClassifierMixin) -> tuple[Pipeline | None, ClassifierMixin]:
+    """Part a pipeline into its transformers, None if there are none, and its last step; both are parts of it."""
+    if not isinstance(classifier, Pipeline):
+        return None, classifier
+    return classifier[:-1] if len(classifier) > 1 else None, classifier[-1]
 
 
 def part_copies(rows: pd.DataFrame | np.ndarray) -> tuple[pd.DataFrame | np.ndarray, list[pd.DataFrame]]:

@@ -1,5 +1,6 @@
 """A kernel machine whose cost grows linearly with the rows, and whose memory hardly grows."""
 
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from penstroke.kernels import kernel_margins, rbf_kernel, squared_lengths
 
+SCOUT, SCOUTED = 1000, 12  # components of a scout, and rows per component that it is fitted on
 JITTER = 1e-5  # added to the kernel's diagonal, which is 1, to cover the rounding errors of float32
 
 
@@ -29,7 +31,9 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         gamma: gamma of the kernel ``exp(-gamma |x - y|^2)``.
         alpha: strength of the penalty, above 0.
         near_margin: share of the sample, 0 to 1, that is not drawn at random. These are the rows nearest to the margin
-            of a first machine, which is fitted on the rest of the sample. So fewer components are as accurate.
+            of a scout, a small machine that is fitted first. So fewer components are as accurate.
+        near_copies: number of rows, the nearest to the margin of the scout, of which a copy is learned too, if ``fit``
+            gets ``copies_of``.
         chunk_rows: rows per chunk; limits memory.
         random_state: seed of the sample.
 
@@ -41,6 +45,8 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         True
 
     Source: Rudi, Camoriano and Rosasco, "Less is more: Nyström computational regularization", NIPS 2015, equation 5.
+    Copies of rows at the margin: DeCoste and Schölkopf, "Training invariant support vector machines", Machine
+    Learning 46, 2002.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         gamma: float = 0.05,
         alpha: float = 0.01,
         near_margin: float = 0.0,
+        near_copies: int = 0,
         chunk_rows: int = 2000,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -57,28 +64,51 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.gamma = gamma
         self.alpha = alpha
         self.near_margin = near_margin
+        self.near_copies = near_copies
         self.chunk_rows = chunk_rows
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:  # noqa: N803
+    def fit(
+        self,
+        X: ArrayLike,  # noqa: N803
+        y: ArrayLike,
+        copies_of: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> Self:
         """Fit on ``X``, (n, features), and the classes ``y``, (n,).
+
+        Args:
+            X: (n, features).
+            y: (n,).
+            copies_of: returns copies of the rows at the given places, (places, features), for ``near_copies``.
 
         Raises:
             ValueError: there is only one class, or ``X`` is no finite matrix.
         """
         rows, towards = self._checked(X, y)
-        drawn = check_random_state(self.random_state).permutation(len(rows))[: self.n_components]
+        order = check_random_state(self.random_state).permutation(len(rows))
+        drawn, copied = order[: self.n_components], order[:0]
         near = round(self.near_margin * len(drawn)) if len(drawn) < len(rows) else 0
-        if near:
-            drawn = drawn[: len(drawn) - near]
-            self._take(rows[drawn])
-            self.coef_ = self._solve(*self._sums(rows, towards))
-            advantage = margins_of(self.decision_function(rows), towards)
-            advantage[drawn] = np.inf
-            drawn = np.concatenate([drawn, np.argsort(advantage, kind="stable")[:near]])
+        if near or (self.near_copies and copies_of):
+            nearest = self._nearest_to_margin(rows, towards, order)
+            random = drawn[: len(drawn) - near]
+            drawn = np.concatenate([random, nearest[~np.isin(nearest, random)][:near]])
+            copied = nearest[: self.near_copies if copies_of else 0]
         self._take(rows[drawn])
-        self.coef_ = self._solve(*self._sums(rows, towards))
+        products, sums = self._sums(rows, towards)
+        if copies_of and len(copied):
+            copies = np.ascontiguousarray(copies_of(copied), rows.dtype)
+            more_products, more_sums = self._sums(copies, towards[copied])
+            products, sums = products + more_products, sums + more_sums
+        self.coef_ = self._solve(products, sums)
         return self
+
+    def _nearest_to_margin(self, rows: np.ndarray, towards: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """Return the places of all rows, those nearest to the margin of a scout first: a small machine of few rows."""
+        size = min(self.n_components, SCOUT)
+        few = order[: SCOUTED * size]
+        self._take(rows[order[:size]])
+        self.coef_ = self._solve(*self._sums(rows[few], towards[few]))
+        return np.argsort(margins_of(self.decision_function(rows), towards), kind="stable")
 
     # rows near the margin are known only from all labels
     @available_if(lambda self: not self.near_margin)  # type: ignore[untyped-decorator]

@@ -3,6 +3,7 @@
 import json
 import sys
 import warnings
+from collections.abc import Callable
 from difflib import get_close_matches
 from io import BytesIO
 from typing import Any
@@ -18,6 +19,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from kedro_guards import model_files
+from penstroke import domain
 from penstroke.domain import Features
 
 from .calibration import TemperatureScaledClassifier
@@ -147,13 +149,25 @@ def fit_champion(
     final_fit: FinalFit,
     features: Features,
     row_form: dict[str, Any],
+    *,
+    copied_rows: pd.DataFrame | None = None,
+    augmentation: Any = None,
 ) -> TemperatureScaledClassifier:
     """Fit the champion on the training rows and their copies, and calibrate its probabilities.
 
     The calibration is fitted on out-of-fold predictions of cross-validation. Its folds are not shuffled, since
     neighbouring rows are the most alike. The model itself is then fitted on all rows. If ``final_fit.held_back`` is
     set, that share of the rows, stratified by class, is used for the calibration only, and the model is fitted once,
-    on the other rows.
+    on the other rows. Only then does a classifier with ``near_copies`` learn copies of the rows nearest to its margin.
+
+    Args:
+        training_rows: ``label`` and float32 features, also of copies.
+        champion_settings: the steps of the champion, its best parameters and its seed.
+        final_fit: how it is fitted.
+        features: the parameters of the features.
+        row_form: the form of the rows.
+        copied_rows: the accepted rows, among them the training rows, which copies can be made of.
+        augmentation: how copies are made.
 
     Returns:
         The fitted classifier, with ``classes_``, ``predict`` and calibrated ``predict_proba``. It takes tables with the
@@ -174,11 +188,19 @@ def fit_champion(
         else:
             held_back = _stratified_part(label, round(final_fit.held_back * len(label)), seed)
             fitted = label.drop(held_back.index)
-            frozen = FrozenEstimator(champion.fit(rows.loc[fitted.index], fitted))
+            copies_of = None if copied_rows is None else _copier(copied_rows.loc[fitted.index], features, augmentation)
+            champion.fit(rows.loc[fitted.index], fitted, copies_of)
+            frozen = FrozenEstimator(champion)
             model = TemperatureScaledClassifier(frozen, folds=None).fit(rows.loc[held_back.index], held_back)
     model.row_ids_ = rows.index.to_numpy(str)
     model.features_, model.form_ = features.model_dump(), row_form
     return model
+
+
+def _copier(rows: pd.DataFrame, features: Features, augmentation: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that makes a copy of each row at the given places, and returns their features."""
+    one = augmentation.model_copy(update={"copies": 1})
+    return lambda places: domain.extract_copy_features(rows.iloc[places], features, one).to_numpy()
 
 
 def _stratified_part(label: pd.Series, rows: int | None, seed: int) -> pd.Series:

@@ -9,7 +9,9 @@ from .nodes import assemble_training_rows, choose_champion, fit_champion, rank_c
 
 def create_pipeline() -> Pipeline:
     """Assemble the pipeline. It takes features of copies if the domain makes copies."""
-    copies = ["copy_features"] if hasattr(domain, "extract_copy_features") else []
+    makes_copies = hasattr(domain, "extract_copy_features")
+    copies = ["copy_features"] if makes_copies else []
+    copied = {"copied_rows": "digits", "augmentation": "params:augmentation"} if makes_copies else {}
     return Pipeline(
         [
             Node(
@@ -33,7 +35,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 fit_champion,
-                inputs=["training_rows", "champion_settings", "params:final_fit", "params:features", "digit_form"],
+                inputs={
+                    "training_rows": "training_rows",
+                    "champion_settings": "champion_settings",
+                    "final_fit": "params:final_fit",
+                    "features": "params:features",
+                    "row_form": "digit_form",
+                    **copied,
+                },
                 outputs="champion_model",
                 name="fit_champion",
             ),
