@@ -24,15 +24,24 @@ class ModelDataset(PickleDataset):  # type: ignore[misc]
     def __init__(self, *, receipt: dict[str, str] | None = None, **arguments: Any) -> None:
         super().__init__(backend=model_files.__name__, **arguments)
         self._receipt = (receipt or {}).get("filepath", "")
+        self._loaded: tuple[bytes, Any] = (b"", None)  # hash of a file, and its model
 
     def load(self) -> Any:
-        """Read the model.
+        """Read the model. As long as the file stays the same, the model is the same object, and must not be changed.
 
         Raises:
             ValueError: the file was altered, has no receipt, or holds a type that is not trusted; nothing of it has
                 run.
         """
-        return model_files.load(BytesIO(self.content()))
+        content = self.content()
+        digest = sha256(content).digest()
+        if digest != self._loaded[0]:
+            self._loaded = digest, model_files.load(BytesIO(content))
+        return self._loaded[1]
+
+    def _release(self) -> None:
+        super()._release()
+        self._loaded = b"", None
 
     def save(self, data: Any) -> None:
         """Write the model, unless it could not be read again: then the old file stays.

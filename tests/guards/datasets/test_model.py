@@ -88,6 +88,21 @@ def test_a_model_comes_back_with_the_same_answers(tmp_path):
     np.testing.assert_array_equal(dataset.load().predict(ROWS), model.predict(ROWS))
 
 
+def test_a_file_is_read_again_only_when_it_has_changed_or_been_released(place, monkeypatch):
+    dataset, read = ModelDataset(filepath=str(place)), []
+    load = model_files.load
+    monkeypatch.setattr(model_files, "load", lambda file: read.append(place) or load(file))
+    dataset.save(_fitted(1))
+
+    assert dataset.load() is dataset.load()
+    assert len(read) == 1
+    ModelDataset(filepath=str(place)).save(_fitted(2))
+    assert dataset.load().C == 2
+    dataset.release()
+    assert dataset.load().C == 2
+    assert len(read) == 3
+
+
 @pytest.mark.parametrize("options", [{}, {"receipt": {"filepath": "nowhere.json"}}], ids=["plain", "production"])
 def test_a_model_that_is_refused_costs_the_former_file_nothing(place, options):
     dataset = (ReversibleModelDataset if options else ModelDataset)(filepath=str(place), **options)
