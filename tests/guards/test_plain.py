@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from kedro_guards import model_files
 from kedro_guards.plain import NotPlainError, PlainObject, load_plain
 
-from ..conftest import ROOT
+from .tiny import ROOT
 
 VALUES = {
     "a number": 0.5,
