@@ -3,12 +3,13 @@
 from kedro_guards.config import CheckedConfigLoader
 from kedro_guards.hooks import GuardHooks
 from penstroke.notices import Notices, NoticeSession
+from penstroke.pools import PoolHooks
 from penstroke.serving.parameters import Serving
 from penstroke.summary import SummaryHooks
 from penstroke.tracking import Tracking, TrackingHooks
 
 SESSION_CLASS = NoticeSession
-HOOKS = (GuardHooks(serving=Serving, tracking=Tracking, notices=Notices), SummaryHooks(), TrackingHooks())
+HOOKS = (GuardHooks(serving=Serving, tracking=Tracking, notices=Notices), SummaryHooks(), TrackingHooks(), PoolHooks())
 
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # .telemetry says so too, but is not in the package
 

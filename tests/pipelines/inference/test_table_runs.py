@@ -40,6 +40,20 @@ def test_a_table_of_any_length_is_answered_in_the_same_memory(lent):
     assert peaks[1] - peaks[0] < 30
 
 
+@pytest.mark.slow
+def test_two_processes_give_the_same_bytes_as_one(lent):
+    _incoming(12_000).to_parquet(lent / "data/01_raw/incoming_digits.parquet")
+    place, found = lent / "conf/test/globals.yml", []
+    before = place.read_text()
+    for processes in (1, 2):
+        place.write_text(f"{before}\nprocesses: {processes}\n")
+        run_well(lent, "--pipelines=inference_table")
+        found.append((lent / DATA / "07_model_output/table_predictions.parquet").read_bytes())
+
+    assert found[0] == found[1]
+    assert run_well(lent, "--pipelines=inference_table", "--changed").splitlines()[-1] == "nothing has changed"
+
+
 def test_the_answers_are_those_that_the_rows_have_alone_also_from_a_folder(lent):
     table = _incoming(300)
     folder = lent / "data/01_raw/incoming_digits.parquet"

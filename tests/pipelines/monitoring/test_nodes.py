@@ -27,6 +27,7 @@ from penstroke.pipelines.monitoring.nodes import (
     stability_index,
     write_drift_card,
 )
+from penstroke.pools import PoolHooks
 
 from ...conftest import FORM, base_parameters, reading_of_base
 from ...domain.test_idx import FILES
@@ -185,6 +186,16 @@ def test_answers_of_other_models_and_rows_without_one_are_left_out_and_counted(g
     counts = [scores[name] for name in ("rows", "rows_of_other_models", "rows_unanswered")]
     assert counts == [150, 30, 20]
     assert scores["model_version"] == VERSION
+
+
+def test_two_processes_describe_the_rows_as_one_does(gather, fresh, monkeypatch):
+    answers = answers_to(fresh[:150])  # so that some rows have none
+    found = []
+    for processes in (1, 2):
+        monkeypatch.setattr(PoolHooks, "processes", processes)
+        found.append(gather(fresh, answers))
+
+    pd.testing.assert_frame_equal(*found)
 
 
 def test_answers_may_come_in_several_tables_and_the_last_one_to_a_digit_counts(gather, fresh):

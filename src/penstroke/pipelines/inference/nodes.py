@@ -1,13 +1,15 @@
 """Predict any number of rows."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
 from sklearn.base import ClassifierMixin
 
 from penstroke.answers import answer_rows
-from penstroke.models import Answers, version_of, view_of
+from penstroke.models import Answers, View, version_of, view_of
+from penstroke.pools import map_in_order
 
 
 def classify_rows(
@@ -16,7 +18,7 @@ def classify_rows(
     production_receipt: dict[str, Any],
     answers: Answers,
 ) -> Iterator[pd.DataFrame]:
-    """Predict one table after another, lazily, so that only one of them is in memory.
+    """Predict one table after another, lazily, so that few of them are in memory.
 
     Args:
         rows: one table, or an iterable of tables, as :func:`penstroke.answers.answer_rows` takes them.
@@ -34,4 +36,10 @@ def classify_rows(
     sha256, view = production_receipt["sha256"], view_of(production_model)
     made_by = {"model_version": version_of(sha256), "model_receipt": sha256}
     tables = [rows] if isinstance(rows, pd.DataFrame) else rows
-    return (answer_rows(table, production_model, answers, view).assign(**made_by) for table in tables)
+    return map_in_order(partial(_classify, model=production_model, answers=answers, view=view, made_by=made_by), tables)
+
+
+def _classify(
+    table: pd.DataFrame, model: ClassifierMixin, answers: Answers, view: View, made_by: dict[str, str]
+) -> pd.DataFrame:
+    return answer_rows(table, model, answers, view).assign(**made_by)

@@ -1,6 +1,7 @@
 """Compare the incoming rows with the reference rows of the model that answered them, and fail if they differ."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from penstroke.contracts import SOURCES
 from penstroke.domain import ROW_ID, Form, accept, describe
 from penstroke.file_names import label_and_id
 from penstroke.findings import FindingError
+from penstroke.pools import map_in_order
 from penstroke.tables import with_gaps
 
 from .parameters import Drift
@@ -83,14 +85,21 @@ def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, form: For
     Raises:
         ValueError: a row that is compared has another form.
     """
-    parts, others = [], []
-    for table in tables:
-        is_compared = table.index.isin(compared)
-        if is_compared.any():
-            parts.append(describe(accept(table[is_compared], form)[0]))
-        others.append(table.index[~is_compared])
-    undescribed = [pd.DataFrame(index=index) for index in others]
-    return pd.concat([*parts, *undescribed]).astype(np.float32)
+    others = []
+
+    def compared_tables() -> Iterator[pd.DataFrame]:
+        for table in tables:
+            is_compared = table.index.isin(compared)
+            others.append(pd.DataFrame(index=table.index[~is_compared]))
+            if is_compared.any():
+                yield table[is_compared]
+
+    parts = list(map_in_order(partial(_describe_accepted, form=form), compared_tables()))
+    return pd.concat([*parts, *others]).astype(np.float32)
+
+
+def _describe_accepted(rows: pd.DataFrame, form: Form) -> pd.DataFrame:
+    return describe(accept(rows, form)[0])
 
 
 def measure_drift(

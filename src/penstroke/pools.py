@@ -1,0 +1,51 @@
+"""Several processes share the tables of a large dataset. ``processes`` in ``globals.yml`` says how many.
+
+It is no parameter: results do not depend on it, so changing it must not make them stale.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from joblib import Parallel, delayed
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class PoolHooks:
+    """Read how many processes the nodes of a run may use."""
+
+    processes = 1
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Remember the number of processes.
+
+        Raises:
+            ValueError: it is no whole number from 1.
+        """
+        found: Any = context.config_loader["globals"].get("processes", 1)
+        if type(found) is not int or found < 1:
+            raise ValueError(f"processes in globals.yml must be a whole number from 1, found {found!r}")
+        PoolHooks.processes = found
+
+
+def map_in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Call a function for each item, lazily, in one or several processes, and return the results in order.
+
+    Few items are in memory at a time: one per process, and one that waits for each.
+
+    Args:
+        function: can be pickled.
+        items: are read one after another.
+
+    Examples:
+        >>> list(map_in_order(abs, [-1, 2]))
+        [1, 2]
+    """
+    if PoolHooks.processes == 1:
+        return map(function, items)
+    pool = Parallel(PoolHooks.processes, return_as="generator", pre_dispatch="2 * n_jobs", batch_size=1)
+    return pool(delayed(function)(item) for item in items)

@@ -1,0 +1,67 @@
+"""Several processes share the tables of a large dataset."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from penstroke.pools import PoolHooks, map_in_order
+
+
+def _settle(processes):
+    PoolHooks().after_context_created(SimpleNamespace(config_loader={"globals": {"processes": processes}}))
+
+
+@pytest.fixture(params=[1, 2])
+def processes(request):
+    _settle(request.param)
+    yield request.param
+    _settle(1)
+
+
+def _square(number):
+    if number < 0:
+        raise ValueError(f"{number} is below 0")
+    return number**2, os.getpid()
+
+
+def test_results_come_in_the_order_of_the_items(processes):
+    found = list(map_in_order(_square, range(50)))
+
+    assert [square for square, _ in found] == [number**2 for number in range(50)]
+    assert (os.getpid() in {process for _, process in found}) == (processes == 1)
+
+
+def test_few_items_are_read_ahead(processes):
+    read = []
+
+    def items():
+        for number in range(1000):
+            read.append(number)
+            yield number
+
+    results = map_in_order(_square, items())
+    assert next(results)[0] == 0
+
+    assert len(read) < 1000
+    results.close() if processes > 1 else None
+
+
+@pytest.mark.usefixtures("processes")
+def test_an_error_keeps_its_type_and_its_words():
+    with pytest.raises(ValueError, match="^-1 is below 0$"):
+        list(map_in_order(_square, [1, -1, 2]))
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "two", True, None])
+def test_another_number_of_processes_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"processes in globals\.yml must be a whole number from 1, found"):
+        _settle(wrong)
+
+    assert PoolHooks.processes == 1
+
+
+def test_without_a_number_there_is_one_process():
+    PoolHooks().after_context_created(SimpleNamespace(config_loader={"globals": {}}))
+
+    assert PoolHooks.processes == 1
