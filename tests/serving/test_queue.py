@@ -114,6 +114,20 @@ def test_a_request_that_was_given_up_costs_no_call(queue):
     assert model.calls == [2]
 
 
+def test_the_parts_of_a_request_that_was_given_up_cost_no_further_call(queue):
+    model = Model()
+
+    async def ask():
+        given_up = asyncio.create_task(queue.answer(_rows(100), model))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the thread predicts the first part
+        given_up.cancel()
+        return await queue.answer(_rows(2), model)
+
+    assert asyncio.run(ask()).tolist() == _rows(2, 2).tolist()
+    assert model.calls == [50, 2]
+
+
 def test_a_full_queue_refuses_and_has_room_again_afterwards(queue):
     async def fill():
         async with queue.room(60, 5):

@@ -87,7 +87,11 @@ class RequestQueue:
         if not (self._is_due or self._is_busy):
             self._is_due = True
             loop.call_soon(self._start, loop)  # requests that are being read join this call of the model
-        answers = [await job.answer for job in jobs]
+        try:
+            answers = [await job.answer for job in jobs]
+        finally:
+            for job in jobs:
+                job.answer.cancel()  # the parts that still wait, if the request was given up
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
     def close(self) -> None:
