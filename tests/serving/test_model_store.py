@@ -108,10 +108,16 @@ def test_a_model_is_served_without_what_it_does_not_need(classifier, imported, t
         ("parameters_serving.yml", "serving: {threads: many}", "serving: threads"),
         ("parameters.yml", "answers: {sure_from: 2.0}", "answers: sure_from"),
         ("globals.yml", "dta: data", "dta in globals.yml is not a known name"),
+        (
+            "catalog.yml",
+            "production_model: {type: json.JSONDataset, filepath: model.json}",
+            "production_model is a JSONDataset, but the service reads models of kedro_guards.datasets.model",
+        ),
+        ("catalog.yml", "inbox: {type: MemoryDataset}", "inbox has no filepath in the catalog"),
     ],
-    ids=["group", "value", "answers", "global"],
+    ids=["group", "value", "answers", "global", "type of the model", "no file"],
 )
-def test_a_service_refuses_a_configuration_that_would_have_no_effect(name, text, message, tmp_path):
+def test_a_service_refuses_a_configuration_that_it_cannot_use(name, text, message, tmp_path):
     project = copy_project(tmp_path / "project")
     (project / "conf/local" / name).write_text(text, encoding="utf-8")
 

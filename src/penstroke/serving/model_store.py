@@ -14,6 +14,7 @@ import numpy as np
 
 from kedro_guards import model_files
 from kedro_guards.config import CheckedConfigLoader, absolute, dataset_of
+from kedro_guards.datasets.model import ModelDataset
 from kedro_guards.files import located
 from kedro_guards.plain import NotPlainError
 from kedro_guards.receipts import Receipt, read_receipt, receipt_folder
@@ -95,15 +96,22 @@ class ModelStore:
             if near := get_close_matches(unknown, groups, n=1):
                 raise ValueError(f"{unknown} is not a known group of parameters; did you mean {near[0]}?")
         entries = loader["catalog"]
+        stored = (NAME, "inbox", f"served_{domain.ROWS}", "served_predictions")
+        if lost := [name for name in stored if "filepath" not in entries.get(name, {})]:
+            raise ValueError(f"{lost[0]} has no filepath in the catalog, and the service needs it; give one")
         self._dataset: Any = dataset_of(NAME, entries, loader, project)
+        if not isinstance(self._dataset, ModelDataset):
+            raise ValueError(
+                f"{NAME} is a {type(self._dataset).__name__}, but the service reads models of "
+                f"{ModelDataset.__module__}; change its type in the catalog"
+            )
         self._answers = self.choices("answers", Answers)
         self._reading = self.choices(domain.READING, domain.Reading) if reads else None
         data = str(loader["globals"]["data"])
         self._receipt = f"{receipt_folder(project, data)}/{NAME}.json"
         self._card = f"{absolute(data, project)}/08_reporting/model_card.md"
         self.place, self.inbox, self.rows, self.predictions = (
-            absolute(entries[name]["filepath"], project)
-            for name in (NAME, "inbox", f"served_{domain.ROWS}", "served_predictions")
+            absolute(entries[name]["filepath"], project) for name in stored
         )
 
     def choices(self, group: str, kind: Any) -> Any:
