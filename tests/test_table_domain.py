@@ -80,6 +80,7 @@ def asked(found):
         said["less"] = client.post("/v1/predictions", json={"rows": rows.iloc[:, 1:].to_dict("records")})
         wrong = rows.astype(object)
         wrong.iloc[0, 0] = "x"
+        said["list"] = client.post("/v1/predictions", json={"rows": [{rows.columns[0]: [1]}]})
         said["text"] = client.post("/v1/predictions", json={"rows": wrong.to_dict("records")})
     return said, run_kedro("run", "--pipelines=monitoring_service", cwd=project)
 
@@ -148,6 +149,7 @@ def test_the_service_answers_rows_by_the_names_of_their_columns_as_inference_doe
     assert said["/v1/model"].json()["columns"] == list(incoming.columns[1:])
     assert said["less"].status_code == said["text"].status_code == 422
     assert incoming.columns[1] in said["less"].json()["detail"]
+    assert said["list"].json()["detail"] == f"rows.0.{incoming.columns[1]}.float: Input should be a valid number"
     assert f"{incoming.columns[1]} must be finite numbers, found 'x'" in said["text"].json()["detail"]
     assert monitored.returncode == 0, monitored.stderr
 

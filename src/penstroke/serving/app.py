@@ -37,6 +37,7 @@ LOG = logging.getLogger(__name__)
 READS_FILES = hasattr(domain, "read")  # the page and feedback need it
 Body = getattr(domain, "Body", Rows)
 (FIELD,) = Body.model_fields  # the only field of the JSON body
+TAKES_WHOLE = b'"integer"' in to_json(Body.model_json_schema())  # whether its numbers must be whole
 PAGES = {"/docs": "docs.html", "/favicon.ico": "icon.svg", "/": "index.html" if READS_FILES else "docs.html"}
 ENDINGS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
 SUFFIX = ".png" if READS_FILES else ""  # ending of identifiers: feedback sends a file with that name
@@ -494,7 +495,7 @@ def _json(body: bytes, charset: bytes) -> bytes:
 def _in_short(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place, found = ".".join(map(str, first["loc"])) or "body", first["input"]
-    message = "Input should be a valid integer" if first["type"] in NOT_WHOLE else first["msg"]
+    message = "Input should be a valid integer" if TAKES_WHOLE and first["type"] in NOT_WHOLE else first["msg"]
     if isinstance(found, bool | int | float | str | None) and first["loc"]:
         message += f", found {to_json(found, inf_nan_mode='constants').decode()[:LONGEST_FOUND]}"
     return f"{place}: {message}"[:300]
