@@ -1,6 +1,7 @@
 """The hooks of a run: checks before it, receipts during it, advice if it fails."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, cast
@@ -20,6 +21,9 @@ from .files import AtomicLocalFileSystem
 from .ledger import PARAMETER, Ledger, go_on, spell_out_patterns
 from .receipts import Receipt, is_versioned, receipt_folder
 from .secrets import leaves
+
+LOG = logging.getLogger(__name__)
+SIMILAR = 0.85  # from this likeness on, the name of a catalog entry may be a misspelt one
 
 
 class GuardHooks:
@@ -48,7 +52,8 @@ class GuardHooks:
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
-        """Give the catalog its ledger, which goes with it to other processes."""
+        """Give the catalog its ledger, which goes with it to other processes. Warn of entries that seem misspelt."""
+        warn_of_misspelt(conf_catalog)
         project, configured = self._context.project_path, self._context.config_loader
         folder = receipt_folder(project, str(configured["globals"]["data"]))
         catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project)  # type: ignore[attr-defined]
@@ -116,6 +121,14 @@ class GuardHooks:
         options = "".join(f" --{name.replace('_', '-')}={','.join(asked)}" for name, asked in given.items() if asked)
         way = go_on(options, run_params["env"], bool(run_params["runtime_params"]))
         error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
+
+
+def warn_of_misspelt(entries: Iterable[str]) -> None:
+    """Warn of catalog entries that no pipeline uses, if their name is nearly that of one that some pipeline uses."""
+    used = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+    for name in sorted(set(entries) - used):
+        if near := get_close_matches(name, used, n=1, cutoff=SIMILAR):
+            LOG.warning("no pipeline uses %s of the catalog; did you mean %s?", name, near[0])
 
 
 def check_parameters(

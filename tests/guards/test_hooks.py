@@ -6,7 +6,7 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from kedro_guards import hooks
 from kedro_guards.config import CheckedConfigLoader
-from kedro_guards.hooks import check_parameters
+from kedro_guards.hooks import check_parameters, warn_of_misspelt
 from kedro_guards.parameters import Parameters
 
 FILES = {
@@ -77,3 +77,14 @@ def test_a_misspelt_place_is_refused_packed_or_not(check):
 def test_a_group_that_no_pipeline_reads_is_checked_by_its_class(check):
     with pytest.raises(ParameterValidationError, match="kiosk: doors should be a valid integer, found 'many'"):
         check("wrong")
+
+
+def test_an_entry_of_the_catalog_with_a_misspelt_name_is_named_in_a_warning(monkeypatch, caplog):
+    bake = Pipeline([Node(sorted, "raw_loaves", "loaves", name="bake")])
+    monkeypatch.setattr(hooks, "pipelines", {"__default__": bake})
+
+    warn_of_misspelt(["raw_loafs", "raw_loaves", "loaves", "recipes_of_a_notebook"])
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "no pipeline uses raw_loafs of the catalog; did you mean raw_loaves?"
+    ]

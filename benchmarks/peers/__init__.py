@@ -1,0 +1,1 @@
+"""The production model behind other servers, for ``benchmarks.serving``. PENSTROKE_MODEL names its file."""
