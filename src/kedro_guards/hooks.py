@@ -23,7 +23,7 @@ from .receipts import Receipt, is_versioned, receipt_folder
 from .secrets import leaves
 
 LOG = logging.getLogger(__name__)
-SIMILAR = 0.85  # from this likeness on, the name of a catalog entry may be a misspelt one
+SIMILAR = 0.8  # from this likeness on, the name of a catalog entry may be a misspelt one
 
 
 class GuardHooks:
