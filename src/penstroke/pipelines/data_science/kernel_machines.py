@@ -94,12 +94,10 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             drawn = np.concatenate([random, nearest[~np.isin(nearest, random)][:near]])
             copied = nearest[: self.near_copies if copies_of else 0]
         self._take(rows[drawn])
-        products, sums = self._sums(rows, towards)
+        parts = [(rows, towards)]
         if copies_of and len(copied):
-            copies = np.ascontiguousarray(copies_of(copied), rows.dtype)
-            more_products, more_sums = self._sums(copies, towards[copied])
-            products, sums = products + more_products, sums + more_sums
-        self.coef_ = self._solve(products, sums)
+            parts += [(np.ascontiguousarray(copies_of(copied), rows.dtype), towards[copied])]
+        self.coef_ = self._solve(*self._sums(*parts))
         return self
 
     def _nearest_to_margin(self, rows: np.ndarray, towards: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -107,7 +105,7 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         size = min(self.n_components, SCOUT)
         few = order[: SCOUTED * size]
         self._take(rows[order[:size]])
-        self.coef_ = self._solve(*self._sums(rows[few], towards[few]))
+        self.coef_ = self._solve(*self._sums((rows[few], towards[few])))
         return np.argsort(margins_of(self.decision_function(rows), towards), kind="stable")
 
     # rows near the margin are known only from all labels
@@ -129,7 +127,7 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         rows, towards = self._checked(X, y)
         drawn = check_random_state(self.random_state).permutation(len(rows))[: self.n_components]
         self._take(rows[drawn])
-        parts = [self._sums(rows[fold == number], towards[fold == number]) for number in range(fold.max() + 1)]
+        parts = [self._sums((rows[fold == number], towards[fold == number])) for number in range(fold.max() + 1)]
         products, sums = (sum((part[place] for part in parts[1:]), parts[0][place]) for place in (0, 1))
         margins = np.empty(towards.shape, rows.dtype)
         for number, (own_products, own_sums) in enumerate(parts):
@@ -152,26 +150,34 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
     def _take(self, sample: np.ndarray) -> None:
         self.components_, self.lengths_ = sample, squared_lengths(sample)
 
-    def _sums(self, rows: np.ndarray, towards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the upper triangle of the products of the kernel's columns, and their products with the targets."""
-        size, chunk_rows = len(self.components_), min(self.chunk_rows, len(rows))
+    def _sums(self, *parts: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the upper triangle of the products of the kernel's columns, and their products with the targets.
+
+        Args:
+            *parts: rows and their targets.
+        """
+        size, chunk_rows = len(self.components_), min(self.chunk_rows, max(len(rows) for rows, _ in parts))
         # memory for one chunk is used again; the products need float64, whatever the rows are
-        kernels, wide = np.empty((chunk_rows, size), rows.dtype), np.empty((chunk_rows, size))
-        products, sums = np.zeros((size, size), order="F"), np.zeros((size, towards.shape[1]))
-        for chunk in gen_batches(len(rows), chunk_rows):
-            kernel, part = self._kernel(rows[chunk], out=kernels), wide[: chunk.stop - chunk.start]
-            part[:] = kernel
-            products = dsyrk(1, part.T, beta=1, c=products, overwrite_c=True)
-            sums += part.T @ towards[chunk]
+        kernels, wide = np.empty((chunk_rows, size), self.components_.dtype), np.empty((chunk_rows, size))
+        products, sums = np.zeros((size, size), order="F"), np.zeros((size, parts[0][1].shape[1]))
+        for rows, towards in parts:
+            for chunk in gen_batches(len(rows), chunk_rows):
+                kernel, part = self._kernel(rows[chunk], out=kernels), wide[: chunk.stop - chunk.start]
+                part[:] = kernel
+                products = dsyrk(1, part.T, beta=1, c=products, overwrite_c=True)
+                sums += part.T @ towards[chunk]
         return products, sums
 
     def _solve(self, products: np.ndarray, sums: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
-        """Return the coefficients, (components, targets), of the components at the places ``kept``, None for all."""
-        penalised = products + self.alpha * self._kernel(self.components_)
-        penalised[np.diag_indices(len(penalised))] += JITTER
+        """Return the coefficients, (components, targets), of the components at the places ``kept``, None for all.
+
+        The products are overwritten, since a second matrix of this size may not fit the memory.
+        """
+        products += self.alpha * self._kernel(self.components_)
+        products[np.diag_indices(len(products))] += JITTER
         if kept is not None:
-            penalised, sums = penalised[np.ix_(kept, kept)], sums[kept]
-        return cho_solve(cho_factor(penalised, overwrite_a=True), sums).astype(self.components_.dtype)
+            products, sums = products[np.ix_(kept, kept)], sums[kept]
+        return cho_solve(cho_factor(products, overwrite_a=True), sums).astype(self.components_.dtype)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
         """Return the margin of each class, mostly -1 to 1, (n, classes); for two classes that of the second, (n,)."""
