@@ -19,7 +19,7 @@ from .conftest import ROOT
 MENDED = Version("24")  # the pip that applies a pin to a package that is asked for with an extra
 NEWER = "9999"  # a version that each package publishes after the day of the lock
 LOCKS = ("requirements.txt", "requirements-dev.txt")
-EXTRAS = ("requirements-mlflow.txt",)
+EXTRAS = ("requirements-mlflow.txt", "requirements-s3.txt")
 
 
 def _pins(lock):
