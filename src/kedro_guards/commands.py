@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import chdir
 from contextvars import copy_context
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -23,7 +22,7 @@ from rich.tree import Tree
 
 from .config import configuration_of
 from .errors import Command, as_called
-from .files import names_in
+from .files import names_in, shown
 from .ledger import ALLOW_STALE, go_on
 from .options import refuse_unknown_names, with_readers
 from .printing import forgiving_output, say
@@ -40,7 +39,7 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
         options["env"] = options["env"] or os.environ.get("KEDRO_ENV")  # as the session will read it
         stamp = None
         if changed:
-            receipts = Path(_receipts(options["env"], options["conf_source"]))
+            receipts = _receipts(options["env"], options["conf_source"])
             stamp = stamp_place(receipts, options | {"allow_stale": allow_stale})
             if is_unchanged(stamp):
                 return say("nothing has changed")
@@ -79,7 +78,7 @@ def receipt(name: str, env: str | None, conf_source: str | None) -> None:
     if newest(name, folder) is None:
         near = get_close_matches(name, known := having_receipts(folder), n=1)
         raise click.ClickException(
-            f"{name} has no receipt in {os.path.relpath(folder)}"
+            f"{name} has no receipt in {shown(folder)}"
             + (f"; did you mean {near[0]}?" if near else f"; those that are there: {', '.join(known) or 'none'}")
         )
     say(ancestry(name, folder), wide=True)

@@ -17,7 +17,7 @@ from kedro.io import DatasetError
 from kedro.validation import DataValidationError
 from kedro.validation.exceptions import CheckFailure
 
-from .files import advice
+from .files import advice, is_of_store
 from .printing import let_go_of_output
 
 LINES_OF_AN_ERROR = 3
@@ -117,7 +117,7 @@ def in_short(error: BaseException) -> str:
         text = f"dataset {error.dataset_name}{moment}: {'; '.join(faults[:2])}{more}"
     elif isinstance(error, BrokenProcessPool):
         text = "a worker process was killed, perhaps because the memory was full; --runner=SequentialRunner takes less"
-    elif isinstance(error, OSError | DatasetError) and (told := advice(error)):
+    elif (isinstance(error, OSError | DatasetError) or is_of_store(error)) and (told := advice(error)):
         text = told
     else:  # Kedro names the group before
         text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))

@@ -32,6 +32,10 @@ REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _ROOM),
     errno.EROFS: f"it may only be read: {_ELSEWHERE}",
 }
+REFUSED = (  # codes of S3 for wrong credentials and missing rights
+    *("403", "AccessDenied", "ExpiredToken", "Forbidden", "InvalidAccessKeyId", "InvalidToken"),
+    *("RequestTimeTooSkewed", "SignatureDoesNotMatch"),
+)
 
 
 class AtomicWriter(io.BufferedRandom):
@@ -141,8 +145,11 @@ class AtomicWriter(io.BufferedRandom):
         self.close() if kind is None else self.discard()
 
 
-class _AtomicText(io.TextIOWrapper):
+class AtomicText(io.TextIOWrapper):
+    """Text in a file that can be discarded."""
+
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Complete the file, or discard it if an error ended the block."""
         self.close() if kind is None else self.buffer.discard()  # type: ignore[attr-defined]
 
 
@@ -156,15 +163,15 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
         """
         if "b" not in mode:
             options["encoding"] = options.get("encoding") or "utf-8"
-        if "b" in mode or _only_reads(mode):
+        if "b" in mode or only_reads(mode):
             return super().open(path, mode, **options)
         text = {name: options.pop(name) for name in ("encoding", "errors", "newline") if name in options}
-        return _AtomicText(self.open(path, mode.replace("t", "") + "b", **options), **text)
+        return AtomicText(self.open(path, mode.replace("t", "") + "b", **options), **text)
 
     def _open(
         self, path: str, mode: str = "rb", block_size: int | None = None, autocommit: bool = True, **options: Any
     ) -> IO[bytes]:
-        if _only_reads(mode):
+        if only_reads(mode):
             return super()._open(path, mode, block_size, autocommit=autocommit, **options)
         path = self._strip_protocol(path)
         if self.auto_mkdir:
@@ -215,7 +222,7 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
 
 
 def advice(error: BaseException | None) -> str | None:
-    """Say in a line what the system refused, where, and what to do; None if the error is of another kind.
+    """Say in a line what the system or a store refused, where, and what to do; None if the error is of another kind.
 
     Args:
         error: any; its causes count too.
@@ -225,12 +232,45 @@ def advice(error: BaseException | None) -> str | None:
         'data/sums.json: Read-only file system; it may only be read: let `data` in globals.yml name a folder ...'
         >>> advice(ValueError("no such refusal"))
     """
+    if told := _store_advice(error):
+        return told
     while error and not (isinstance(error, OSError) and error.errno in REMEDIES):
         error = error.__cause__
     if not isinstance(error, OSError) or error.errno is None:
         return None
     said = f"{os.path.relpath(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
     return f"{said}{os.strerror(error.errno)}; {REMEDIES[error.errno]}"
+
+
+def is_of_store(error: BaseException) -> bool:
+    """Whether an error comes from the client of an S3 store."""
+    return type(error).__module__.startswith("botocore.")
+
+
+def _store_advice(error: BaseException | None) -> str | None:
+    """Say in a line what an S3 store answered, by the error of botocore that caused another one."""
+    while error and not is_of_store(error):
+        error = error.__cause__
+    if error is None:
+        return None
+    answer = (getattr(error, "response", None) or {}).get("Error", {})
+    code, host = answer.get("Code", ""), getattr(error, "kwargs", {}).get("endpoint_url", "")
+    bucket = answer.get("BucketName", "the bucket")
+    if "Credentials" in type(error).__name__ or "Token" in type(error).__name__:
+        return "no credentials for the object store; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    if code == "NoSuchBucket":
+        return f"{bucket} does not exist in the object store; correct `raw` or `data` in globals.yml, or make it"
+    if code in REFUSED:
+        return f"the object store refuses these credentials ({code}); check them, and their rights on {bucket}"
+    if code:
+        told = answer.get("Message") or "no reason"
+        return f"the object store answered {code} ({told}); see to it there, and run again"
+    return f"the object store {host} cannot be reached ({type(error).__name__}); check its address and the network"
+
+
+def shown(place: str) -> str:
+    """Return an address as it is, and a path relative to the present folder."""
+    return place if "://" in place else os.path.relpath(place)
 
 
 def sync_folder(folder: Path) -> None:
@@ -286,5 +326,6 @@ def _stem(place: Path) -> str:
     return f".{place.name[:150]}."  # the longest names leave no room for more
 
 
-def _only_reads(mode: str) -> bool:
+def only_reads(mode: str) -> bool:
+    """Whether a mode of ``open`` lets nothing be written."""
     return "r" in mode and "+" not in mode

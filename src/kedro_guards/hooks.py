@@ -35,6 +35,11 @@ class GuardHooks:
 
     def __init__(self, **groups: type[BaseModel]) -> None:
         fsspec.register_implementation("file", AtomicLocalFileSystem, clobber=True)
+        for protocol in ("s3", "s3a"):  # by name, so that it is imported when it is used
+            needs = "an address s3:// needs s3fs: `pip install -r requirements-s3.txt`"
+            fsspec.register_implementation(
+                protocol, "kedro_guards.buckets.AtomicS3FileSystem", clobber=True, errtxt=needs
+            )
         self._groups = groups
         self._announced: dict[str, tuple[Ledger, dict[str, Receipt]]] = {}
 

@@ -148,21 +148,19 @@ class Ledger:
                     ready.setdefault(self.makers[name], f"{name} is needed by {node.name}, and kept nowhere")
         return {node.name: reason for node, reason in ready.items()}
 
-    def places(self, pipeline: Pipeline) -> list[Path]:
+    def places(self, pipeline: Pipeline) -> list[str]:
         """List the files and folders of code and data that a pipeline reads or writes.
 
         Returns:
-            An empty list if some are not on this machine.
+            An empty list if some are neither on this machine nor in one S3 store, whose listings tell what changed.
         """
         names = sum(pipelines.values(), start=Pipeline([])).to_outputs(*pipeline.all_outputs()).datasets()
-        found = [Path(self._folder), *self._code.places()]
+        found = [self._folder, *map(str, self._code.places())]
         for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._is_stored(name)):
-            ways = (getattr(dataset, way, None) for way in ("_filepath", "_path"))
-            local = [Path(way) for way in ways if way and "://" not in str(way)]
-            if not local or getattr(dataset, "_protocol", "file") != "file":
-                return []
-            found.extend(local)
-        return [] if "://" in self._folder else found
+            second = str(getattr(dataset, "_path", None) or "")  # of a copy, where it comes from
+            found += [path_of(dataset) or "memory://", *([second] if second and "://" not in second else [])]
+        stores = {place.partition("://")[0] for place in found if "://" in place}
+        return found if stores <= {"s3"} else []
 
     def refuse_stale(self, pipeline: Pipeline, keeps: set[str], env: str | None, overridden: bool) -> None:
         """Refuse a run that would use stale data; with ``--allow-stale``, note that it does.

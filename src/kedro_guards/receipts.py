@@ -145,7 +145,9 @@ def content_of(dataset: AbstractDataset[Any, Any], version: str | None = None) -
 def path_of(dataset: Any) -> str | None:
     """Return the path or address of a dataset's file or folder; None where it has none."""
     place = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
-    return place and str(place)
+    protocol = getattr(dataset, "_protocol", "file")  # Kedro's datasets keep it apart from the path
+    is_local = protocol in ("file", "local") or "://" in str(place)
+    return place and (str(place) if is_local else f"{protocol}://{place}")
 
 
 def is_versioned(dataset: AbstractDataset[Any, Any]) -> TypeGuard[AbstractVersionedDataset[Any, Any]]:

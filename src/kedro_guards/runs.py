@@ -18,6 +18,7 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
 from .files import advice
+from .leases import RunLockError, leases
 from .ledger import Ledger
 from .printing import say
 from .unchanged import write_stamp
@@ -27,16 +28,12 @@ FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_ou
 logger = logging.getLogger(__name__)
 
 
-class RunLockError(RuntimeError):
-    """Another run writes a dataset of this one."""
-
-
 class GuardedSession(KedroSession):
     """A session whose run waits until no other run writes any of its datasets.
 
     The locks lie in ``<data>/.locks``. ``globals.yml`` says what ``data`` is and how long to wait
     (``lock_timeout_s``). They are locks of the operating system, so a process that dies frees its own. If ``data`` is
-    an address, they lie in the project's folder and hold for one machine.
+    an address, they lie in the project's folder and hold for one machine; in an S3 store, leases hold for all.
     """
 
     def run(self, pipeline_name: str | None = None, **choices: Any) -> dict[str, Any]:  # type: ignore[override]
@@ -76,6 +73,8 @@ class GuardedSession(KedroSession):
         with ExitStack() as held:
             for dataset in sorted(datasets):  # in one order, so that no two sessions wait for each other
                 held.enter_context(lock(folder / dataset, patience_s))
+            if datasets and str(places["data"]).startswith("s3://"):  # other machines see no locks of this one
+                held.enter_context(leases(str(places["data"]), sorted(datasets), patience_s))
             yield
 
     def _run_changed(self, asked: Pipeline, stamp: Path, **choices: Any) -> dict[str, Any]:
@@ -96,7 +95,7 @@ class GuardedSession(KedroSession):
             say("nothing has changed")
         if places := ledger.places(asked):
             with suppress(OSError):  # then the next run looks again
-                write_stamp(stamp, [*places, Path(self._conf_source), self._project_path / "pyproject.toml"])
+                write_stamp(stamp, [*places, self._conf_source, self._project_path / "pyproject.toml"])
         return made
 
     @property

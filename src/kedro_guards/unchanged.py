@@ -7,30 +7,36 @@ same command has nothing to do. To ask the ledger instead takes seconds, most of
 import hashlib
 import json
 import os
+import posixpath
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from .files import PARTIAL, files_below
+from kedro.utils import find_kedro_project
+
+from .files import PARTIAL, files_below, located
 from .receipts import hash_of
 
 IMPORTED = re.compile(r"^\w+$|\.(py|so|pth|dist-info|egg-info|egg-link)$")
 ENVIRONMENT = re.compile(rb"oc\.env:\s*(\w+)")
 
 
-def stamp_place(receipts: Path, options: dict[str, Any]) -> Path:
-    """Return the path of the stamp file of a command with these options."""
-    return receipts / ".unchanged" / f"{hash_of(options)[:32]}.json"
+def stamp_place(receipts: str, options: dict[str, Any]) -> Path:
+    """Return the path of the stamp file of a command with these options; it is always a file of this machine."""
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    folder = project / ".locks" / quote(receipts, safe="") if "://" in receipts else Path(receipts)
+    return folder / ".unchanged" / f"{hash_of(options)[:32]}.json"
 
 
-def write_stamp(stamp: Path, roots: Iterable[Path]) -> None:
+def write_stamp(stamp: Path, roots: Iterable[str | Path]) -> None:
     """Write the stamp file.
 
     Args:
         stamp: a file.
-        roots: the files and folders that the run reads or writes.
+        roots: the files and folders that the run reads or writes; of those in a store, its ETags count.
     """
     names = sorted({str(root) for root in roots})
     stamp.parent.mkdir(parents=True, exist_ok=True)
@@ -52,13 +58,24 @@ def _sum(roots: Iterable[str]) -> str:
     for folder in map(Path, sys.path):
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
         found += [name for name in names if IMPORTED.search(name)] + [_pointing(folder / name) for name in names]
-    for root in map(Path, roots):
+    addresses = sorted(root for root in roots if "://" in root)
+    found += _listed(addresses) if addresses else []
+    for root in (Path(root) for root in roots if "://" not in root):
         for path in files_below(root) if root.is_dir() else [root]:
             if path.is_file() and not _passed_over(path):
                 content = path.read_bytes()
                 variables = [os.environ.get(name.decode(), "") for name in ENVIRONMENT.findall(content)]
                 found += [str(path), hashlib.sha256(content).hexdigest(), *variables]
     return hash_of(found)
+
+
+def _listed(addresses: list[str]) -> list[tuple[str, str]]:
+    """List names and ETags of the objects at or below addresses of one store, without reading them."""
+    files, _ = located(addresses[0])
+    paths = [located(address)[1] for address in addresses]
+    listing = files.find(posixpath.commonpath(paths), detail=True)
+    wanted = tuple(f"{path}/" for path in paths)
+    return [(name, entry["ETag"]) for name, entry in sorted(listing.items()) if f"{name}/".startswith(wanted)]
 
 
 def _pointing(place: Path) -> bytes:

@@ -16,7 +16,7 @@ def roots(tmp_path):
 @pytest.fixture
 def stamp(tmp_path, roots, monkeypatch):
     monkeypatch.setenv("WORD", "one")
-    stamp = stamp_place(tmp_path / ".receipts", {"env": None})
+    stamp = stamp_place(str(tmp_path / ".receipts"), {"env": None})
     write_stamp(stamp, roots)
     return stamp
 
@@ -99,4 +99,4 @@ def test_a_spoilt_stamp_holds_for_nothing(stamp, text):
 
 
 def test_each_command_has_its_own_stamp(tmp_path):
-    assert stamp_place(tmp_path, {"env": "a"}) != stamp_place(tmp_path, {"env": "b"})
+    assert stamp_place(str(tmp_path), {"env": "a"}) != stamp_place(str(tmp_path), {"env": "b"})
