@@ -1,7 +1,5 @@
 """The project's commands. Only Kedro's command line imports this module."""
 
-import os
-
 import click
 from kedro.framework.cli.utils import env_option
 from kedro.framework.project import settings
@@ -9,7 +7,9 @@ from kedro.framework.project import settings
 from kedro_guards.cli import cli
 from kedro_guards.commands import conf_source_option
 from kedro_guards.errors import Command
+from kedro_guards.files import shown
 from kedro_guards.printing import say
+from kedro_guards.receipts import path_of
 from penstroke.tracking import TrackingHooks
 
 
@@ -37,8 +37,8 @@ def rollback(env: str | None, conf_source: str | None) -> None:
     with session, session.holding({"production_model"}):
         context = session.load_context()
         catalog = context.catalog
-        place = catalog.get("production_model").bring_back()
+        catalog.get("production_model").bring_back()
         hooks = TrackingHooks()
         hooks.after_context_created(context)
         hooks.after_rollback(catalog)
-    say(f"production_model is the previous one again: {os.path.relpath(place)}")
+    say(f"production_model is the previous one again: {shown(str(path_of(catalog['production_model'])))}")

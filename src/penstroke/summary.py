@@ -1,7 +1,6 @@
 """The summary that a run prints at its end."""
 
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from kedro_guards.files import shown
 from kedro_guards.printing import say
+from kedro_guards.receipts import path_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,8 +107,6 @@ def _files_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:
 
 
 def _shown_place(catalog: DataCatalog, name: str) -> str | None:
-    """Return a file's path relative to the current folder; None if it is no file of this machine."""
-    dataset = catalog[name]
-    place = str(dataset._describe().get("filepath") or "")
-    local = place and "://" not in place and getattr(dataset, "_protocol", "file") == "file"
-    return os.path.relpath(place) if local else None
+    """Return a file's path relative to the current folder, or its address; None if it is no file."""
+    place = path_of(catalog[name])
+    return shown(place) if place else None

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from threadpoolctl import threadpool_limits
 
 from kedro_guards.config import configuration_of
+from kedro_guards.files import shown
 
 from .app import Service, build_app
 from .hosts import host_name, link_to
@@ -41,7 +42,7 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
     choices = store.choices("serving", Serving).at(host)
     if store.is_empty():
         raise click.ClickException(
-            f"there is no production model at {os.path.relpath(store.place)}; make it by "
+            f"there is no production model at {shown(store.place)}; make it by "
             f"`kedro run --pipelines=__default__,promotion{f' --env={env}' if env else ''}`"
         )
     with threadpool_limits(choices.threads):
