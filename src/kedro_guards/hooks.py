@@ -1,7 +1,7 @@
 """The hooks of a run: checks before it, receipts during it, advice if it fails."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, cast
@@ -58,8 +58,8 @@ class GuardHooks:
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
         """Give the catalog its ledger, which goes with it to other processes. Warn of entries that seem misspelt."""
-        warn_of_misspelt(conf_catalog)
-        project, configured = self._context.project_path, self._context.config_loader
+        project, configured = self._context.project_path, cast("CheckedConfigLoader", self._context.config_loader)
+        warn_of_misspelt(conf_catalog, lambda: configured.names_of_base("catalog"))
         folder = receipt_folder(project, str(configured["globals"]["data"]))
         catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project)  # type: ignore[attr-defined]
 
@@ -128,11 +128,15 @@ class GuardHooks:
         error.add_note(f"What was stored is whole. Once the fault is mended, go on by {way}")
 
 
-def warn_of_misspelt(entries: Iterable[str]) -> None:
-    """Warn of catalog entries that no pipeline uses, if their name is nearly that of one that some pipeline uses."""
+def warn_of_misspelt(entries: Iterable[str], names_of_base: Callable[[], Iterable[str]]) -> None:
+    """Warn of catalog entries that no pipeline uses, if their name is nearly that of one that some pipeline uses.
+
+    There is no warning if the base has entries of both names: the project may have lost the pipeline of one.
+    """
     used = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
     for name in sorted(set(entries) - used):
-        if near := get_close_matches(name, used, n=1, cutoff=SIMILAR):
+        near = get_close_matches(name, used, n=1, cutoff=SIMILAR)
+        if near and not {name, near[0]} <= set(names_of_base()):
             LOG.warning("no pipeline uses %s of the catalog; did you mean %s?", name, near[0])
 
 

@@ -83,8 +83,18 @@ def test_an_entry_of_the_catalog_with_a_misspelt_name_is_named_in_a_warning(monk
     bake = Pipeline([Node(sorted, "raw_loaves", "loaves", name="bake")])
     monkeypatch.setattr(hooks, "pipelines", {"__default__": bake})
 
-    warn_of_misspelt(["raw_loafs", "raw_loaves", "loaves", "recipes_of_a_notebook"])
+    warn_of_misspelt(["raw_loafs", "raw_loaves", "loaves", "recipes_of_a_notebook"], lambda: ["raw_loaves", "loaves"])
 
     assert [record.getMessage() for record in caplog.records] == [
         "no pipeline uses raw_loafs of the catalog; did you mean raw_loaves?"
     ]
+
+
+def test_two_entries_of_the_base_with_similar_names_are_no_mistake(monkeypatch, caplog):
+    bake = Pipeline([Node(sorted, "raw_loaves", "loaves", name="bake")])
+    monkeypatch.setattr(hooks, "pipelines", {"__default__": bake})
+    entries = ["raw_loaves", "loaves", "drawn_loaves"]
+
+    warn_of_misspelt(entries, lambda: entries)
+
+    assert not caplog.records
