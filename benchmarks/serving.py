@@ -41,7 +41,7 @@ from .project import ROOT, keep, load_project
 SERVICE_CORE, CALLER_CORE = 0, 1
 KINDS = [("one image, one connection", 1, 1), ("one image, 16 connections", 16, 1)]
 KINDS += [("1,000 images, one connection", 1, 1000)]
-SECONDS, ROUNDS = 4, 3  # of each load; the median of the rounds counts
+SECONDS, ROUNDS = 3, 3  # of each load; the median of the rounds counts
 PAUSE_S = 1
 SCRIPT = """wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
