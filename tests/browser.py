@@ -1,16 +1,15 @@
 """A real Chromium for tests, to which no other machine exists."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import NoReturn
 from urllib.parse import urlsplit
 
-import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+
+from .guards.missing import missing
 
 FLAGS = (
     "headless",
@@ -25,13 +24,6 @@ FLAGS = (
     "window-size=1800,1400",
     "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip a test for want of something on this machine; fail it where everything is meant to be there."""
-    if os.environ.get("PENSTROKE_STRICT"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @contextmanager

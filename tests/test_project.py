@@ -18,8 +18,8 @@ from kedro.io import MemoryDataset
 from kedro_guards.secrets import leaves
 from penstroke.pipelines.data_science.parameters import Search
 
-from .browser import missing
 from .conftest import ROOT
+from .guards.missing import missing
 
 BASE = ROOT / "conf/base"
 

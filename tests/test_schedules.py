@@ -17,8 +17,8 @@ from kedro.framework.project import pipelines
 from kedro_guards.commands import run
 from kedro_guards.options import refuse_unknown_names
 
-from .browser import missing
 from .conftest import DATA, ROOT, copy_tree
+from .guards.missing import missing
 
 DEPLOY = ROOT / "deploy"
 DAG = DEPLOY / "airflow/penstroke_dag.py"

@@ -23,8 +23,8 @@ from kedro_guards.receipts import read_receipt
 from penstroke import cli
 from penstroke.tracking import Tracking, TrackingHooks
 
-from .browser import missing
 from .conftest import DATA, copy_tree, known_to_kedro, run_kedro
+from .guards.missing import missing
 from .test_secrets import CATALOG, CREDENTIALS, found_below, found_in
 
 FILE = "sqlite:///mlflow.db"

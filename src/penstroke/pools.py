@@ -4,11 +4,13 @@ It is no parameter: results do not depend on it, so changing it must not make th
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,7 +47,13 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> I
         >>> list(map_in_order(abs, [-1, 2]))
         [1, 2]
     """
+    alone = partial(_in_one_thread, function)
     if PoolHooks.processes == 1:
-        return map(function, items)
+        return map(alone, items)
     pool = Parallel(PoolHooks.processes, return_as="generator", pre_dispatch="2 * n_jobs", batch_size=1)
-    return pool(delayed(function)(item) for item in items)
+    return pool(delayed(alone)(item) for item in items)
+
+
+def _in_one_thread(function: Callable[[Item], Result], item: Item) -> Result:
+    with threadpool_limits(1):  # sums of two threads round differently
+        return function(item)

@@ -12,7 +12,7 @@ import pytest
 from kedro_guards.errors import in_short
 from kedro_guards.files import located
 
-from ..store import KEYS, Proxy, free_port, moto
+from .store import KEYS, Proxy, free_port, moto
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 

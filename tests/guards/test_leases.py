@@ -12,7 +12,7 @@ from kedro_guards.errors import in_short
 from kedro_guards.files import located
 from kedro_guards.leases import RunLockError, leases
 
-from ..store import KEYS, Proxy, moto
+from .store import KEYS, Proxy, moto
 
 DATA = "s3://shop/data"
 

@@ -106,8 +106,8 @@ def test_the_inspection_gets_the_answer_that_the_run_got(executed):
 
     assert sum(found["answer"]) == pytest.approx(1)
     # alone or among other rows, float32 sums round differently
-    assert found["answer"] == pytest.approx(found["on_file"], abs=1e-4)
-    assert found["written"] == pytest.approx(found["answer"], abs=1e-4)
+    assert found["answer"] == pytest.approx(found["on_file"], abs=1e-3)
+    assert found["written"] == pytest.approx(found["answer"], abs=1e-3)
     assert len(_figures(executed["inspect_champion"])) == 10
 
 
@@ -116,7 +116,7 @@ def test_the_inspection_moves_the_digit_one_pixel_to_the_right(executed):
     found = _answer(executed["inspect_champion"])
 
     assert found["ink_after"] == [[0, *row[:-1]] for row in found["ink_before"]]
-    assert found["moved"] == pytest.approx(found["moved_alone"], abs=1e-4)
+    assert found["moved"] == pytest.approx(found["moved_alone"], abs=1e-3)
     assert found["changes_shown"] == found["features"]
 
 

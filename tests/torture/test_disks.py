@@ -9,7 +9,7 @@ import pytest
 
 from kedro_guards.files import PARTIAL
 
-from ..browser import missing
+from ..guards.missing import missing
 from ..guards.tiny import Tiny
 from .conftest import FIGURES, at_change_of, times
 

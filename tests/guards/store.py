@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from .browser import missing
+from .missing import missing
 
 KEYS = {"AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "canarysecret", "AWS_DEFAULT_REGION": "us-east-1"}
 REFUSAL = b"<Error><Code>%s</Code><Message>told</Message><BucketName>shop</BucketName></Error>"
