@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from .conftest import run_new_python
 
@@ -26,7 +25,6 @@ print(peaks[1] - peaks[0])
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux only")
 def test_reading_and_checking_a_wide_table_needs_at_most_twice_its_memory(tmp_path):
     index = pd.Index([f"row-{row:05d}" for row in range(50_000)], name="digit_id", dtype="str")
     values = np.random.default_rng(0).random((len(index), 300), np.float32)
@@ -37,4 +35,5 @@ def test_reading_and_checking_a_wide_table_needs_at_most_twice_its_memory(tmp_pa
 
     done = run_new_python("-c", READ, str(small), str(large), cwd=ROOT, PYTHONPATH="src")
 
-    assert int(done.stdout) * 1024 < 2 * values.nbytes
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    assert int(done.stdout) * unit < 2 * values.nbytes
