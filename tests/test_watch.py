@@ -1,47 +1,64 @@
+import itertools
 import json
+from types import SimpleNamespace
 
 import pytest
 from benchmarks import watch
 
+BUSY = (3.0, 1.0, 1.7, 2.2, 1.1)  # by how much others on the machine slow one call after another
 
-def _loop(turns):
-    def loop():
-        total = 0
-        for number in range(turns):
-            total += number % 7
-        return total
 
-    return loop
+class Clock:
+    """A clock of CPU seconds that nothing but these operations moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def operation(self, seconds, slowed=BUSY):
+        factors = itertools.cycle(slowed)
+
+        def operate():
+            self.now += seconds * next(factors)
+
+        return operate
 
 
 @pytest.fixture(autouse=True)
-def _short(monkeypatch, tmp_path):
-    """Measure in a fraction of a second, and store the figures elsewhere."""
-    monkeypatch.setattr(watch, "SAMPLE_S", 0.003)
-    monkeypatch.setattr(watch, "MOST_SAMPLES", 8)
+def clock(monkeypatch, tmp_path):
+    """Measure by a clock of our own, and store the figures elsewhere."""
+    clock = Clock()
+    monkeypatch.setattr(watch, "time", SimpleNamespace(process_time=lambda: clock.now))
+    monkeypatch.setattr(watch, "yardstick", clock.operation(0.012))
     monkeypatch.setattr(watch, "REPETITIONS", 3)
     monkeypatch.setattr("benchmarks.project.RESULTS", tmp_path)
     monkeypatch.setattr(watch, "RESULTS", tmp_path)
     monkeypatch.setattr("sys.argv", ["benchmarks/watch.py", "--store"])
+    return clock
 
 
-def test_an_operation_that_does_three_times_as_much_costs_three_times_as_many_yardsticks():
-    ratios = watch.measure({"once": _loop(30_000), "thrice": _loop(90_000)})
+def test_costs_are_in_yardsticks_however_busy_the_machine_is(clock):
+    ratios = watch.measure({name: clock.operation(0.012 * factor) for name, factor in (("one", 1), ("six", 6))})
 
-    assert ratios["thrice"] / ratios["once"] == pytest.approx(3, rel=0.3)
-
-
-def test_the_yardstick_costs_one_yardstick():
-    assert watch.measure({"yardstick": watch.yardstick})["yardstick"] == pytest.approx(1, rel=0.2)
+    assert ratios == pytest.approx({"one": 1, "six": 6})
 
 
-def test_an_operation_that_became_slower_by_more_than_the_margin_is_named_and_no_other(monkeypatch, capsys):
-    operations = {"steady": _loop(30_000), "slowed": _loop(30_000), "sped up": _loop(60_000)}
+def test_an_operation_shorter_than_a_sample_is_called_more_than_once(clock):
+    calls = []
+    quick = clock.operation(0.0003, slowed=[1])
+
+    ratios = watch.measure({"quick": lambda: (calls.append(1), quick())})
+
+    assert ratios == pytest.approx({"quick": 0.025})
+    assert len(calls) == 2 + watch.MOST_SAMPLES * round(watch.SAMPLE_S / 0.0003)
+
+
+def test_an_operation_that_became_slower_by_more_than_the_margin_is_named_and_no_other(monkeypatch, clock, capsys):
+    operations = {"steady": clock.operation(0.012), "slowed": clock.operation(0.012), "sped up": clock.operation(0.024)}
     monkeypatch.setattr(watch, "make_operations", lambda _folder: operations)
     watch.main(store=True)
     watch.main(store=False)  # nothing is slower
 
-    operations |= {"slowed": _loop(60_000), "sped up": _loop(30_000)}
+    operations |= {"slowed": clock.operation(0.024), "sped up": clock.operation(0.012)}
     with pytest.raises(SystemExit) as refused:
         watch.main(store=False)
 
@@ -52,20 +69,20 @@ def test_an_operation_that_became_slower_by_more_than_the_margin_is_named_and_no
     assert "times the stored cost: steady" in capsys.readouterr().out
 
 
-def test_figures_of_another_python_are_compared_and_fail_nothing(monkeypatch, capsys):
-    operations = {"slowed": _loop(30_000)}
+def test_figures_of_another_python_are_compared_and_fail_nothing(monkeypatch, clock, capsys):
+    operations = {"slowed": clock.operation(0.012)}
     monkeypatch.setattr(watch, "make_operations", lambda _folder: operations)
     watch.main(store=True)
 
-    operations |= {"slowed": _loop(90_000)}
+    operations |= {"slowed": clock.operation(0.036)}
     monkeypatch.setattr(watch, "PYTHON", "4.0")
     watch.main(store=False)
 
     assert "do not judge Python 4.0" in capsys.readouterr().out
 
 
-def test_what_is_stored_says_by_how_much_the_repetitions_vary(monkeypatch, tmp_path):
-    monkeypatch.setattr(watch, "make_operations", lambda _folder: {"loop": _loop(30_000)})
+def test_what_is_stored_says_by_how_much_the_repetitions_vary(monkeypatch, clock, tmp_path):
+    monkeypatch.setattr(watch, "make_operations", lambda _folder: {"loop": clock.operation(0.012)})
 
     watch.main(store=True)
 
@@ -77,9 +94,9 @@ def test_what_is_stored_says_by_how_much_the_repetitions_vary(monkeypatch, tmp_p
     assert (content["repetitions"], content["margin"]) == (3, watch.MARGIN)
 
 
-def test_an_operation_without_a_stored_figure_and_a_figure_without_an_operation_are_named(monkeypatch, tmp_path):
+def test_an_operation_without_a_stored_figure_and_a_figure_without_an_operation_are_named(monkeypatch, clock, tmp_path):
     (tmp_path / "watch.json").write_text('{"rows": [{"operation": "gone", "ratio": 1.0}]}')
-    monkeypatch.setattr(watch, "make_operations", lambda _folder: {"new": _loop(10)})
+    monkeypatch.setattr(watch, "make_operations", lambda _folder: {"new": clock.operation(0.012)})
 
     with pytest.raises(SystemExit, match="no figure, or no operation: gone, new; store figures"):
         watch.main(store=False)
