@@ -15,6 +15,7 @@ from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 from kedro.io import MemoryDataset
 
+from kedro_guards.config import SCHEMAS
 from kedro_guards.secrets import leaves
 from penstroke.pipelines.data_science.parameters import Search
 
@@ -89,7 +90,7 @@ def _kept_in_memory(registered, catalog):
     return {name for name in crossing if name not in catalog or getattr(catalog[name], "_EPHEMERAL", False)}
 
 
-@pytest.mark.parametrize("env", [path.name for path in sorted((ROOT / "conf").iterdir()) if path.is_dir()])
+@pytest.mark.parametrize("env", sorted(path.name for path in (ROOT / "conf").glob("*/") if path.name != SCHEMAS))
 def test_nothing_that_is_kept_in_memory_crosses_the_border_of_a_pipeline(registered, env):
     """A schedule runs each pipeline in a process of its own."""
     if env == "production" and find_spec("s3fs") is None:

@@ -1,4 +1,4 @@
-"""The command ``receipt``, and Kedro's commands ``run`` and ``package`` with guards."""
+"""The commands ``receipt`` and ``schemas``, and Kedro's commands ``run`` and ``package`` with guards."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import chdir
 from contextvars import copy_context
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -20,7 +21,7 @@ from kedro.framework.startup import ProjectMetadata
 from rich.text import Text
 from rich.tree import Tree
 
-from .config import configuration_of
+from .config import SCHEMAS, configuration_of
 from .errors import Command, as_called
 from .files import names_in, shown
 from .ledger import ALLOW_STALE, go_on
@@ -129,6 +130,21 @@ def ancestry(name: str, folder: str) -> Tree:
         return tree
 
     return tell(name, "")
+
+
+@click.command(cls=Command)
+@conf_source_option
+def schemas(conf_source: str | None) -> None:
+    """Write JSON schemas of the configuration, so that an editor completes and checks it."""
+    from .schemas import schemas_of  # noqa: PLC0415 # imports all datasets
+
+    loader, _ = configuration_of(None, conf_source)
+    folder = Path(loader.conf_source) / SCHEMAS
+    folder.mkdir(exist_ok=True)
+    for name, schema in schemas_of(loader).items():
+        place = folder / f"{name}.json"
+        place.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        say(f"wrote {shown(str(place))}")
 
 
 run = Command(

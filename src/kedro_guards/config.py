@@ -39,6 +39,7 @@ CARRIERS_OF_CODE = (  # what of kedro_datasets unpickles, or loads code, from a 
     *("pandas.HDFDataset", "pandas.GenericDataset", "geopandas.GenericDataset"),
 )
 NESTED = ("dataset", "response_dataset", "checkpoint")  # the keys by which a dataset holds another one
+SCHEMAS = "schemas"  # the folder of JSON schemas beside the environments
 CALLED = ("validator", "comparison_func")  # the keys of functions that are called with data
 
 
@@ -134,7 +135,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
     def _refuse_unknown_environment(self) -> None:
         folder, env = Path(self.conf_source), str(self.env or self.default_run_env)
         if folder.is_dir() and not (folder / env).is_dir():
-            there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir()))
+            there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name != SCHEMAS))
             raise MissingConfigException(f"{os.path.relpath(folder / env)} is not there; the environments are {there}")
 
     def _refuse_unreadable_files(self) -> None:

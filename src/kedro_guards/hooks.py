@@ -40,7 +40,7 @@ class GuardHooks:
             fsspec.register_implementation(
                 protocol, "kedro_guards.buckets.AtomicS3FileSystem", clobber=True, errtxt=needs
             )
-        self._groups = groups
+        self.groups = groups
         self._announced: dict[str, tuple[Ledger, dict[str, Receipt]]] = {}
 
     @hook_impl
@@ -53,7 +53,7 @@ class GuardHooks:
         self._context = context
         if {"{", "}"} & set(str(context.project_path)):
             spell_out_patterns(context.config_loader)
-        check_parameters(context.params, cast("CheckedConfigLoader", context.config_loader), self._groups)
+        check_parameters(context.params, cast("CheckedConfigLoader", context.config_loader), self.groups)
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:

@@ -12,7 +12,10 @@ from kedro_guards.parameters import OneLineErrors, Parameters
 from .estimators import build_estimator, build_pipeline, resolve_class
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-OneOrMore = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)  # --params cannot pass a list
+OneOrMore = BeforeValidator(  # --params cannot pass a list
+    lambda value: [value] if isinstance(value, str) else value,
+    json_schema_input_type=Name | Annotated[list[Name], Field(min_length=1)],
+)
 
 
 class Step(Parameters):
