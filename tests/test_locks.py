@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from hashlib import sha256
@@ -19,6 +20,7 @@ from .conftest import ROOT
 MENDED = Version("24")  # the pip that applies a pin to a package that is asked for with an extra
 NEWER = "9999"  # a version that each package publishes after the day of the lock
 LOCKS = ("requirements.txt", "requirements-dev.txt")
+IMAGES = ("requirements-serve.txt", "requirements-train.txt")
 EXTRAS = ("requirements-mlflow.txt", "requirements-s3.txt")
 
 
@@ -116,17 +118,37 @@ def test_an_extra_changes_no_version_of_the_other_locks(lock):
     pinned = {(pin.name, str(pin.specifier)) for each in LOCKS for pin, _ in _pins(each)}
     found = {(pin.name, str(pin.specifier)) for pin, _ in _pins(lock)}
 
-    assert {(pin.name, str(pin.specifier)) for pin, _ in _pins("requirements.txt")} <= found
+    assert {(pin.name, str(pin.specifier)) for pin, _ in _pins("requirements-train.txt")} <= found
     assert {name for name, _ in found - pinned} & {name for name, _ in pinned} == set()
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, *EXTRAS])
+def test_the_locks_of_the_images_have_the_same_pins_and_neither_jupyter_nor_kedro_viz():
+    serve, train, full = (
+        {(pin.name, str(pin.specifier)) for pin, _ in _pins(lock)} for lock in (*IMAGES, "requirements.txt")
+    )
+
+    assert serve < train < full
+    assert {"jupyterlab", "kedro-viz", "notebook"} <= {name for name, _ in full - train}
+    assert {"pandas", "pandera", "plotly", "scikit-learn", "skops"} <= {name for name, _ in train - serve}
+
+
+def test_what_the_service_needs_is_a_part_of_what_the_project_needs():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    every, serve = (
+        {(one.name, str(one.specifier)) for one in map(Requirement, group)}
+        for group in (declared["project"]["dependencies"], declared["dependency-groups"]["serve"])
+    )
+
+    assert serve < every
+
+
+@pytest.mark.parametrize("lock", [*LOCKS, *IMAGES, *EXTRAS])
 def test_a_lock_gives_hashes_and_names_no_index(lock):
     assert all(hashes for _, hashes in _pins(lock))
     assert not re.search(r"^--|://", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, *EXTRAS])
+@pytest.mark.parametrize("lock", [*LOCKS, "requirements-train.txt", *EXTRAS])
 def test_a_pin_with_an_extra_stands_beside_the_same_pin_without(lock):
     pins = [(pin.name, str(pin.specifier), str(pin.marker), tuple(hashes)) for pin, hashes in _pins(lock)]
     plain = {key for key, (pin, _) in zip(pins, _pins(lock), strict=True) if not pin.extras}

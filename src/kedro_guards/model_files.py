@@ -55,8 +55,17 @@ class UnreadableModel:
 
 @cache
 def _skops() -> Any:
-    """Import skops when a model is read or written; to import it takes as long as most commands."""
-    return import_module("skops.io")
+    """Import skops when a model is read or written; to import it takes as long as most commands.
+
+    Raises:
+        ModelFileError: skops, or a package that it needs, is not installed.
+    """
+    try:
+        return import_module("skops.io")
+    except ModuleNotFoundError as error:
+        raise ModelFileError(
+            f"this model is read with {error.name}, which is not installed; use an environment that can train models"
+        ) from None
 
 
 def dump(model: Any, file: IO[bytes]) -> None:

@@ -101,6 +101,15 @@ def test_plain_skops_reads_what_is_written():
     np.testing.assert_array_equal(again.predict(ROWS), fitted(kind).predict(ROWS))
 
 
+def test_a_model_is_not_called_damaged_where_a_package_is_missing(monkeypatch):
+    file = _file_of(fitted("neighbours"))
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    model_files._skops.cache_clear()
+
+    with pytest.raises(model_files.ModelFileError, match=r"read with skops.io, which is not installed; use an env"):
+        model_files.load(file)
+
+
 def test_a_model_that_could_not_be_read_again_is_not_written():
     file = BytesIO()
 
