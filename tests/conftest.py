@@ -1,4 +1,4 @@
-"""What the tests share: a few real digits, a copy of the project to run in, the project's own test run."""
+"""What the tests share: parameters, a copy of the project to run in, the project's own test run."""
 
 import os
 import shutil
@@ -9,9 +9,7 @@ import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -19,18 +17,13 @@ from filelock import FileLock
 from kedro.framework.project import configure_project, pipelines
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
-from penstroke.domain import Features, Form, Reading
-from penstroke.domain.frame import Frame, frame_of
-from penstroke.domain.layout import pixel_names
+from penstroke.domain import Features
 
 from .fork_server import server
 
 ROOT = Path(__file__).parents[1]
 DATA = "build/test/data"  # of the environment test
 PRINTED = ("stdout", "stderr")  # files beside a run's data with what it printed
-FORM = Form(  # of the shipped digits
-    columns=pixel_names(8, 8), full_ink=16, tall=8, wide=6, centre_of_mass=False, paper=(0.0, 0.0625)
-)
 
 # What this process was started with must not reach the processes that tests start:
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control has its children ignore it
@@ -63,16 +56,6 @@ def base_parameters(pipeline: str) -> dict:
     """Return the parameters of a pipeline, and those of the domain, as ``conf/base`` gives them."""
     files = [ROOT / f"conf/base/parameters_{name}.yml" for name in (pipeline, "domain")]
     return {name: group for file in files if file.exists() for name, group in yaml.safe_load(file.read_text()).items()}
-
-
-def frame_of_base(**changes: Any) -> Frame:
-    """Return the frame that ``conf/base`` gives drawings for the model of the shipped digits, or of another form."""
-    return frame_of(FORM.model_copy(update=changes), reading_of_base())
-
-
-def reading_of_base() -> Reading:
-    """Return how ``conf/base`` has files read."""
-    return Reading.model_validate(base_parameters("domain")["drawings"])
 
 
 def run_kedro(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -208,13 +191,3 @@ def raw_digits() -> pd.DataFrame:
 def features_of_base() -> Features:
     """What a model sees, as ``conf/base`` chooses it."""
     return Features.model_validate(base_parameters("domain")["features"])
-
-
-def table_of(images: np.ndarray, labels: list | None = None) -> pd.DataFrame:
-    """Lay (n, height, width) images out as a table of digits named a, b, c, …"""
-    count, height, width = images.shape
-    names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
-    index = pd.Index([chr(ord("a") + place) for place in range(count)], name="digit_id", dtype="str")
-    table = pd.DataFrame(images.reshape(count, -1), index, names)
-    table.insert(0, "label", np.array(labels or [0] * count))
-    return table

@@ -11,7 +11,7 @@ from penstroke.domain.layout import pixel_columns
 from penstroke.domain.pixels import to_images, to_table
 from penstroke.models import Answers, trained_on, version_of, view_of
 
-from .conftest import FORM
+from .domain.rows import FORM
 
 ANSWERS = Answers(sure_from=0.9, chunk_rows=7)
 

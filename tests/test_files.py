@@ -6,8 +6,8 @@ from penstroke.domain.pixels import to_images
 from penstroke.file_names import label_and_id, labelled_name
 from penstroke.files import read_files
 
-from .conftest import FORM, reading_of_base
 from .domain.hostile import PNG, READ
+from .domain.rows import FORM, reading_of_base
 
 
 def _refuse():

@@ -8,7 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from penstroke.domain import accept, extract_features
 from penstroke.scoring import Scoring, answer_test_rows, bin_by_confidence, score_answers
 
-from .conftest import FORM
+from .domain.rows import FORM
 
 SCORING = Scoring(interval=0.95, calibration_bins=10, chunk_rows=100)
 

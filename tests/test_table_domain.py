@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from benchmarks.lines import lines_of_code
 from sklearn.datasets import load_breast_cancer, load_wine
 
@@ -31,10 +32,16 @@ def _lay_over(project: Path) -> None:
     """Give a copy of the project another domain, and its datasets the names of that."""
     shutil.rmtree(project / "src/penstroke/domain")
     shutil.copy(OVERLAY / "domain.py", project / "src/penstroke/domain.py")
-    for env in ("mnist", "test"):
-        shutil.rmtree(project / "conf" / env)
+    shutil.rmtree(project / "conf/mnist")
+    for place in (project / "conf/test").glob("parameters_*.yml"):
+        place.unlink()
     shutil.copy(OVERLAY / "conf/parameters_domain.yml", project / "conf/base")
-    shutil.copy(OVERLAY / "conf/parameters.yml", project / "conf/local")
+    chosen = yaml.safe_load((OVERLAY / "conf/parameters.yml").read_text(encoding="utf-8"))
+    for place in (project / "conf/base").glob("parameters_*.yml"):
+        groups = yaml.safe_load(place.read_text(encoding="utf-8"))
+        for name in groups.keys() & chosen.keys():
+            groups[name] = chosen[name] if name == "contenders" else groups[name] | chosen[name]
+        place.write_text(yaml.safe_dump(groups), encoding="utf-8")
     named = [*(project / "conf/base").glob("catalog*.yml"), project / "src/penstroke/contracts.py"]
     for place in (*named, *(project / "src/penstroke/pipelines").rglob("pipeline.py")):
         text = place.read_text(encoding="utf-8")

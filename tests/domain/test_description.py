@@ -5,7 +5,7 @@ import pytest
 from penstroke.domain import Cleaning, accept, describe, measure_form
 from penstroke.domain.description import describe_ink
 
-from ..conftest import table_of
+from .rows import table_of
 
 
 def _line():

@@ -6,7 +6,8 @@ from penstroke.domain import Augmentation, accept, extract_copy_features, extrac
 from penstroke.domain.pixels import to_images
 from penstroke.pipelines.data_science.estimators import part_copies
 
-from ..conftest import FORM, base_parameters
+from ..conftest import base_parameters
+from .rows import FORM
 
 
 @pytest.fixture(scope="module")

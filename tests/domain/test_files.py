@@ -13,8 +13,8 @@ from penstroke.domain.framing import frame_picture
 from penstroke.domain.layout import pixel_names
 from penstroke.domain.reading import read_picture
 
-from ..conftest import FORM, frame_of_base, reading_of_base
 from .hostile import PNG, READ, REFUSED, saved
+from .rows import FORM, frame_of_base, reading_of_base
 
 LARGE = FORM.model_copy(update={"columns": pixel_names(28, 28), "full_ink": 255, "tall": 20, "wide": 20})
 

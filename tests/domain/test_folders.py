@@ -15,7 +15,8 @@ from penstroke.domain.folders import ImageFoldersDataset
 from penstroke.domain.layout import pixel_columns, pixel_names
 from penstroke.pipelines.data_processing.nodes import screen_rows
 
-from ..conftest import base_parameters, reading_of_base
+from ..conftest import base_parameters
+from .rows import reading_of_base
 
 SIZE = {"rows": 20, "columns": 16, "full_ink": 255}
 PLACE = {"tall": 16, "wide": 12, "centre_of_mass": True}

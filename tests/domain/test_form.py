@@ -13,7 +13,8 @@ from penstroke.domain.pixels import to_images, to_table
 from penstroke.files import read_files
 from penstroke.models import Answers
 
-from ..conftest import FORM, ROOT, frame_of_base, reading_of_base, table_of
+from ..conftest import ROOT
+from .rows import FORM, frame_of_base, reading_of_base, table_of
 
 SIXTEEN, BYTES = Cleaning(full_ink=16), Cleaning(full_ink=255)
 

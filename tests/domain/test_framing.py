@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from penstroke.domain.framing import NoInkError, find_ink, frame_ink, frame_picture, place_digits
 
-from ..conftest import frame_of_base
+from .rows import frame_of_base
 
 SIDE = 300
 

@@ -5,7 +5,8 @@ from scipy import ndimage
 from penstroke.domain import Perturbations, perturb
 from penstroke.domain.pixels import to_images
 
-from ..conftest import base_parameters, table_of
+from ..conftest import base_parameters
+from .rows import table_of
 
 NOTHING = Perturbations(rows=1, shift=0, rotation_degrees=0, noise=0, thickening=0, contrast=0, seed=7)
 NAMES = ["shift", "rotation", "noise", "thickening", "contrast"]

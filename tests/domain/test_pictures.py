@@ -21,8 +21,8 @@ from penstroke.domain.pixels import to_images
 from penstroke.files import read_files
 from penstroke.scoring import Scoring, answer_test_rows
 
-from ..conftest import FORM, reading_of_base
 from .hostile import JPEG, PNG, READ
+from .rows import FORM, reading_of_base
 
 SCORING = Scoring(interval=0.95, calibration_bins=5, chunk_rows=1000)
 PICTURES = Pictures(gallery=6, occluded_per_class=2, patch=0.25, positions=3, files=40)

@@ -5,7 +5,7 @@ import pytest
 from penstroke.domain.layout import pixel_columns, scale_ink
 from penstroke.domain.pixels import to_images, to_table
 
-from ..conftest import table_of
+from .rows import table_of
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 

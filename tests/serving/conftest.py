@@ -29,7 +29,8 @@ from penstroke.domain import Features, accept
 from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 
-from ..conftest import FORM, ROOT, copy_project
+from ..conftest import ROOT, copy_project
+from ..domain.rows import FORM
 from ..guards.test_receipts import RECEIPT
 
 

@@ -12,7 +12,8 @@ from penstroke.pipelines.data_science.calibration import TemperatureScaledClassi
 from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
 from penstroke.serving.model_store import ModelStore, read_card
 
-from ..conftest import FORM, copy_project, run_kedro
+from ..conftest import copy_project, run_kedro
+from ..domain.rows import FORM
 from .conftest import promote
 
 SHA256 = "0123456789ab" + "c" * 52

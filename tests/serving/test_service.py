@@ -23,7 +23,8 @@ from penstroke.domain import Reading, read
 from penstroke.domain.pixels import to_table
 from penstroke.models import Answers
 
-from ..conftest import FORM, ROOT, base_parameters, copy_project, run_kedro
+from ..conftest import ROOT, base_parameters, copy_project, run_kedro
+from ..domain.rows import FORM
 from .conftest import choose, drawn, numbers, promote, running
 
 PNG, JPEG, NUMBERS = ({"Content-Type": kind} for kind in ("image/png", "image/jpeg", "application/json"))

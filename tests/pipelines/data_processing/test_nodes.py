@@ -10,7 +10,7 @@ from penstroke.domain.pixels import to_images
 from penstroke.pipelines.data_processing.nodes import screen_rows, split_rows, state_form
 from penstroke.pipelines.data_processing.parameters import Split
 
-from ...conftest import FORM, table_of
+from ...domain.rows import FORM, table_of
 
 SIXTEEN = Cleaning(full_ink=16)
 SPLIT = Split(test_fraction=0.2, seed=7)

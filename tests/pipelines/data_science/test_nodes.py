@@ -19,7 +19,8 @@ from penstroke.pipelines.data_science.nodes import (
 )
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
 
-from ...conftest import FORM, base_parameters
+from ...conftest import base_parameters
+from ...domain.rows import FORM
 
 CONTENDERS = Contenders.model_validate(
     {

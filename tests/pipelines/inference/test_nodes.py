@@ -12,8 +12,8 @@ from penstroke.models import Answers
 from penstroke.pipelines.inference.nodes import classify_rows
 from penstroke.pipelines.inference.reading import read_rows
 
-from ...conftest import FORM, reading_of_base
 from ...domain.hostile import PNG
+from ...domain.rows import FORM, reading_of_base
 
 RECEIPT = {"dataset": "production_model", "sha256": "0123456789abcdef" * 4}
 ANSWERS = Answers(sure_from=0.9, chunk_rows=7)

@@ -11,7 +11,8 @@ from penstroke.pipelines.monitoring.nodes import gather_rows
 from penstroke.pipelines.monitoring.parameters import Drift
 from penstroke.tables import with_gaps
 
-from ...conftest import FORM, ROOT, base_parameters
+from ...conftest import ROOT, base_parameters
+from ...domain.rows import FORM
 
 FULL_INK = FORM.full_ink
 VERSION = "0123456789ab"

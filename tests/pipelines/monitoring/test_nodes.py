@@ -29,7 +29,8 @@ from penstroke.pipelines.monitoring.nodes import (
 )
 from penstroke.pools import PoolHooks
 
-from ...conftest import FORM, base_parameters, reading_of_base
+from ...conftest import base_parameters
+from ...domain.rows import FORM, reading_of_base
 from ...domain.test_idx import FILES
 from .conftest import VERSION, answers_to, images_of, profile_of, with_images
 

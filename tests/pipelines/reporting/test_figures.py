@@ -7,7 +7,7 @@ from penstroke.domain import accept, extract_features
 from penstroke.pipelines.reporting.figures import draw_calibration, draw_confusion, draw_leaderboard
 from penstroke.scoring import Scoring, answer_test_rows
 
-from ...conftest import FORM
+from ...domain.rows import FORM
 
 SCORING = Scoring(interval=0.95, calibration_bins=5, chunk_rows=1000)
 

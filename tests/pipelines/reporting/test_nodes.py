@@ -21,7 +21,8 @@ from penstroke.pipelines.reporting.nodes import (
 from penstroke.pipelines.reporting.parameters import Elsewhere, Profile
 from penstroke.scoring import Scoring, answer_test_rows, score_answers
 
-from ...conftest import FORM, base_parameters, table_of
+from ...conftest import base_parameters
+from ...domain.rows import FORM, table_of
 
 PROBABILITIES = ["probability_a_b", "probability_c d"]
 RECEIPT = {"sha256": "0123abc"}

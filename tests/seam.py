@@ -1,0 +1,52 @@
+"""Rows of the domain that is installed, for the tests of stages and service.
+
+These tests use only the names that :mod:`penstroke.domain` lists, and the two functions that each domain gives its
+tests in ``tests/domain/rows.py``: ``raw_rows()``, labelled raw rows of at least two classes in no order of them, and
+``as_json(rows)``, the JSON body of a prediction request for raw rows.
+"""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+
+from penstroke import contracts
+from penstroke.domain import RAW, ROW_ID, ROWS, Cleaning, Features, accept, extract_features, measure_form
+
+from .conftest import base_parameters
+from .domain.rows import raw_rows
+
+ALL_ROWS = RAW.validate(raw_rows())
+RAW_ROWS = ALL_ROWS.head(200)
+CLASSES = sorted(set(RAW_ROWS["label"].tolist()))
+OTHER = dict(pairwise([*CLASSES, CLASSES[0]]))  # for each class, another one
+FORM = measure_form(ALL_ROWS, Cleaning.model_validate(base_parameters("domain")["cleaning"]))
+FEATURES = Features.model_validate(base_parameters("domain")["features"])
+
+
+def contract(name: str) -> Any:
+    """Return a contract of :mod:`penstroke.contracts`, in whose name ROWS stands for the word for rows."""
+    return getattr(contracts, name.replace("ROWS", ROWS.upper()))
+
+
+def identifiers(names: list[str]) -> pd.Index:
+    """Return the index of rows with these identifiers."""
+    return pd.Index(names, name=ROW_ID, dtype="str")
+
+
+def rows_with_split(is_test: np.ndarray, raw: pd.DataFrame = RAW_ROWS) -> pd.DataFrame:
+    """Return accepted rows with ``label`` and ``split``."""
+    accepted, _ = accept(raw, FORM)
+    accepted.insert(0, "label", raw["label"])
+    accepted.insert(1, "split", np.where(is_test, "test", "train"))
+    return accepted
+
+
+def fit(model: ClassifierMixin, rows: pd.DataFrame, features: Features = FEATURES) -> ClassifierMixin:
+    """Fit a model to accepted rows, and have it say its form, its features and its rows as a champion does."""
+    model.fit(extract_features(rows, features), rows["label"])
+    model.features_, model.form_ = features.model_dump(), FORM.model_dump()
+    model.row_ids_ = rows.index.to_numpy(str)
+    return model
