@@ -36,7 +36,7 @@ def identifiers(names: list[str]) -> pd.Index:
     return pd.Index(names, name=ROW_ID, dtype="str")
 
 
-def rows_with_split(is_test: np.ndarray, raw: pd.DataFrame = RAW_ROWS) -> pd.DataFrame:
+def rows_with_split(is_test: np.ndarray | bool, raw: pd.DataFrame = RAW_ROWS) -> pd.DataFrame:
     """Return accepted rows with ``label`` and ``split``."""
     accepted, _ = accept(raw, FORM)
     accepted.insert(0, "label", raw["label"])

@@ -1,4 +1,4 @@
-"""Model files of the contenders of ``conf``, and of the project's own classes."""
+"""Model files of the contenders of ``conf/base``, and of the project's own classes."""
 
 import json
 import os
@@ -13,44 +13,42 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from kedro_guards import model_files
-from penstroke.domain.images import oriented_gradients
-from penstroke.domain.pixels import to_images, to_table
+from penstroke.domain import extract_features
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.pipelines.data_science.parameters import Contenders
 
 from ...conftest import ROOT, base_parameters
+from ...seam import FEATURES, rows_with_split
 
-MNIST_CONTENDERS = yaml.safe_load((ROOT / "conf/mnist/parameters_data_science.yml").read_text())["contenders"]
-CONTENDERS = base_parameters("data_science")["contenders"] | MNIST_CONTENDERS
+CONTENDERS = base_parameters("data_science")["contenders"]
 
 ROWS, LABELS = np.random.default_rng(0).uniform(size=(60, 200)), np.arange(60) % 3
 
 
 @cache
 def fitted(name):
-    """A contender on 60 digits, its rows and their labels."""
-    digits = pd.read_parquet(ROOT / "data/01_raw/digits.parquet").head(60)
-    pixels = to_images(digits) / np.float32(16)
-    gradients = oriented_gradients(pixels, 4, 4, 0.5).reshape(len(pixels), -1)
-    table = to_table(pixels).join(pd.DataFrame(gradients).add_prefix("gradient_"))
-    features, rows = list(table.columns), table.to_numpy()
-    # the same corner of all digits is blank; one thread, since the last bits may depend on their number
+    """A contender on 60 rows, the features of these and their labels."""
+    rows = rows_with_split(False).head(60)
+    return fitted_on(extract_features(rows, FEATURES), rows["label"], CONTENDERS, name)
+
+
+def fitted_on(features, labels, contenders, name):
+    # a feature may be the same in all rows; one thread, since the last bits may depend on their number
     with warnings.catch_warnings(action="ignore"), threadpool_limits(1):
-        model = Contenders.model_validate(CONTENDERS).root[name].build(1, features).fit(rows, digits["label"])
-    return model, rows, digits["label"]
+        model = Contenders.model_validate(contenders).root[name].build(1, list(features.columns))
+        return model.fit(features.to_numpy(), labels), features.to_numpy(), labels
 
 
 def sums_of_all_contenders():
     """The sha256 of each contender's file."""
-    return {name: sha256(_file_of(fitted(name)[0]).getvalue()).hexdigest() for name in CONTENDERS}
+    return {name: sha256(file_of(fitted(name)[0]).getvalue()).hexdigest() for name in CONTENDERS}
 
 
-def _file_of(model):
+def file_of(model):
     file = BytesIO()
     model_files.dump(model, file)
     file.seek(0)
@@ -61,7 +59,7 @@ def _file_of(model):
 def test_every_contender_comes_back_from_its_file_with_the_same_answers(name):
     model, rows, labels = fitted(name)
 
-    again = model_files.load(_file_of(model))
+    again = model_files.load(file_of(model))
 
     np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
     assert (model.predict(rows) == labels).mean() > 0.8
@@ -71,10 +69,10 @@ def test_every_contender_comes_back_from_its_file_with_the_same_answers(name):
 def test_a_model_makes_the_same_bytes_whenever_it_is_written_and_also_once_it_was_loaded(name):
     model, _, _ = fitted(name)
 
-    content = _file_of(model).getvalue()
+    content = file_of(model).getvalue()
 
-    assert _file_of(model).getvalue() == content
-    assert _file_of(model_files.load(BytesIO(content))).getvalue() == content
+    assert file_of(model).getvalue() == content
+    assert file_of(model_files.load(BytesIO(content))).getvalue() == content
 
 
 def test_another_process_with_other_hashes_fits_and_writes_the_same_bytes():
@@ -108,11 +106,11 @@ def _of_our_class():
 
 @pytest.mark.parametrize("package", ["theirs", "team.theirs", "os"])
 def test_a_model_that_was_made_before_the_project_was_renamed_is_loaded(package):
-    content = _file_of(_of_our_class()).getvalue()
+    content = file_of(_of_our_class()).getvalue()
     renamed = _renamed(content, package)
 
     again = model_files.load(BytesIO(renamed))
 
     assert renamed != content
     assert type(again) is AugmentedClassifier
-    assert _file_of(again).getvalue() == content
+    assert file_of(again).getvalue() == content

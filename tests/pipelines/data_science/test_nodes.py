@@ -7,8 +7,9 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from kedro_guards.datasets.model import ModelDataset
+from kedro_guards.parameters import Parameters
 from penstroke.answers import ask
-from penstroke.domain import Augmentation, Features, Form
+from penstroke.domain import ROW_ID, Features, Form
 from penstroke.pipelines.data_science.nodes import (
     _stratified_part,
     assemble_training_rows,
@@ -19,8 +20,7 @@ from penstroke.pipelines.data_science.nodes import (
 )
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
 
-from ...conftest import base_parameters
-from ...domain.rows import FORM
+from ...seam import FEATURES, FORM
 
 CONTENDERS = Contenders.model_validate(
     {
@@ -41,14 +41,13 @@ CONTENDERS = Contenders.model_validate(
 SEARCH = Search(contenders=["guess", "knn", "svm"], folds=3, rows=None, copies=0, backend="threading", jobs=1, seed=7)
 AS_STORED = FORM.model_dump()
 FINAL_FIT = FinalFit(folds=3, held_back=None)
-FEATURES = Features.model_validate(base_parameters("domain")["features"])
 
 
 @pytest.fixture(scope="module")
 def tables():
     """Three classes in a plane, 40 rows each, every fifth a test row."""
     generator = np.random.default_rng(0)
-    index = pd.Index([f"row-{place:03d}" for place in range(120)], name="digit_id", dtype="str")
+    index = pd.Index([f"row-{place:03d}" for place in range(120)], name=ROW_ID, dtype="str")
     label = pd.Series(np.arange(120) % 3, index)
     points = np.eye(3)[label, :2] * 3 + generator.normal(size=(120, 2))
     features = pd.DataFrame(points.astype(np.float32), index, ["x", "y"])
@@ -322,6 +321,12 @@ def test_the_calibration_can_learn_from_rows_held_back_and_the_champion_from_the
     np.testing.assert_allclose(model.predict_proba(many.drop(columns="label")).sum(axis=1), 1)
 
 
+class Augmentation(Parameters):
+    """How copies are made, in a domain that makes them."""
+
+    copies: int
+
+
 def test_the_copies_of_rows_near_the_margin_are_made_of_rows_that_are_not_held_back(tables, monkeypatch):
     features, labels, copies = tables
     rows, made = assemble_training_rows(features, labels, copies), []
@@ -334,7 +339,6 @@ def test_the_copies_of_rows_near_the_margin_are_made_of_rows_that_are_not_held_b
     monkeypatch.setattr("penstroke.domain.extract_copy_features", extract_copy_features, raising=False)
     step = {"class": "penstroke.pipelines.data_science.kernel_machines.NystroemRidgeClassifier"}
     champion = {"steps": [step | {"arguments": {"near_copies": 20}}], "parameters": {}, "seed": 7}
-    augmentation = Augmentation.model_validate(base_parameters("domain")["augmentation"])
 
     fit_champion(
         rows,
@@ -343,7 +347,7 @@ def test_the_copies_of_rows_near_the_margin_are_made_of_rows_that_are_not_held_b
         FEATURES,
         AS_STORED,
         copied_rows=features,
-        augmentation=augmentation,
+        augmentation=Augmentation(copies=3),
     )
 
     held_back = _stratified_part(rows["label"], round(0.25 * len(rows)), seed=7).index
