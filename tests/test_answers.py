@@ -9,7 +9,7 @@ from penstroke.answers import answer_rows, ask, look_at
 from penstroke.domain import accept, extract_features
 from penstroke.domain.layout import pixel_columns
 from penstroke.domain.pixels import to_images, to_table
-from penstroke.models import Answers, trained_on, version_of, view_of
+from penstroke.models import Answers, Costs, trained_on, version_of, view_of
 
 from .domain.rows import FORM
 
@@ -105,6 +105,19 @@ def test_a_row_that_would_not_be_accepted_is_unsure_whatever_the_model_says(raw_
     answered = answer_rows(rows, reader, certain)
 
     assert answered["unsure"].tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("wrong", "look"), [(20, 1), (3, 1), (1, 1), (1, 2), (5, 0)])
+def test_an_answer_is_unsure_where_its_risk_costs_more_than_a_look(raw_digits, reader, wrong, look):
+    rows = raw_digits[pixel_columns(raw_digits)]
+    priced = ANSWERS.model_copy(update={"costs": Costs(wrong=wrong, look=look)})
+
+    answered = answer_rows(rows, reader, priced)
+
+    np.testing.assert_array_equal(answered["unsure"], (1 - answered["confidence"]) * wrong > look)
+    pd.testing.assert_frame_equal(
+        answered.drop(columns="unsure"), answer_rows(rows, reader, ANSWERS).drop(columns="unsure")
+    )
 
 
 def test_a_table_of_another_scale_is_refused(raw_digits, reader):

@@ -12,10 +12,12 @@ from sklearn.model_selection import ParameterGrid
 
 from penstroke import domain
 from penstroke.domain import Augmentation, Cleaning, Features
+from penstroke.models import Answers, Costs
 from penstroke.pipelines.data_processing.nodes import screen_rows, split_rows, state_form
 from penstroke.pipelines.data_processing.parameters import Split
 from penstroke.pipelines.data_science.nodes import search_contenders
 from penstroke.pipelines.data_science.parameters import Contenders, FinalFit, Search
+from penstroke.pipelines.promotion.parameters import Thresholds
 from penstroke.pipelines.reporting.nodes import state_origin
 
 from .conftest import ROOT, base_parameters
@@ -67,6 +69,26 @@ def test_the_domain_says_in_its_docstring_all_that_the_project_asks_it_for():
     """The page for other data sends people there."""
     assert "the names that its docstring lists" in (ROOT / "docs/how-to/start-your-own.md").read_text(encoding="utf-8")
     assert [name for name in domain.__all__ if f"``{name}" not in domain.__doc__] == []
+
+
+def test_the_criteria_of_the_problem_are_the_thresholds_of_the_gate():
+    page = (ROOT / "docs/problem.md").read_text(encoding="utf-8")
+    table = page.partition("## The criteria")[2].partition("\n## ")[0]
+    stated = re.findall(r"\| `(\w+)` \| (\S+) \| (\S+) \|", table)
+    base = base_parameters("promotion")["gate"]
+    mnist = yaml.safe_load((ROOT / "conf/mnist/parameters_promotion.yml").read_text())["gate"]
+
+    assert [key for key, _, _ in stated] == list(Thresholds.model_fields)
+    assert {key: float(digits) for key, digits, _ in stated} == base
+    assert {key: float(other) for key, _, other in stated} == base | mnist
+
+
+def test_what_the_problem_refers_to_is_a_parameter():
+    page = (ROOT / "docs/problem.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b((?:gate|answers)\.\w+(?:\.\w+)?)", page))
+    keys = {f"gate.{key}" for key in Thresholds.model_fields} | {f"answers.{key}" for key in Answers.model_fields}
+
+    assert named - keys == {f"answers.costs.{key}" for key in Costs.model_fields}
 
 
 def _kept(name):

@@ -49,7 +49,7 @@ def answer_rows(rows: pd.DataFrame, model: ClassifierMixin, answers: Answers, vi
     view = view or view_of(model)
     accepted, reasons = accept(rows, view.form)
     answered = ask(model, look_at(accepted, model, view), answers.chunk_rows)
-    unsure = (answered["confidence"] < answers.sure_from) | (reasons != "")
+    unsure = (answered["confidence"] < answers.least_confidence) | (reasons != "")
     answered.insert(2, "unsure", unsure)
     return answered
 

@@ -19,11 +19,33 @@ if TYPE_CHECKING:
 NEARLY = 1e-3
 
 
+class Costs(Parameters):
+    """What answers cost, in any unit (``answers.costs``)."""
+
+    wrong: float = Field(gt=0, description="cost of a wrong answer that nobody looks at")
+    look: float = Field(ge=0, description="cost of a person's look at an answer")
+
+
 class Answers(Parameters):
     """How the model predicts (``params:answers``)."""
 
     sure_from: float = Field(ge=0, le=1, description="lowest confidence of a sure answer; answers below it are unsure")
+    costs: Costs | None = Field(default=None, description="if given, they choose that confidence instead of sure_from")
     chunk_rows: int = Field(ge=1, description="rows per call of the model; limits memory")
+
+    @property
+    def least_confidence(self) -> float:
+        """The lowest confidence of a sure answer.
+
+        With costs, an answer is unsure where ``(1 - confidence) * wrong > look``: a look is cheaper than the risk.
+
+        Examples:
+            >>> Answers(sure_from=0.9, chunk_rows=1).least_confidence
+            0.9
+            >>> Answers(sure_from=0.9, chunk_rows=1, costs=Costs(wrong=20, look=1)).least_confidence
+            0.95
+        """
+        return self.sure_from if self.costs is None else max(0.0, 1 - self.costs.look / self.costs.wrong)
 
 
 class View(NamedTuple):

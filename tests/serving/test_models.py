@@ -1,6 +1,7 @@
 """The service in this process, with models of other sizes and classes than those of the shipped digits."""
 
 import asyncio
+import dataclasses
 from types import SimpleNamespace
 
 import httpx
@@ -13,7 +14,7 @@ from penstroke.answers import answer_rows, look_at
 from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
 from penstroke.domain import Cleaning, Reading, accept, measure_form
 from penstroke.domain.pixels import to_images, to_table
-from penstroke.models import Answers, view_of
+from penstroke.models import Answers, Costs, view_of
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.serving.app import Service, build_app
 from penstroke.serving.model_store import ServedModel
@@ -184,6 +185,23 @@ def test_a_model_of_text_labels_is_served_as_one_of_numbers(call, text_model, ra
     form = described["content"]["multipart/form-data"]["schema"]["properties"]
     assert form["label"]["enum"] == ["benign", "malignant"]
     assert 'penstroke_answers_total{prediction="malignant"}' in call("GET", "/metrics").text
+
+
+@pytest.mark.parametrize("wrong", [1, 10**9])
+def test_the_costs_of_errors_choose_which_answers_of_the_service_are_unsure(call, service, make, raw_digits, wrong):
+    limit = 1 - 1 / wrong
+    answers = service.model.answers.model_copy(update={"costs": Costs(wrong=wrong, look=1)})
+    service.model = dataclasses.replace(make([0, 1]), answers=answers)
+    rows = raw_digits.head(20)
+
+    found = call("POST", "/v1/predictions", json={"images": to_images(rows).tolist()}).json()["predictions"]
+    probabilities = np.array([list(answer["probabilities"].values()) for answer in found])
+    _, kept = tables_of(Answered(list(rows.index), to_images(rows).reshape(20, -1), probabilities, service.model))
+
+    unsure = [answer["confidence"] < limit for answer in found]
+    assert any(unsure) == (wrong > 1)
+    assert [answer["unsure"] for answer in found] == unsure == kept.to_pandas()["unsure"].tolist()
+    assert call("GET", "/v1/model").json()["sure_from"] == limit
 
 
 def test_feedback_names_a_text_label_as_it_is_called(call, text_model, tmp_path):

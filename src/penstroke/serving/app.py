@@ -324,7 +324,7 @@ def _add_routes(routes: FastAPI, service: Service) -> None:
             "receipt": model.receipt.model_dump() if model.receipt else None,
             "card": model.card,
             "classes": model.classes,
-            "sure_from": model.answers.sure_from,
+            "sure_from": model.answers.least_confidence,
             **model.view.form.facts(),
         }
 
@@ -448,7 +448,7 @@ async def _respond(
 ) -> Response:
     form = model.view.form
     probabilities = await service.answer(names, rows, model)
-    known, classes, sure_from = model.classes, model.class_names, model.answers.sure_from
+    known, classes, sure_from = model.classes, model.class_names, model.answers.least_confidence
     best = probabilities.argmax(axis=1).tolist()
     predictions: list[dict[str, Any]] = [
         {

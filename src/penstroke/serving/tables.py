@@ -20,7 +20,7 @@ def tables_of(answered: Answered) -> tuple[pa.Table, pa.Table]:
         index: names,
         "prediction": model.model.classes_[best],
         "confidence": confidence,
-        "unsure": confidence < model.answers.sure_from,
+        "unsure": confidence < model.answers.least_confidence,
         **{f"probability_{name}": answered.probabilities[:, place] for place, name in enumerate(model.model.classes_)},
         "model_version": np.full(len(best), model.version, object),
         "model_receipt": np.full(len(best), model.sha256, object),
