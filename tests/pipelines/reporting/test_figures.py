@@ -3,23 +3,19 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.domain import accept, extract_features
 from penstroke.pipelines.reporting.figures import draw_calibration, draw_confusion, draw_leaderboard
 from penstroke.scoring import Scoring, answer_test_rows
 
-from ...domain.rows import FORM
+from ...seam import CLASSES, RAW_ROWS, fit, rows_with_split
 
 SCORING = Scoring(interval=0.95, calibration_bins=5, chunk_rows=1000)
 
 
 @pytest.fixture(scope="module")
-def predictions(raw_digits, features_of_base):
-    digits = accept(raw_digits, FORM)[0].assign(split=np.where(np.arange(len(raw_digits)) % 3, "train", "test"))
-    digits.insert(0, "label", raw_digits["label"])
-    training = digits[digits["split"] == "train"].head(40)  # so few that there are mistakes
-    model = KNeighborsClassifier(3).fit(extract_features(training, features_of_base), training["label"])
-    model.form_, model.features_ = FORM.model_dump(), features_of_base.model_dump()
-    return answer_test_rows(model, digits, SCORING)
+def predictions():
+    rows = rows_with_split(np.arange(len(RAW_ROWS)) % 3 == 0)
+    model = fit(KNeighborsClassifier(3), rows[rows["split"] == "train"].head(40))  # so few that there are mistakes
+    return answer_test_rows(model, rows, SCORING)
 
 
 def test_the_confusion_counts_every_test_row(predictions):
@@ -27,7 +23,9 @@ def test_the_confusion_counts_every_test_row(predictions):
 
     assert np.sum(counts) == len(predictions)
     assert np.trace(counts) == (predictions["label"] == predictions["prediction"]).sum()
-    assert counts[3][8] == ((predictions["label"] == 3) & (predictions["prediction"] == 8)).sum()
+    for row, label in enumerate(CLASSES):
+        answers = predictions["prediction"][predictions["label"] == label]
+        assert list(counts[row]) == [(answers == name).sum() for name in CLASSES]
 
 
 def test_the_colour_of_the_confusion_shows_mistakes_alone(predictions):
