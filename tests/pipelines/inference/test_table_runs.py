@@ -1,4 +1,4 @@
-"""Whole runs on tables of digits, of any length."""
+"""Whole runs on tables of rows, of any length."""
 
 from hashlib import sha256
 
@@ -9,10 +9,12 @@ from threadpoolctl import threadpool_limits
 
 from kedro_guards import model_files
 from penstroke.answers import answer_rows
+from penstroke.domain import ROWS
 from penstroke.models import Answers
 
-from ...conftest import ROOT, copy_project, run_kedro, run_well
-from .test_runs import DATA, lend_model, run_measured
+from ...conftest import DATA, copy_project, run_kedro, run_well
+from ...seam import ALL_ROWS, FORM, identifiers
+from ..conftest import bring, lend_model, run_measured
 
 
 @pytest.fixture
@@ -21,10 +23,9 @@ def lent(test_run, project):
 
 
 def _incoming(rows):
-    """Repeat the shipped digits, without labels, under names of their own."""
-    digits = pd.read_parquet(ROOT / "data/01_raw/digits.parquet").drop(columns="label")
-    table = digits.iloc[np.arange(rows) % len(digits)]
-    return table.set_axis(pd.Index([f"row-{row}" for row in range(rows)], name="digit_id", dtype="str"))
+    """Repeat the raw rows, without labels, under names of their own."""
+    table = ALL_ROWS.drop(columns="label").iloc[np.arange(rows) % len(ALL_ROWS)]
+    return table.set_axis(identifiers([f"row-{row}" for row in range(rows)]))
 
 
 def _answers(project):
@@ -33,10 +34,9 @@ def _answers(project):
 
 @pytest.mark.slow
 def test_a_table_of_any_length_is_answered_in_the_same_memory(lent):
-    place = lent / "data/01_raw/incoming_digits.parquet"
     peaks = []
     for rows in (10_000, 40_000):  # two whole chunks, and eight
-        _incoming(rows).to_parquet(place)
+        bring(lent, _incoming(rows))
         peaks.append(run_measured(lent, "--pipelines=inference_table")[1])
         assert len(_answers(lent)) == rows
 
@@ -45,7 +45,7 @@ def test_a_table_of_any_length_is_answered_in_the_same_memory(lent):
 
 @pytest.mark.slow
 def test_two_processes_give_the_same_bytes_as_one(lent):
-    _incoming(12_000).to_parquet(lent / "data/01_raw/incoming_digits.parquet")
+    bring(lent, _incoming(12_000))
     place, found = lent / "conf/test/globals.yml", []
     before = place.read_text()
     for processes in (1, 2):
@@ -59,7 +59,7 @@ def test_two_processes_give_the_same_bytes_as_one(lent):
 
 def test_the_answers_are_those_that_the_rows_have_alone_also_from_a_folder(lent):
     table = _incoming(300)
-    folder = lent / "data/01_raw/incoming_digits.parquet"
+    folder = lent / f"data/01_raw/incoming_{ROWS}.parquet"
     folder.mkdir()
     table[:100].to_parquet(folder / "1.parquet")
     table[100:].reset_index().to_parquet(folder / "2.parquet")  # the identifier may be a column as well
@@ -80,7 +80,7 @@ def test_the_answers_are_those_that_the_rows_have_alone_also_from_a_folder(lent)
 def answered(test_run, tmp_path_factory):
     """A copy of the project that has answered a table, and the answers; they are only to be read."""
     project = lend_model(test_run, copy_project(tmp_path_factory.mktemp("answered") / "project"))
-    _incoming(50).to_parquet(project / "data/01_raw/incoming_digits.parquet")
+    bring(project, _incoming(50))
     run_well(project, "--pipelines=inference_table")
     return project, _answers(project)
 
@@ -88,19 +88,14 @@ def answered(test_run, tmp_path_factory):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda table: table.drop(columns="pixel_3_3"), "dataset incoming_digits: 1 of 64 pixels"),
-        (
-            lambda table: table + 0.5,
-            "dataset incoming_digits: pixel_0_0 must be whole numbers, found float64 0.5 in row row-0",
-        ),
-        (lambda table: table.set_axis(["a"] * len(table)), "dataset incoming_digits"),
-        (lambda table: table * 2, "the model takes pixels from 0 (paper) to 16 (ink), but the darkest found is 32"),
+        (lambda table: table.drop(columns=FORM.columns[1]), FORM.columns[1]),
+        (lambda table: table.set_axis(["a"] * len(table)), f"dataset incoming_{ROWS}"),
     ],
-    ids=["a pixel is missing", "no whole numbers", "names twice", "another scale"],
+    ids=["a column is missing", "names twice"],
 )
 def test_a_table_that_breaks_its_contract_is_refused_and_the_former_answers_stay(answered, spoil, message):
     project, former = answered
-    spoil(_incoming(50)).to_parquet(project / "data/01_raw/incoming_digits.parquet")
+    bring(project, spoil(_incoming(50)))
 
     result = run_kedro("run", "--env=test", "--pipelines=inference_table", cwd=project)
 

@@ -1,33 +1,31 @@
-"""Shipped digits in two halves: those that a model came from, described, and those that come in."""
+"""Rows in two halves: those that a model came from, described, and those that come in."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from penstroke.domain import accept, describe
-from penstroke.domain.layout import scale_ink
-from penstroke.domain.pixels import to_images, to_table
 from penstroke.pipelines.monitoring.nodes import gather_rows
 from penstroke.pipelines.monitoring.parameters import Drift
 from penstroke.tables import with_gaps
 
-from ...conftest import ROOT, base_parameters
-from ...domain.rows import FORM
+from ...conftest import base_parameters
+from ...seam import ALL_ROWS, CLASSES, FORM, RAW_ROWS, identifiers
 
-FULL_INK = FORM.full_ink
 VERSION = "0123456789ab"
-DIGITS = list(range(10))
+DESCRIBED = describe(accept(RAW_ROWS, FORM)[0])
+COLUMN = str(DESCRIBED.nunique().idxmax())  # one that varies
 
 
 @pytest.fixture(scope="session")
 def drift():
-    return Drift.model_validate(base_parameters("monitoring")["drift"])
+    return Drift.model_validate(base_parameters("monitoring")["drift"] | {"least_rows": 100})
 
 
 @pytest.fixture(scope="session")
 def halves():
-    shuffled = pd.read_parquet(ROOT / "data/01_raw/digits.parquet").sample(frac=1, random_state=3)
-    return shuffled[:1000], shuffled[1000:]
+    shuffled = ALL_ROWS.sample(frac=1, random_state=3)
+    return shuffled[: len(shuffled) // 2], shuffled[len(shuffled) // 2 :]
 
 
 def answers_to(table, version=VERSION):
@@ -37,7 +35,7 @@ def answers_to(table, version=VERSION):
     return pd.DataFrame(answers, table.index)
 
 
-def profile_of(table, form=FORM, classes=DIGITS):
+def profile_of(table, form=FORM, classes=CLASSES):
     """The profile of a model, of this form and these classes, that answered all its rows rightly."""
     known = answers_to(table)[["prediction", "confidence"]].assign(right=True).astype({"right": "boolean"})
     known["prediction"] = with_gaps(known["prediction"])
@@ -49,13 +47,6 @@ def profile_of(table, form=FORM, classes=DIGITS):
 @pytest.fixture(scope="session")
 def profile(halves):
     return profile_of(halves[0])
-
-
-@pytest.fixture(scope="session")
-def unchecked(halves):
-    """The profiles of a model of an earlier version, which answers inverted rows too."""
-    profile = profile_of(halves[0], FORM.model_copy(update={"paper": None}))
-    return {VERSION: lambda: profile}
 
 
 @pytest.fixture(scope="session")
@@ -71,11 +62,8 @@ def gather(profile):
     return gather
 
 
-def with_images(table, images):
-    """The same rows, of other images, (n, height, width) uint8 from 0 to 255."""
-    sixteenths = np.rint(images / 255 * FULL_INK).astype(np.uint8)
-    return pd.concat([table[["label"]], to_table(sixteenths).set_axis(table.index)], axis=1)
-
-
-def images_of(table):
-    return scale_ink(to_images(table), FULL_INK)
+def of_one_class(table, count=200):
+    """So many rows like those of the table, but all of one class: their columns are distributed otherwise."""
+    chosen = table[table["label"] == CLASSES[0]]
+    repeated = chosen.iloc[np.arange(count) % len(chosen)]
+    return repeated.set_axis(identifiers([f"one-{number}" for number in range(count)]))

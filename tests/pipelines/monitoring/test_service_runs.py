@@ -5,19 +5,21 @@ import json
 
 import pandas as pd
 import pytest
+from kedro.framework.project import pipelines
 
 from kedro_guards import model_files
 from penstroke.answers import answer_rows
+from penstroke.domain import ROWS
 from penstroke.models import Answers, version_of
 
-from ...conftest import ROOT, run_kedro, run_well
-from ..inference.test_runs import DATA
-from .test_runs import lend_profiles, scores_of
+from ...conftest import DATA, run_kedro, run_well
+from ..conftest import lend_profiles, scores_of
+from .conftest import DESCRIBED, of_one_class
 
 
 @pytest.fixture
 def serve(test_run, project):
-    """Ask the model about digits as the service does, and keep both, in a file for each hundred."""
+    """Ask the model about rows as the service does, and keep both, in a file for each hundred."""
     lend_profiles(test_run, project)
     place = project / DATA / "06_models/production_model.skops"
     with place.open("rb") as file:
@@ -26,10 +28,10 @@ def serve(test_run, project):
     receipt = hashlib.sha256(place.read_bytes()).hexdigest()
     version = version_of(receipt)
 
-    def serve(digits):
-        answers = answer_rows(digits, model, Answers(sure_from=0.9, chunk_rows=500))
+    def serve(rows):
+        answers = answer_rows(rows, model, Answers(sure_from=0.9, chunk_rows=500))
         answers = answers.assign(model_version=version, model_receipt=receipt)
-        for name, table in (("served_digits", digits), ("served_predictions", answers)):
+        for name, table in ((f"served_{ROWS}", rows), ("served_predictions", answers)):
             folder = project / DATA / "07_model_output" / name
             folder.mkdir(parents=True)
             for start in range(0, len(table), 100):
@@ -40,14 +42,12 @@ def serve(test_run, project):
 
 
 @pytest.fixture(scope="module")
-def fresh(test_run):
-    """Test rows, as they came in."""
-    digits = pd.read_parquet(test_run / "03_primary/digits.parquet").query("split == 'test'")
-    return pd.read_parquet(ROOT / "data/01_raw/digits.parquet").loc[digits.index].drop(columns="label")
+def fresh(came_in):
+    return came_in.drop(columns="label")
 
 
 @pytest.mark.slow
-def test_digits_as_the_model_knows_them_raise_no_alarm_and_nothing_is_done_twice(serve, fresh):
+def test_rows_as_the_model_knows_them_raise_no_alarm_and_nothing_is_done_twice(serve, fresh):
     project = serve(fresh)
 
     said = run_well(project, "--pipelines=monitoring_service")
@@ -59,18 +59,21 @@ def test_digits_as_the_model_knows_them_raise_no_alarm_and_nothing_is_done_twice
     assert "nothing has changed" in run_well(project, "--changed", "--pipelines=monitoring_service")
 
 
-def test_pale_digits_raise_an_alarm(serve, fresh):
-    project = serve(fresh // 2)
+def test_rows_of_another_source_raise_an_alarm(serve, came_in, drift, bootstrapped):
+    project = serve(of_one_class(came_in).drop(columns="label"))
 
     result = run_kedro("run", "--env=test", "--pipelines=monitoring_service", cwd=project)
 
     assert result.returncode == 1
     assert "drift alarm (" in result.stderr
     assert len(result.stderr.splitlines()) <= 3
-    assert "darkest_pixel" in scores_of(project, "service_drift_scores")["alarms"]
+    assert set(scores_of(project, "service_drift_scores")["alarms"]) & set(DESCRIBED)
     report = project / DATA / "08_reporting"
-    oddest = pd.read_parquet(report / "service_oddest_digits.parquet")
-    assert len(json.loads((report / "service_oddest_digits_plot.json").read_text())["data"]) == len(oddest) == 24
+    oddest = pd.read_parquet(report / f"service_oddest_{ROWS}.parquet")
+    assert len(oddest) == drift.shown
+    plots = {name for name in pipelines["monitoring_service"].all_outputs() if name.endswith("_plot")}
+    assert plots
+    assert all(json.loads((report / f"{name}.json").read_text())["data"] for name in plots)
     assert oddest.index[0] in (report / "service_drift_card.md").read_text()
 
 
@@ -78,4 +81,4 @@ def test_a_service_that_was_not_asked_is_said(serve, fresh):
     result = run_kedro("run", "--env=test", "--pipelines=monitoring_service", cwd=serve(fresh.head(0)))
 
     assert result.returncode == 1
-    assert "served_digits is a folder without a file" in result.stderr
+    assert f"served_{ROWS} is a folder without a file" in result.stderr

@@ -3,9 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,28 +11,9 @@ from PIL import Image
 
 from penstroke.domain.pixels import to_images
 
-from ...conftest import DATA, copy_project, run_kedro, run_well
-from ...domain.hostile import PNG, READ, REFUSED, saved
-
-
-def lend_model(test_run: Path, project: Path) -> Path:
-    """Give a copy of the project the champion of the test run as the model that people use, with its receipt."""
-    for folder, ending in (("06_models", "skops"), (".receipts", "json")):
-        (project / DATA / folder).mkdir(parents=True)
-        source = test_run / folder / f"champion_model.{ending}"
-        shutil.copy(source, project / DATA / folder / f"production_model.{ending}")
-    return project
-
-
-def run_measured(project: Path, *arguments: str) -> tuple[str, float]:
-    """Run Kedro to its good end; give what it said, and its peak memory in MB."""
-    command = [sys.executable, "-m", "kedro", "run", "--env=test", *arguments]
-    with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        said = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, said
-    return said, used.ru_maxrss / 1024
+from ....conftest import DATA, copy_project, run_kedro, run_well
+from ....pipelines.conftest import lend_model, run_measured
+from ...hostile import PNG, READ, REFUSED, saved
 
 
 def _results(project):

@@ -7,23 +7,11 @@ import pandas as pd
 import pytest
 from benchmarks.hand import STYLES, draw
 
-from ...conftest import copy_project, run_kedro, run_well
-from ..inference.test_runs import DATA, lend_model
+from ....conftest import DATA, copy_project, run_kedro, run_well
+from ....pipelines.conftest import lend_profiles, scores_of
 
 DRAWINGS = 110
 REPORT = ("drift_scores.json", "drift_card.md", "drift_plot.json", "oddest_digits_plot.json", "oddest_digits.parquet")
-
-
-def lend_profiles(test_run, project):
-    """Give a copy of the project production, and the profile of the champion that it is."""
-    lend_model(test_run, project)
-    shutil.copytree(test_run / "06_models/reference_profiles", project / DATA / "06_models/reference_profiles")
-    shutil.copy(test_run / ".receipts/reference_profiles.json", project / DATA / ".receipts")
-    return project
-
-
-def scores_of(project, name="drift_scores"):
-    return json.loads((project / DATA / f"08_reporting/{name}.json").read_text())
 
 
 @pytest.fixture(scope="module")
