@@ -48,6 +48,15 @@ def test_no_rows_have_no_answers(rows, model):
     assert answers["prediction"].dtype == np.int64
 
 
+@pytest.mark.parametrize("names", [["no", "yes"], [-300, 70_000]])
+def test_predictions_of_no_rows_have_the_type_of_the_classes(rows, names):
+    model = KNeighborsClassifier(7).fit(rows, pd.Series(names)[(rows["a"] > 0).astype(int)])
+
+    none, some = (ask(model, table, chunk_rows=10)["prediction"] for table in (rows.head(0), rows))
+
+    assert none.dtype == some.dtype
+
+
 @pytest.mark.parametrize("names", [["no", "yes, it is"], ["0", "007"], [-300, 70_000]])
 def test_classes_may_be_any_text_or_whole_numbers(rows, names):
     model = KNeighborsClassifier(7).fit(rows, np.where(rows["a"] > 0, names[1], names[0]))

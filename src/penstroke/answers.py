@@ -84,5 +84,5 @@ def tabulate(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) ->
     """Return probabilities, (n, classes), as the table that :func:`ask` returns."""
     answered = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in classes])
     answered.insert(0, "confidence", probabilities.max(axis=1))
-    answered.insert(0, "prediction", classes[probabilities.argmax(axis=1)])
+    answered.insert(0, "prediction", pd.Index(classes)[probabilities.argmax(axis=1)])  # text, even without rows
     return answered
