@@ -20,6 +20,7 @@ class PoolHooks:
     """Read how many processes the nodes of a run may use."""
 
     processes = 1
+    cluster: Callable[[Any, Any], Iterator[Any]] | None = None  # what replaces them, while a run uses a cluster
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -34,23 +35,31 @@ class PoolHooks:
         PoolHooks.processes = found
 
 
-def map_in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Call a function for each item, lazily, in one or several processes, and return the results in order.
+def map_in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], jobs: int | None = None, backend: str = "loky"
+) -> Iterator[Result]:
+    """Call a function for each item, lazily, on a cluster or on this machine, and return the results in order.
 
     Few items are in memory at a time: one per process, and one that waits for each.
 
     Args:
         function: can be pickled.
         items: are read one after another.
+        jobs: processes or threads on this machine; by default the ``processes`` of ``globals.yml``.
+        backend: joblib's, for several jobs.
 
     Examples:
         >>> list(map_in_order(abs, [-1, 2]))
         [1, 2]
     """
     alone = partial(_in_one_thread, function)
-    if PoolHooks.processes == 1:
+    if PoolHooks.cluster is not None:
+        return PoolHooks.cluster(alone, items)
+    if (jobs or PoolHooks.processes) == 1:
         return map(alone, items)
-    pool = Parallel(PoolHooks.processes, return_as="generator", pre_dispatch="2 * n_jobs", batch_size=1)
+    pool = Parallel(
+        jobs or PoolHooks.processes, backend, return_as="generator", pre_dispatch="2 * n_jobs", batch_size=1
+    )
     return pool(delayed(alone)(item) for item in items)
 
 

@@ -359,19 +359,17 @@ def test_the_copies_of_rows_near_the_margin_are_made_of_rows_that_are_not_held_b
 
 def test_the_search_can_keep_to_a_part_of_the_rows(tables, monkeypatch):
     training_rows = pd.concat([assemble_training_rows(*tables)] * 3).reset_index(drop=True)
-    fitted_on = []
+    judged_on = []
     monkeypatch.setattr(
-        "penstroke.pipelines.data_science.nodes.GridSearchCV.fit",
-        lambda self, rows, label: (
-            fitted_on.append(label.value_counts().to_dict()),
-            self.__dict__.update(cv_results_=None),
-        ),
+        "penstroke.pipelines.data_science.nodes.map_in_order",
+        lambda judge, fits, *_: judged_on.append((judge.keywords["label"], fits)) or [(1.0, 0.0, 0.0)] * len(fits),
     )
-    monkeypatch.setattr("penstroke.pipelines.data_science.nodes._tabulate", lambda *_: None)
 
     search_contenders(training_rows, CONTENDERS, SEARCH.model_copy(update={"rows": 120}), FINAL_FIT)
 
-    assert fitted_on == [{0: 40, 1: 40, 2: 40}]
+    ((label, fits),) = judged_on
+    assert label.value_counts().to_dict() == {0: 40, 1: 40, 2: 40}
+    assert {len(train) + len(test) for _, train, test in fits} == {120}
 
 
 def test_the_champion_answers_with_probabilities_that_hold(tables, training_rows, champion_settings):

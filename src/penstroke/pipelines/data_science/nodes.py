@@ -5,22 +5,24 @@ import sys
 import warnings
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from io import BytesIO
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import parallel_config
+from rich.progress import track
 from sklearn.base import clone
-from sklearn.callback import ProgressBar
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, train_test_split
+from sklearn.model_selection import ParameterGrid, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from kedro_guards import model_files
 from penstroke import domain
 from penstroke.domain import Features
+from penstroke.pools import map_in_order
 
 from .calibration import TemperatureScaledClassifier
 from .estimators import AugmentedClassifier, part_copies, without_copies
@@ -81,27 +83,20 @@ def search_contenders(
     for name, pipeline in built.items():
         first = {key: values[0] for key, values in contenders.root[name].grid.items()}
         _rehearse(name, clone(pipeline).set_params(**first), rows.loc[few], label.loc[few])
-    grids = {
-        name: {"classifier": [pipeline]}
-        | {f"classifier__{key}": values for key, values in contenders.root[name].grid.items()}
-        for name, pipeline in built.items()
-    }
-    grid_search = GridSearchCV(
-        AugmentedClassifier(next(iter(built.values())), search.copies),
-        list(grids.values()),
-        scoring="accuracy",
-        refit=False,
-        cv=StratifiedKFold(search.folds, shuffle=True, random_state=search.seed),
-        error_score="raise",
-        n_jobs=search.jobs or -1,
-    )
-    if sys.stdout and sys.stdout.isatty():  # sys.stdout can be None inside an application
-        grid_search.set_callbacks(ProgressBar(max_propagation_depth=0))
-    with parallel_config(search.backend), threadpool_limits(1):
-        # without copies nothing needs the names of the features, and arrays are faster than tables
-        grid_search.fit(rows if search.copies else np.ascontiguousarray(rows), label)
-    names = [name for name, grid in grids.items() for _ in ParameterGrid(grid)]
-    return _tabulate(names, grid_search.cv_results_, search.folds)
+    tried = [(name, chosen) for name in built for chosen in ParameterGrid(contenders.root[name].grid)]
+    folds = list(StratifiedKFold(search.folds, shuffle=True, random_state=search.seed).split(rows, label))
+    fits = [
+        (AugmentedClassifier(clone(built[name]).set_params(**chosen), search.copies), *fold)
+        for name, chosen in tried
+        for fold in folds
+    ]
+    # without copies nothing needs the names of the features, and arrays are faster than tables
+    judge = partial(_judge, rows=rows if search.copies else np.ascontiguousarray(rows), label=label)
+    is_watched = bool(sys.stdout and sys.stdout.isatty())  # sys.stdout can be None inside an application
+    with threadpool_limits(1):
+        judged = map_in_order(judge, fits, search.jobs or -1, search.backend)
+        found = list(track(judged, "fits of the search", len(fits), disable=not is_watched))
+    return _tabulate(tried, np.reshape(found, (len(tried), search.folds, 3)))
 
 
 def rank_contenders(search_results: pd.DataFrame) -> pd.DataFrame:
@@ -263,15 +258,24 @@ def _rehearse(name: str, pipeline: Pipeline, rows: pd.DataFrame, label: pd.Serie
         raise ValueError(f"contenders.{name} does not pass its rehearsal on {len(rows)} rows: {reason}") from error
 
 
-def _tabulate(names: list[str], results: dict[str, Any], folds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    chosen = [
-        json.dumps(
-            {key.removeprefix("classifier__"): value for key, value in parameters.items() if key != "classifier"},
-            sort_keys=True,
-        )
-        for parameters in results["params"]
-    ]
-    combinations = pd.DataFrame({"contender": names, "parameters": chosen})
-    by_fold = [combinations.assign(fold=fold, accuracy=results[f"split{fold}_test_score"]) for fold in range(folds)]
-    timings = combinations.assign(fit_s=results["mean_fit_time"], score_s=results["mean_score_time"])
+def _judge(
+    fit: tuple[AugmentedClassifier, np.ndarray, np.ndarray], rows: pd.DataFrame | np.ndarray, label: pd.Series
+) -> tuple[float, float, float]:
+    """Fit a classifier on the rows of a fold, and return the accuracy on the others, and the seconds for either."""
+    classifier, train, test = fit
+    places = rows.iloc if isinstance(rows, pd.DataFrame) else rows
+    learned, others = places[train], places[test]
+    start = perf_counter()
+    classifier.fit(learned, label.iloc[train])
+    middle = perf_counter()
+    accuracy = classifier.score(others, label.iloc[test])
+    return accuracy, middle - start, perf_counter() - middle
+
+
+def _tabulate(tried: list[tuple[str, dict[str, Any]]], judged: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make the tables of results, (combinations, folds, 3), as :func:`_judge` returns them."""
+    chosen = [(name, json.dumps(parameters, sort_keys=True)) for name, parameters in tried]
+    combinations = pd.DataFrame(chosen, columns=["contender", "parameters"])
+    by_fold = [combinations.assign(fold=fold, accuracy=accuracy) for fold, accuracy in enumerate(judged[:, :, 0].T)]
+    timings = combinations.assign(fit_s=judged[:, :, 1].mean(axis=1), score_s=judged[:, :, 2].mean(axis=1))
     return pd.concat(by_fold, ignore_index=True), timings
