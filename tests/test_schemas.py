@@ -147,6 +147,12 @@ def _causes(error):
     return [text for cause in error.context or () for text in (cause.message, *_causes(cause))]
 
 
+def test_what_the_base_leaves_empty_in_the_globals_may_be_a_text(stored):
+    assert stored["globals"].is_valid({"scheduler": "tcp://127.0.0.1:8786"})
+    assert stored["globals"].is_valid({"scheduler": None})
+    assert not stored["globals"].is_valid({"scheduler": 8786})
+
+
 def test_an_entry_of_a_class_of_kedro_datasets_may_have_any_arguments(stored):
     assert stored["catalog"].is_valid({"rows": {"type": "pandas.CSVDataset", "filepath": "x", "sheet": 1}})
 

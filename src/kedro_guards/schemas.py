@@ -161,8 +161,8 @@ def _entry_of(dataset: type) -> type[BaseModel]:
     return create_model(dataset.__name__, __config__=ConfigDict(extra="forbid"), **arguments)
 
 
-def _number_or(kind: type) -> type:
-    return float if kind is int else kind
+def _number_or(kind: type) -> Any:
+    return {int: float, type(None): str | None}.get(kind, kind)
 
 
 def _known(hint: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from kedro_guards.config import CheckedConfigLoader
 from kedro_guards.hooks import GuardHooks
+from penstroke.cluster import ClusterHooks
 from penstroke.notices import Notices, NoticeSession
 from penstroke.pools import PoolHooks
 from penstroke.serving.parameters import Serving
@@ -9,7 +10,10 @@ from penstroke.summary import SummaryHooks
 from penstroke.tracking import Tracking, TrackingHooks
 
 SESSION_CLASS = NoticeSession
-HOOKS = (GuardHooks(serving=Serving, tracking=Tracking, notices=Notices), SummaryHooks(), TrackingHooks(), PoolHooks())
+HOOKS = (  # before a run the last one is called first
+    *(ClusterHooks(), PoolHooks(), GuardHooks(serving=Serving, tracking=Tracking, notices=Notices)),
+    *(SummaryHooks(), TrackingHooks()),
+)
 
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_telemetry", "kedro-telemetry")  # .telemetry says so too, but is not in the package
 
