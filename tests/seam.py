@@ -5,6 +5,7 @@ tests in ``tests/domain/rows.py``: ``raw_rows()``, labelled raw rows of at least
 ``as_json(rows)``, the JSON body of a prediction request for raw rows.
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -31,9 +32,9 @@ def contract(name: str) -> Any:
     return getattr(contracts, name.replace("ROWS", ROWS.upper()))
 
 
-def identifiers(names: list[str]) -> pd.Index:
+def identifiers(names: Iterable[str]) -> pd.Index:
     """Return the index of rows with these identifiers."""
-    return pd.Index(names, name=ROW_ID, dtype="str")
+    return pd.Index(list(names), name=ROW_ID, dtype="str")
 
 
 def rows_with_split(is_test: np.ndarray | bool, raw: pd.DataFrame = RAW_ROWS) -> pd.DataFrame:

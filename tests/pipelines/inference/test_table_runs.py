@@ -25,7 +25,7 @@ def lent(test_run, project):
 def _incoming(rows):
     """Repeat the raw rows, without labels, under names of their own."""
     table = ALL_ROWS.drop(columns="label").iloc[np.arange(rows) % len(ALL_ROWS)]
-    return table.set_axis(identifiers([f"row-{row}" for row in range(rows)]))
+    return table.set_axis(identifiers(f"row-{row}" for row in range(rows)))
 
 
 def _answers(project):

@@ -66,4 +66,4 @@ def of_one_class(table, count=200):
     """So many rows like those of the table, but all of one class: their columns are distributed otherwise."""
     chosen = table[table["label"] == CLASSES[0]]
     repeated = chosen.iloc[np.arange(count) % len(chosen)]
-    return repeated.set_axis(identifiers([f"one-{number}" for number in range(count)]))
+    return repeated.set_axis(identifiers(f"one-{number}" for number in range(count)))

@@ -230,7 +230,7 @@ def test_without_labels_nothing_is_said_of_the_accuracy(scores, gather, fresh, d
 
 
 def _rejects(count):
-    return pd.DataFrame({"reason": ["it is blank"] * count}, identifiers([f"row {place}" for place in range(count)]))
+    return pd.DataFrame({"reason": ["it is blank"] * count}, identifiers(f"row {place}" for place in range(count)))
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_a_profile_that_does_not_say_its_form_is_refused(gather, fresh, profile)
 
 def test_rows_of_other_columns_that_a_former_model_answered_are_parted(gather, fresh, drift, profile):
     """As the service's files are after a promotion: 20 old ones beside new ones."""
-    old = pd.DataFrame({"another": 1.0}, identifiers([f"old-{place}" for place in range(20)]))
+    old = pd.DataFrame({"another": 1.0}, identifiers(f"old-{place}" for place in range(20)))
     answers = answers_to(fresh)
     before = answers_to(fresh.head(20), "ba9876543210").set_axis(old.index)  # pragma: allowlist secret
     tables, profiles = iter([old, fresh[:150], fresh[150:]]), {VERSION: lambda: profile}

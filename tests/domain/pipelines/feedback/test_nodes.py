@@ -9,8 +9,8 @@ from penstroke.file_names import labelled_name
 from penstroke.pipelines.data_processing.nodes import screen_rows
 from penstroke.pipelines.feedback.nodes import take_in_feedback
 
-from ...domain.hostile import PNG, READ
-from ...domain.rows import FORM, reading_of_base
+from ...hostile import PNG, READ
+from ...rows import FORM, reading_of_base
 
 AS_STORED = FORM.model_dump()
 UNNAMED = (
