@@ -44,8 +44,9 @@ def test_the_loop_closes(promoted, tmp_path):
         (corrected,) = (project / DATA / "01_raw/inbox").iterdir()
 
         # it teaches the next champion, and moves no test row
-        kedro(project, "run", "--pipelines=feedback")
+        kedro(project, "run", "--changed", "--pipelines=feedback")
         assert "screen_rows" in kedro(project, "run", "--changed").stdout
+        assert "nothing has changed" in kedro(project, "run", "--changed", "--pipelines=feedback").stdout
         assert corrected.name in learned_by_champion(project)
         assert rows_of_test(project) == tested
 

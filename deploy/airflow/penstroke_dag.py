@@ -16,8 +16,7 @@ SCHEDULES = {  # by name: when, and the options of `kedro run` by the name of th
     "retrain": (
         "0 3 * * 1",
         {
-            "labels": "--changed --to-outputs=labels",  # the next one asks for labels that are up to date
-            "feedback": "--pipelines=feedback",
+            "feedback": "--changed --pipelines=__default__,feedback --to-outputs=labelled_drawings,rejected_feedback",
             "train": "--changed",
             "promote": "--changed --pipelines=promotion",
         },

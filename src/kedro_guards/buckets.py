@@ -3,15 +3,15 @@
 ``GuardHooks`` registers :class:`AtomicS3FileSystem` with fsspec by its name, so s3fs is imported only for ``s3://``.
 """
 
-from typing import IO, Any
+from typing import Any
 
 from s3fs import S3FileSystem
 from s3fs.core import S3File
 
-from .files import AtomicText, only_reads
+from .files import AtomicOpen, only_reads
 
 
-class AtomicS3FileSystem(S3FileSystem):  # type: ignore[misc]
+class AtomicS3FileSystem(AtomicOpen, S3FileSystem):  # type: ignore[misc]
     """s3fs, whose files are discarded when their ``with`` block ends by an error; s3fs itself would complete them.
 
     Listings are not kept, since other machines write too. A store that cannot be reached is given up after seconds.
@@ -31,15 +31,6 @@ class AtomicS3FileSystem(S3FileSystem):  # type: ignore[misc]
         client = await super().set_session(*arguments, **options)
         client.meta.events.register("request-created.s3", _expect_nothing, unique_id="expect-nothing")
         return client
-
-    def open(self, path: str, mode: str = "rb", **options: Any) -> IO[Any]:
-        """Open a file as fsspec does. Text is UTF-8 unless ``encoding`` says otherwise."""
-        if "b" not in mode:
-            options["encoding"] = options.get("encoding") or "utf-8"
-        if "b" in mode or only_reads(mode):
-            return super().open(path, mode, **options)
-        text = {name: options.pop(name) for name in ("encoding", "errors", "newline") if name in options}
-        return AtomicText(self.open(path, mode.replace("t", "") + "b", **options), **text)
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> S3File:
         file = super()._open(path, mode, **options)

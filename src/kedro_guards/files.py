@@ -153,8 +153,8 @@ class AtomicText(io.TextIOWrapper):
         self.close() if kind is None else self.buffer.discard()  # type: ignore[attr-defined]
 
 
-class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
-    """fsspec's local files, written by :class:`AtomicWriter`."""
+class AtomicOpen(AbstractFileSystem):  # type: ignore[misc]
+    """Part of a file system whose binary files are atomic: its text files are atomic too."""
 
     def open(self, path: str, mode: str = "rb", **options: Any) -> IO[Any]:
         """Open a file as fsspec does; writing is atomic.
@@ -167,6 +167,10 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
             return super().open(path, mode, **options)
         text = {name: options.pop(name) for name in ("encoding", "errors", "newline") if name in options}
         return AtomicText(self.open(path, mode.replace("t", "") + "b", **options), **text)
+
+
+class AtomicLocalFileSystem(AtomicOpen, LocalFileSystem):  # type: ignore[misc]
+    """fsspec's local files, written by :class:`AtomicWriter`."""
 
     def _open(
         self, path: str, mode: str = "rb", block_size: int | None = None, autocommit: bool = True, **options: Any

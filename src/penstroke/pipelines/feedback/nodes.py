@@ -11,14 +11,14 @@ from penstroke.files import read_files
 
 
 def take_in_feedback(
-    inbox: Mapping[str, Callable[[], bytes]], row_form: dict[str, Any], labels: pd.DataFrame, reading: Reading
+    inbox: Mapping[str, Callable[[], bytes]], row_form: dict[str, Any], raw_rows: pd.DataFrame, reading: Reading
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Turn each labelled file into a row in the form of the raw rows, like inference does, or give the reason why not.
 
     Args:
         inbox: by file name (``<right label>_<identifier>``), a function that returns the bytes.
         row_form: the form of the raw rows.
-        labels: its column ``label`` holds the known classes.
+        raw_rows: their ``label`` holds the known classes.
         reading: how a file becomes a row.
 
     Returns:
@@ -28,12 +28,12 @@ def take_in_feedback(
     Raises:
         ValueError: ``reading`` does not fit the form of the raw rows.
     """
-    classes = {str(label): label for label in sorted(labels["label"].unique())}
+    classes = {str(label): label for label in sorted(raw_rows["label"].unique())}
     found = {name: label_and_id(name, classes) for name in inbox}
     known = {name: read for name, read in inbox.items() if found[name]}
     rows, rejected = read_files(known, Form.model_validate(row_form), reading)
     given = [classes[parts[0]] for name in rows.index if (parts := found[name])]
-    rows.insert(0, "label", pd.Series(given, rows.index, dtype=labels["label"].dtype))
+    rows.insert(0, "label", pd.Series(given, rows.index, dtype=raw_rows["label"].dtype))
     reason = (
         f"its name begins with no label of the raw rows ({', '.join(classes)}); call it <right label>_<name>, or give "
         "rows of a new class to the raw table first"

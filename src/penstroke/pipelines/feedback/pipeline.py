@@ -1,4 +1,4 @@
-"""inbox, digit_form, labels -> labelled_drawings, rejected_feedback."""
+"""inbox, digit_form, raw_digits -> labelled_drawings, rejected_feedback."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 take_in_feedback,
-                inputs=["inbox", "digit_form", "labels", "params:drawings"],
+                inputs=["inbox", "digit_form", "raw_digits", "params:drawings"],
                 outputs=["labelled_drawings", "rejected_feedback"],
                 name="take_in_feedback",
             ),

@@ -19,12 +19,12 @@ UNNAMED = (
 )
 
 
-def _labels(classes):
-    return pd.DataFrame({"label": classes, "split": "train"})
+def _raw_rows(classes):
+    return pd.DataFrame({"label": classes})
 
 
 def _take_in(files, form=AS_STORED, classes=range(10)):
-    return take_in_feedback(files, form, _labels(list(classes)), reading_of_base())
+    return take_in_feedback(files, form, _raw_rows(list(classes)), reading_of_base())
 
 
 def test_a_labelled_drawing_becomes_a_row_that_inference_would_have_seen():
@@ -106,7 +106,7 @@ def test_feedback_has_the_type_of_the_labels_beside_which_it_is_learned(raw_digi
 def test_an_empty_inbox_makes_tables_of_labels_of_the_same_kind(classes):
     rows, _ = _take_in({}, classes=classes)
 
-    assert rows["label"].dtype == _labels(classes)["label"].dtype
+    assert rows["label"].dtype == _raw_rows(classes)["label"].dtype
 
 
 def test_what_begins_with_no_class_of_text_is_told_which_there_are():
