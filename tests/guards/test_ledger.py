@@ -125,7 +125,7 @@ def test_what_was_let_pass_is_written_into_the_receipts_of_all_that_is_made_of_i
     why = {"small": "small was altered on disk"}
     assert done.receipt("sums")["stale"] == why
     assert done.receipt("report")["stale"] == why
-    assert done.receipt("digits")["stale"] == {}
+    assert done.receipt("words")["stale"] == {}
     assert "small, from which sums was made, was altered on disk" in done.refused("--pipelines=words")
 
 
@@ -148,8 +148,8 @@ def test_parameters_of_the_command_line_count_and_are_not_repeated(done):
         (lambda tiny: tiny.edit("conf/base/parameters.yml", "limit: 10", "limit: 11"), {"divide"}),
         (lambda tiny: tiny.edit("src/tiny/words.py", "upper", "lower"), {"write"}),
         (lambda tiny: (tiny / "data/sums.json").unlink(), {"add", "negate"}),
-        (lambda tiny: (tiny / "data/digits/n12.json").unlink(), {"spell"}),
-        (lambda tiny: tiny.write("data/digits/n99.json", "[9]"), {"spell"}),
+        (lambda tiny: (tiny / "data/words/n12.json").unlink(), {"spell"}),
+        (lambda tiny: tiny.write("data/words/n99.json", "[9]"), {"spell"}),
         (lambda tiny: tiny.edit("src/tiny/report.py", "def write", "# words\n\n\ndef write"), set()),
         (lambda tiny: tiny.write("src/tiny/unused.py", "X = 1\n"), set()),
     ],
@@ -289,9 +289,9 @@ def test_a_receipt_says_what_a_dataset_holds_and_what_it_was_made_of(done):
 
 
 def test_the_receipt_of_a_folder_lists_the_files_that_belong_to_it(done):
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (done / "data/digits").iterdir()}
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (done / "data/words").iterdir()}
 
-    assert done.receipt("digits")["files"] == files
+    assert done.receipt("words")["files"] == files
     assert set(files) == {"n12.json", "n15.json", "n18.json"}
 
 
@@ -335,7 +335,7 @@ def test_every_runner_writes_the_same_receipts_however_it_starts_its_workers(
     other.run(f"--runner={runner}", *["--async"] * (workers == "spawn"))
 
     passing = {"time", "run_id", "commit"}
-    for name in ("scaled", "small", "great", "digits", "negated", "sums", "report"):
+    for name in ("scaled", "small", "great", "words", "negated", "sums", "report"):
         ours, theirs = done.receipt(name), other.receipt(name)
         assert {key: value for key, value in ours.items() if key not in passing} == {
             key: value for key, value in theirs.items() if key not in passing
@@ -362,7 +362,7 @@ def test_a_runner_that_calls_no_hooks_is_refused_though_an_older_run_left_receip
 
     assert result.returncode == 1
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
-    assert error.startswith("Error: digits has no receipt of this run")
+    assert error.startswith("Error: words has no receipt of this run")
     assert error.endswith("run it again with --runner=SequentialRunner")
 
 
@@ -425,7 +425,7 @@ def test_what_a_killed_run_left_beside_the_receipts_is_swept_and_no_receipt(done
     for path in left:
         path.touch()
 
-    assert having_receipts(str(done / "data/.receipts")) == ["digits", "great", "report", "scaled", "small", "sums"]
+    assert having_receipts(str(done / "data/.receipts")) == ["great", "report", "scaled", "small", "sums", "words"]
     done.run()
 
     assert not any(path.exists() for path in left)

@@ -140,7 +140,7 @@ def test_the_locks_of_a_run_are_those_of_its_outputs_and_free_when_it_is_over(im
     impatient.run("--pipelines=sums")
 
     locks = list((impatient.data / ".locks").iterdir())
-    assert {path.name for path in locks} == {"scaled", "small", "great", "digits", "negated", "sums"}
+    assert {path.name for path in locks} == {"scaled", "small", "great", "words", "negated", "sums"}
     for path in locks:
         FileLock(path).acquire(timeout=0)
 

@@ -55,9 +55,9 @@ FILES = {
         scaled: {type: json.JSONDataset, filepath: "${globals:data}/scaled.json"}
         small: {type: json.JSONDataset, filepath: "${globals:data}/small.json"}
         great: {type: json.JSONDataset, filepath: "${globals:data}/great.json"}
-        digits:
+        words:
           type: partitions.PartitionedDataset
-          path: ${globals:data}/digits
+          path: ${globals:data}/words
           dataset: json.JSONDataset
           filename_suffix: .json
           overwrite: true
@@ -135,7 +135,7 @@ FILES = {
                 [
                     Node(numbers.scale, ["numbers", "params:scaling"], "scaled", name="scale", tags="slow"),
                     Node(numbers.divide, ["scaled", "params:limit"], ["small", "great"], name="divide"),
-                    Node(numbers.spell, "great", "digits", name="spell"),
+                    Node(numbers.spell, "great", "words", name="spell"),
                     Node(numbers.negate, "small", "negated", name="negate"),
                     Node(numbers.add, ["negated", "great"], "sums", name="add"),
                 ]

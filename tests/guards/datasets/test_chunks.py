@@ -13,8 +13,8 @@ from kedro_guards.receipts import content_of
 
 
 def _table(rows, start=0):
-    index = pd.Index([f"row-{row}" for row in range(start, start + rows)], name="digit_id", dtype="str")
-    return pd.DataFrame({"pixel_0_0": np.arange(start, start + rows, dtype=np.uint8), "share": 0.5}, index)
+    index = pd.Index([f"row-{row}" for row in range(start, start + rows)], name="row_id", dtype="str")
+    return pd.DataFrame({"value": np.arange(start, start + rows, dtype=np.uint8), "share": 0.5}, index)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_every_file_of_a_folder_is_read_numbers_in_their_order(dataset, folder, 
     whole, chunks = dataset().load(), pd.concat(dataset(3).load())
 
     for table in (whole, chunks):
-        pd.testing.assert_frame_equal(table[["pixel_0_0", "share"]], _table(5 * len(names)))
+        pd.testing.assert_frame_equal(table[["value", "share"]], _table(5 * len(names)))
 
 
 def test_the_key_of_a_partition_is_a_column(dataset, folder):
@@ -105,7 +105,7 @@ def test_the_key_of_a_partition_is_a_column(dataset, folder):
 
     assert table["day"].fillna("").tolist() == [""] * 5 + ["a b"] * 5 + [""] * 5
     assert table["n"].fillna("").tolist() == [""] * 5 + ["7"] * 5 + [""] * 5
-    assert [list(chunk.columns) for chunk in dataset(5).load()] == [["pixel_0_0", "share", "day", "n"]] * 3
+    assert [list(chunk.columns) for chunk in dataset(5).load()] == [["value", "share", "day", "n"]] * 3
 
 
 def test_what_is_hidden_is_passed_over_and_is_no_part_of_the_content(dataset, folder):
@@ -129,8 +129,8 @@ def test_what_is_hidden_is_passed_over_and_is_no_part_of_the_content(dataset, fo
         (lambda place: place.with_name("b.txt").write_text("notes of the rows"), "b.txt is no whole Parquet file"),
         (lambda place: place.with_name("b").touch(), "b is no whole Parquet file"),
         (lambda place: _table(5).assign(split="test").to_parquet(place), "b.parquet has the column split, unlike"),
-        (_table(5)[["share"]].to_parquet, "b.parquet lacks the column pixel_0_0, unlike"),
-        (lambda place: _table(5).reset_index(drop=True).to_parquet(place), "lacks the column digit_id"),
+        (_table(5)[["share"]].to_parquet, "b.parquet lacks the column value, unlike"),
+        (lambda place: _table(5).reset_index(drop=True).to_parquet(place), "lacks the column row_id"),
         (lambda place: place.symlink_to(place.parent), "b.parquet is neither a file nor a folder"),
         (lambda place: place.symlink_to("nowhere"), "b.parquet cannot be read: No such file"),
         (os.mkfifo, "b.parquet is neither a file nor a folder"),
@@ -149,7 +149,7 @@ def test_a_folder_that_cannot_be_read_whole_is_refused_with_the_name_of_the_file
 def test_the_identifier_may_be_the_index_of_one_file_and_a_column_of_another(dataset, folder):
     _table(5, 5).reset_index().to_parquet(folder("a.parquet") / "b.parquet")
 
-    pd.testing.assert_frame_equal(dataset().load().set_index("digit_id"), _table(10))
+    pd.testing.assert_frame_equal(dataset().load().set_index("row_id"), _table(10))
     assert [len(chunk) for chunk in dataset(5).load()] == [5, 5]
 
 
@@ -165,10 +165,10 @@ def test_a_file_that_goes_away_says_so(dataset, folder):
 
 def test_types_may_differ_between_files_and_links_to_files_are_read(dataset, folder, tmp_path):
     place = folder("a.parquet")
-    _table(5, 5).astype({"pixel_0_0": "Int64"}).to_parquet(tmp_path / "elsewhere")
+    _table(5, 5).astype({"value": "Int64"}).to_parquet(tmp_path / "elsewhere")
     (place / "b.parquet").symlink_to(tmp_path / "elsewhere")
 
-    assert dataset().load()["pixel_0_0"].tolist() == list(range(10))
+    assert dataset().load()["value"].tolist() == list(range(10))
 
 
 def test_a_key_that_is_a_column_too_is_refused(dataset, folder):
@@ -202,9 +202,9 @@ def test_an_error_in_a_chunk_leaves_the_former_table(dataset, tmp_path):
 
     def chunks():
         yield _table(3)
-        raise ValueError("pixels must be 0 to 16, found 17")
+        raise ValueError("values must be 0 to 16, found 17")
 
-    with pytest.raises(DatasetError, match="^pixels must be 0 to 16, found 17$"):
+    with pytest.raises(DatasetError, match="^values must be 0 to 16, found 17$"):
         dataset().save(chunks())
 
     pd.testing.assert_frame_equal(dataset().load(), _table(4))
@@ -225,7 +225,7 @@ def test_what_is_not_there_is_said_when_it_is_loaded(dataset, tmp_path):
 
 
 def test_a_file_that_is_no_parquet_is_said(dataset, tmp_path):
-    (tmp_path / "table.parquet").write_text("digit_id,pixel_0_0")
+    (tmp_path / "table.parquet").write_text("row_id,value")
 
     with pytest.raises(DatasetError, match="table.parquet is no whole Parquet file"):
         next(dataset(3).load())
@@ -235,12 +235,12 @@ def test_a_column_that_stands_twice_is_left_for_the_contract_to_name(dataset, tm
     table = pa.Table.from_pandas(_table(3))
     pq.write_table(table.append_column("share", table.column("share")), tmp_path / "table.parquet")
 
-    assert list(dataset().load().columns) == list(next(dataset(3).load()).columns) == ["pixel_0_0", "share", "share"]
+    assert list(dataset().load().columns) == list(next(dataset(3).load()).columns) == ["value", "share", "share"]
 
 
 def test_a_whole_file_is_read_with_any_choice_of_pandas(tmp_path):
     _table(5).to_parquet(tmp_path / "table.parquet")
-    load_args = {"filters": [("pixel_0_0", ">", 2)]}
+    load_args = {"filters": [("value", ">", 2)]}
 
     loaded = ChunkedParquetDataset(filepath=str(tmp_path / "table.parquet"), load_args=load_args).load()
 
