@@ -1,8 +1,10 @@
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_selector
@@ -22,12 +24,15 @@ from penstroke import settings
 from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import (
     AugmentedClassifier,
+    block_of,
     build_estimator,
     build_pipeline,
     part_copies,
     resolve_class,
 )
 from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
+
+from ...conftest import ROOT
 
 ESTIMATORS = [
     NystroemRidgeClassifier(n_components=50),
@@ -95,6 +100,20 @@ def test_blocks_may_stand_within_blocks_and_lists():
     )
 
     assert vote.get_params()["one__C"] == 3
+
+
+@pytest.mark.parametrize("env", ["base", "mnist"])
+def test_an_estimator_becomes_the_block_that_builds_it_again(env):
+    parameters = yaml.safe_load((ROOT / f"conf/{env}/parameters_data_science.yml").read_text())
+    for contender in parameters["contenders"].values():
+        built = [build_estimator(step) for step in contender["steps"]]
+
+        blocks = yaml.safe_load(yaml.safe_dump(block_of(built)))  # YAML can hold it
+
+        again = [build_estimator(block) for block in blocks]
+        assert block_of(again) == blocks
+        assert re.sub(" at 0x[0-9a-f]+", "", repr(again)) == re.sub(" at 0x[0-9a-f]+", "", repr(built))
+        assert [block["class"] for block in blocks] == [step["class"] for step in contender["steps"]]
 
 
 def test_an_argument_that_the_class_lacks_is_refused():

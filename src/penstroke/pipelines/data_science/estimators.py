@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from inspect import signature
 from typing import Any, Self
 
 import numpy as np
@@ -65,6 +66,31 @@ def build_estimator(block: Any, features: Sequence[str] | None = None) -> Any:
     if isinstance(block, list):
         return [build_estimator(value, features) for value in block]
     return block
+
+
+def block_of(built: Any) -> Any:
+    """Write an estimator as the block that builds it again: the inverse of :func:`build_estimator`.
+
+    Args:
+        built: an estimator, or the value of an argument. Arguments that have their defaults are left out.
+
+    Examples:
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> block_of(LogisticRegression(C=0.5))
+        {'class': 'sklearn.linear_model.LogisticRegression', 'arguments': {'C': 0.5}}
+    """
+    if isinstance(built, list | tuple):
+        return [block_of(value) for value in built]
+    if not isinstance(built, BaseEstimator | make_column_selector):
+        return built
+    kind = type(built)
+    found = {
+        name: block_of(getattr(built, name))
+        for name, parameter in signature(kind).parameters.items()
+        if getattr(built, name) is not parameter.default and getattr(built, name) != parameter.default
+    }
+    path = f"{kind.__module__.partition('._')[0]}.{kind.__qualname__}"  # without the private modules of a library
+    return {"class": path, "arguments": found} if found else {"class": path}
 
 
 def _places(select: make_column_selector, features: Sequence[str]) -> slice | list[int]:
