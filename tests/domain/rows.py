@@ -1,9 +1,11 @@
 """Digits for tests. Those of stages and service use ``raw_rows`` and ``as_json``: see :mod:`tests.seam`."""
 
+import io
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image, ImageDraw
 
 from penstroke.domain import Form, Reading
 from penstroke.domain.frame import Frame, frame_of
@@ -25,6 +27,26 @@ def raw_rows() -> pd.DataFrame:
 def as_json(rows: pd.DataFrame) -> dict[str, Any]:
     """Return the JSON body of a prediction request for raw rows."""
     return {"images": to_images(rows).tolist()}
+
+
+def drawn(stroke: list[tuple[int, int]] | None = None, kind: str = "PNG") -> bytes:
+    """Draw a one, or another stroke, on paper of 200 x 200."""
+    image = Image.new("RGB", (200, 200), "white")
+    ImageDraw.Draw(image).line(stroke or [(100, 30), (100, 170)], "black", 16)
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+_FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n\x89PNG\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="label"\r\n\r\n3\r\n--b--\r\n'
+)
+BODIES = [  # of requests, beside those of as_json: path, content type, content
+    (b"predictions", b"image/png", drawn()),
+    (b"predictions", b"multipart/form-data; boundary=b", _FORM),
+    (b"feedback", b"multipart/form-data; boundary=b", _FORM),
+]
 
 
 def frame_of_base(**changes: Any) -> Frame:

@@ -1,5 +1,6 @@
 """A service in a process of its own, with a small model in production."""
 
+import asyncio
 import io
 import os
 import re
@@ -11,27 +12,30 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from coverage import Coverage
-from PIL import Image, ImageDraw
 from sklearn.base import ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 
 from kedro_guards import model_files
 from kedro_guards.receipts import write_receipt
-from penstroke.answers import look_at
-from penstroke.domain import Features, accept
 from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
+from penstroke.serving.app import Service, build_app
+from penstroke.serving.model_store import ServedModel
+from penstroke.serving.parameters import Serving
 
-from ..conftest import ROOT, copy_project
-from ..domain.rows import FORM
+from ..conftest import ROOT, base_parameters, copy_project
+from ..domain.rows import as_json
 from ..guards.test_receipts import RECEIPT
+from ..seam import RAW_ROWS, fit, rows_with_split
 
 
 @dataclass
@@ -79,18 +83,11 @@ def running(project: Path, *arguments: str, **environment: str) -> Iterator[Runn
         reader.join(5)
 
 
-@pytest.fixture(scope="session")
-def fit_model(raw_digits: pd.DataFrame, features_of_base: Features) -> Callable[..., ClassifierMixin]:
+def fit_model(neighbours: int, name: Callable[[Any], int | str] = lambda label: label) -> ClassifierMixin:
     """Fit a small model of the form that champions have, by the number of its neighbours and the names of classes."""
-    accepted, _ = accept(raw_digits, FORM)
-
-    def fit(neighbours: int, names: Callable[[int], int | str] = int) -> ClassifierMixin:
-        classifier = AugmentedClassifier(KNeighborsClassifier(neighbours, algorithm="brute"))
-        model = TemperatureScaledClassifier(classifier, folds=3)
-        model.features_, model.form_ = features_of_base.model_dump(), FORM.model_dump()
-        return model.fit(look_at(accepted, model), np.array([names(label) for label in raw_digits["label"]]))
-
-    return fit
+    rows = rows_with_split(False)
+    classifier = AugmentedClassifier(KNeighborsClassifier(neighbours, algorithm="brute"))
+    return fit(TemperatureScaledClassifier(classifier, folds=3), rows.assign(label=rows["label"].map(name)))
 
 
 def promote(project: Path, model: ClassifierMixin) -> str:
@@ -110,7 +107,7 @@ def promote(project: Path, model: ClassifierMixin) -> str:
 
 
 @pytest.fixture(scope="module")
-def served_project(tmp_path_factory: pytest.TempPathFactory, fit_model: Callable[..., ClassifierMixin]) -> Path:
+def served_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with a production model."""
     project = copy_project(tmp_path_factory.mktemp("service") / "project")
     promote(project, fit_model(5))
@@ -132,17 +129,38 @@ def service(served_project: Path) -> Iterator[Running]:
         yield found
 
 
-def drawn(stroke: list[tuple[int, int]] | None = None, kind: str = "PNG") -> bytes:
-    """Draw a one, or another stroke, on paper of 200 x 200."""
-    image = Image.new("RGB", (200, 200), "white")
-    ImageDraw.Draw(image).line(stroke or [(100, 30), (100, 170)], "black", 16)
-    file = io.BytesIO()
-    image.save(file, kind)
-    return file.getvalue()
+def some_rows(count: int, seed: int = 0) -> pd.DataFrame:
+    """Return raw rows without labels, some of them perhaps several times."""
+    return RAW_ROWS.drop(columns="label").sample(count, replace=True, random_state=seed)
 
 
-def numbers(count: int, side: int = 8, ink: int = 16, seed: int = 0) -> list:
-    """Give random images on light paper as numbers."""
-    images = np.zeros((count, side, side), int)
-    images[:, 1:-1, 1:-1] = np.random.default_rng(seed).integers(0, ink, (count, side - 2, side - 2), endpoint=True)
-    return images.tolist()
+def ask(client: httpx.Client, rows: pd.DataFrame) -> httpx.Response:
+    """Ask for predictions of raw rows."""
+    return client.post("/v1/predictions", json=as_json(rows))
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 15) -> None:
+    """Wait until something holds."""
+    until = monotonic() + seconds
+    while not condition():
+        assert monotonic() < until, "it did not happen"
+        sleep(0.05)
+
+
+@contextmanager
+def called_in_process(model: ServedModel, folder: Path) -> Iterator[tuple[Service, Callable[..., httpx.Response]]]:
+    """Have a service in this process, that keeps nothing but feedback; give it, and what sends it a request."""
+    store = SimpleNamespace(inbox=str(folder), rows=str(folder / "d"), predictions=str(folder / "p"))
+    choices = Serving.model_validate(base_parameters("serving")["serving"] | {"keep": False})
+    service = Service(store, model, choices)
+    app = build_app(service)
+
+    def call(method: str, path: str, **options: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+    yield service, call
+    service.queue.close()

@@ -1,5 +1,6 @@
 """Send rubbish to a service: by its own OpenAPI document, and as bytes."""
 
+import json
 import random
 import socket
 from collections import Counter
@@ -11,24 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 
-from .conftest import drawn
+from ..domain import rows
+from ..seam import RAW_ROWS
 
 MUTATIONS = 6
 POST = b"POST /v1/%b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\n"
-FORM = (
-    b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n\x89PNG\r\n'
-    b'--b\r\nContent-Disposition: form-data; name="label"\r\n\r\n3\r\n--b--\r\n'
-)
 BODIES = [
-    (b"predictions", b"application/json", b'{"images":[[[1, 2]]]}'),
-    (b"predictions", b"image/png", drawn()),
-    (b"predictions", b"multipart/form-data; boundary=b", FORM),
-    (b"feedback", b"multipart/form-data; boundary=b", FORM),
+    (b"predictions", b"application/json", json.dumps(rows.as_json(RAW_ROWS.head(1))).encode()),
+    *getattr(rows, "BODIES", []),  # others that the domain takes
 ]
 REQUESTS = [
     b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /v1/model HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
-    POST % BODIES[0][:2] + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"ima\r\n0\r\n\r\n',
+    POST % BODIES[0][:2] + b"Transfer-Encoding: chunked\r\n\r\n5\r\n%b\r\n0\r\n\r\n" % BODIES[0][2][:5],
     *(POST % (path, kind) + b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for path, kind, body in BODIES),
 ]
 

@@ -11,7 +11,7 @@ from penstroke.serving.hosts import host_name, link_to
         ("localhost", "localhost"),
         ("LocalHost", "localhost"),
         ("localhost.", "localhost"),
-        ("Digits.Example.ORG.:8000", "digits.example.org"),
+        ("Answers.Example.ORG.:8000", "answers.example.org"),
         ("localhost:", "localhost"),
         ("127.0.0.1:80", "127.0.0.1"),
         ("127.0.0.1.", "127.0.0.1"),

@@ -1,20 +1,11 @@
 import errno
 import os
-import subprocess
-import sys
 
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.answers import look_at
-from penstroke.domain import accept
-from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
-from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
 from penstroke.serving.model_store import ModelStore, read_card
 
 from ..conftest import copy_project, run_kedro
-from ..domain.rows import FORM
-from .conftest import promote
 
 SHA256 = "0123456789ab" + "c" * 52
 
@@ -60,42 +51,6 @@ def test_a_model_that_nobody_may_look_for_is_not_called_missing(tmp_path, monkey
     monkeypatch.setattr("os.stat", refuse)
     with pytest.raises(PermissionError, match=r"production_model\.skops"):
         store.is_empty()
-
-
-ANSWER = """
-import sys
-import numpy as np
-from kedro.framework.project import configure_project
-configure_project("penstroke")
-from kedro_guards.config import configuration_of
-from penstroke.serving.command import ModelStore
-served = ModelStore(*configuration_of(None)).load()
-accepted, _ = served.accept(np.arange(64).reshape(1, 64) % 17)
-print(served.answer(accepted).argmax(), *(name for name in ("pandas", "sklearn", "skops") if name in sys.modules))
-"""
-
-
-@pytest.mark.parametrize(
-    ("classifier", "imported"),
-    [(NystroemRidgeClassifier(100, random_state=0), []), (KNeighborsClassifier(3), ["pandas", "sklearn", "skops"])],
-    ids=["known by its arrays", "another"],
-)
-def test_a_model_is_served_without_what_it_does_not_need(classifier, imported, tmp_path, raw_digits, features_of_base):
-    accepted, _ = accept(raw_digits, FORM)
-    model = TemperatureScaledClassifier(classifier, folds=3)
-    model.features_, model.form_ = features_of_base.model_dump(), FORM.model_dump()
-    model.fit(look_at(accepted, model), raw_digits["label"])
-    project = copy_project(tmp_path / "project")
-    promote(project, model)
-
-    environment = os.environ | {"PYTHONPATH": str(project / "src")}
-    done = subprocess.run(
-        [sys.executable, "-c", ANSWER], cwd=project, env=environment, capture_output=True, text=True, check=True
-    )
-
-    answer, *found = done.stdout.splitlines()[-1].split()
-    assert answer.isdigit()
-    assert found == imported
 
 
 @pytest.mark.parametrize(

@@ -1,202 +1,99 @@
-"""The service in this process, with models of other sizes and classes than those of the shipped digits."""
+"""The service in this process, with models of other classes than those of the rows."""
 
 import asyncio
 import dataclasses
-from types import SimpleNamespace
 
-import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.answers import answer_rows, look_at
-from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
-from penstroke.domain import Cleaning, Reading, accept, measure_form
-from penstroke.domain.pixels import to_images, to_table
+from penstroke import domain
+from penstroke.answers import answer_rows
+from penstroke.contracts import PREDICTIONS
 from penstroke.models import Answers, Costs, view_of
-from penstroke.pipelines.data_science.estimators import AugmentedClassifier
-from penstroke.serving.app import Service, build_app
-from penstroke.serving.model_store import ServedModel
-from penstroke.serving.parameters import Serving
+from penstroke.serving.model_store import HAS_ARRAYS, ServedModel
 from penstroke.serving.storage import Answered
 from penstroke.serving.tables import tables_of
 
 from ..conftest import base_parameters
-from .conftest import drawn
+from ..domain.rows import as_json
+from ..seam import CLASSES, FORM, RAW_ROWS, contract
+from .conftest import called_in_process, fit_model
 
-DIGIT_ID = f"{1:032x}.png"
+ROWS = RAW_ROWS.drop(columns="label").head(20)
+NAMES = ["benign", "malignant"]
+
+
+def _served(model, sha256):
+    answers = Answers.model_validate(base_parameters("inference")["answers"])
+    return ServedModel(model, view_of(model), answers, None, sha256, None, None)
+
+
+def _as_sent(rows):
+    """The rows as the service takes them: as an array, if the domain can do without tables."""
+    return rows[FORM.columns].to_numpy() if HAS_ARRAYS else rows[FORM.columns]
 
 
 @pytest.fixture(scope="module")
-def make(raw_digits, features_of_base):
-    """Make a model of some classes, of images that are so many times larger; its labels may have other names."""
-    answers = Answers.model_validate(base_parameters("inference")["answers"])
-    reading = Reading.model_validate(base_parameters("domain")["drawings"])
+def model():
+    return _served(fit_model(3), "1" * 64)
 
-    def make(classes, times=1, name=int):
-        known = raw_digits[raw_digits["label"].isin(classes)]
-        rows = to_table(to_images(known).repeat(times, 1).repeat(times, 2)).set_axis(known.index)
-        model = AugmentedClassifier(KNeighborsClassifier(3))
-        model.features_ = features_of_base.model_copy(update={"enlarge": 3 // times}).model_dump()
-        form = measure_form(rows, Cleaning(full_ink=16))
-        model.form_ = form.model_dump()
-        model.fit(look_at(accept(rows, form)[0], model), known["label"].map(name))
-        return ServedModel(model, view_of(model), answers, reading, f"{times}" * 64, None, None)
 
-    return make
+@pytest.fixture(scope="module")
+def text_model():
+    """A model of two classes that are called by words."""
+    return _served(fit_model(5, lambda label: NAMES[label != CLASSES[0]]), "2" * 64)
 
 
 @pytest.fixture
-def service(make, tmp_path):
-    store = SimpleNamespace(inbox=str(tmp_path), rows=str(tmp_path / "d"), predictions=str(tmp_path / "p"))
-    choices = Serving.model_validate(base_parameters("serving")["serving"] | {"keep": False})
-    service = Service(store, make(range(8)), choices)
-    yield service
-    service.queue.close()
+def asked(model, tmp_path):
+    with called_in_process(model, tmp_path) as found:
+        yield found
 
 
-@pytest.fixture
-def call(service):
-    """Send a request to the application."""
-    app = build_app(service)
-
-    def call(method, path, **options):
-        async def send():
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
-                return await client.request(method, path, **options)
-
-        return asyncio.run(send())
-
-    return call
-
-
-def _feedback(call, label):
-    return call(
-        "POST", "/v1/feedback", files={"image": ("a", drawn())}, data={"label": str(label), "digit_id": DIGIT_ID}
-    )
-
-
-def test_feedback_names_a_class_that_the_model_holds(call, service, make, tmp_path):
-    refused = _feedback(call, 9)
-
-    assert refused.status_code == 422
-    assert refused.json()["detail"] == "label: must be one of 0, 1, 2, 3, 4, 5, 6, 7, found 9"
-    assert list(tmp_path.iterdir()) == []
-    assert _feedback(call, 7).json() == {"stored": f"7_{DIGIT_ID}"}
-    service.model = make(range(10))
-    assert _feedback(call, 9).json() == {"stored": f"9_{DIGIT_ID}"}
-
-
-def test_the_labels_that_are_offered_are_the_classes_of_the_model_that_serves(call, service, make):
-    def offered():
-        body = call("GET", "/openapi.json").json()["paths"]["/v1/feedback"]["post"]["requestBody"]
-        return body["content"]["multipart/form-data"]["schema"]["properties"]["label"]["enum"]
-
-    assert offered() == call("GET", "/v1/model").json()["classes"] == list(range(8))
-    service.model = make(range(2, 10))
-    assert offered() == call("GET", "/v1/model").json()["classes"] == list(range(2, 10))
-
-
-def test_a_model_of_another_size_takes_over_with_its_own_frame(call, service, make, raw_digits):
-    service.model = make(range(10), times=3)
-    images = to_images(raw_digits.head(20)).repeat(3, 1).repeat(3, 2)
-
-    told = call("GET", "/v1/model").json()
-    found = call("POST", "/v1/predictions", json={"images": images.tolist()}).json()["predictions"]
-    drawing = call("POST", "/v1/predictions", content=drawn(), headers={"Content-Type": "image/png"}).json()
-
-    assert (told["rows"], told["columns"], told["full_ink"]) == (24, 24, 16)
-    assert np.mean([answer["prediction"] for answer in found] == raw_digits["label"].head(20)) >= 0.9
-    assert "seen" not in found[0]
-    assert np.shape(drawing["predictions"][0]["seen"]) == (24, 24)
-    assert drawing["predictions"][0]["prediction"] == 1
-
-
-def test_a_request_keeps_the_model_that_it_began_with(service, make, raw_digits):
+def test_a_request_keeps_the_model_that_it_began_with(asked, model, text_model):
     """Requests before and after a promotion wait together; each is answered by its own model."""
-    former, new = service.model, make(range(10), times=3)
-    images = to_images(raw_digits.head(4))
-    small, large = to_table(images), to_table(images.repeat(3, 1).repeat(3, 2))
+    service, _ = asked
+    rows = ROWS.head(4)
 
     async def wait():
         return await asyncio.gather(
-            *(
-                service.answer(["a", "b", "c", "d"], rows.to_numpy(), model)
-                for rows, model in ((small, former), (large, new)) * 3
-            )
+            *(service.answer(["a", "b", "c", "d"], _as_sent(rows), each) for each in (model, text_model) * 3)
         )
 
     found = asyncio.run(wait())
 
-    assert [probabilities.shape for probabilities in found] == [(4, 8), (4, 10)] * 3
-    for probabilities, rows, model in zip(found, (small, large) * 3, (former, new) * 3, strict=True):
-        expected = answer_rows(rows, model.model, model.answers).filter(regex="^probability_")
+    assert [probabilities.shape for probabilities in found] == [(4, len(CLASSES)), (4, 2)] * 3
+    for probabilities, each in zip(found, (model, text_model) * 3, strict=True):
+        expected = answer_rows(rows, each.model, each.answers).filter(regex="^probability_")
         np.testing.assert_array_equal(probabilities, expected)
 
 
-@pytest.mark.parametrize("factor", [1 / 16, 255 / 16])
-def test_numbers_of_another_scale_are_refused_and_not_answered(call, raw_digits, factor):
-    image = (to_images(raw_digits.head(1)) * factor).round().astype(int)
+def test_a_model_of_text_labels_is_served_as_any_other(asked, text_model):
+    service, call = asked
+    service.model = text_model
+    expected = answer_rows(ROWS, text_model.model, text_model.answers)
 
-    response = call("POST", "/v1/predictions", json={"images": image.tolist()})
-
-    assert response.status_code == 422
-    assert response.json()["detail"].startswith("the model takes pixels from 0 (paper) to 16 (ink), ")
-    assert f"found is {image.max()} in row 0;" in response.json()["detail"]
-
-
-def test_an_image_whose_ink_and_paper_are_exchanged_is_refused_alone_and_among_others(call, raw_digits):
-    images = to_images(raw_digits.head(5))
-    odd = images.copy()
-    odd[2] = 16 - odd[2]
-
-    among_others, alone, batch = (
-        call("POST", "/v1/predictions", json={"images": sent.tolist()}) for sent in (odd, odd[2:3], 16 - images)
-    )
-
-    assert [response.status_code for response in (among_others, alone, batch)] == [422] * 3
-    assert among_others.json() == {"detail": "images.2: inverted: its paper is as dark as ink"}
-    assert alone.json() == batch.json() == {"detail": "images.0: inverted: its paper is as dark as ink"}
-
-
-@pytest.fixture
-def text_model(service, make):
-    """The model that serves has two classes that are called by words."""
-    service.model = make([0, 1], name={0: "benign", 1: "malignant"}.__getitem__)
-    return service.model
-
-
-def test_a_model_of_text_labels_is_served_as_one_of_numbers(call, text_model, raw_digits):
-    known = raw_digits[raw_digits["label"].isin([0, 1])].head(20)
-    rows = known.drop(columns="label")
-    expected = answer_rows(rows, text_model.model, text_model.answers)
-
-    found = call("POST", "/v1/predictions", json={"images": to_images(known).tolist()}).json()["predictions"]
-    described = call("GET", "/openapi.json").json()["paths"]["/v1/feedback"]["post"]["requestBody"]
+    found = call("POST", "/v1/predictions", json=as_json(ROWS)).json()["predictions"]
 
     assert [answer["prediction"] for answer in found] == expected["prediction"].tolist()
-    assert {answer["prediction"] for answer in found} == {"benign", "malignant"}
+    assert {answer["prediction"] for answer in found} == set(NAMES)
     assert [answer["confidence"] for answer in found] == expected["confidence"].tolist()
-    assert found[0]["probabilities"] == {
-        name: expected[f"probability_{name}"].iloc[0] for name in ("benign", "malignant")
-    }
-    assert call("GET", "/v1/model").json()["classes"] == ["benign", "malignant"]
-    form = described["content"]["multipart/form-data"]["schema"]["properties"]
-    assert form["label"]["enum"] == ["benign", "malignant"]
+    assert found[0]["probabilities"] == {name: expected[f"probability_{name}"].iloc[0] for name in NAMES}
+    assert call("GET", "/v1/model").json()["classes"] == NAMES
     assert 'penstroke_answers_total{prediction="malignant"}' in call("GET", "/metrics").text
 
 
 @pytest.mark.parametrize("wrong", [1, 10**9])
-def test_the_costs_of_errors_choose_which_answers_of_the_service_are_unsure(call, service, make, raw_digits, wrong):
+def test_the_costs_of_errors_choose_which_answers_of_the_service_are_unsure(asked, model, wrong):
     limit = 1 - 1 / wrong
-    answers = service.model.answers.model_copy(update={"costs": Costs(wrong=wrong, look=1)})
-    service.model = dataclasses.replace(make([0, 1]), answers=answers)
-    rows = raw_digits.head(20)
+    service, call = asked
+    answers = model.answers.model_copy(update={"costs": Costs(wrong=wrong, look=1)})
+    service.model = dataclasses.replace(model, answers=answers)
 
-    found = call("POST", "/v1/predictions", json={"images": to_images(rows).tolist()}).json()["predictions"]
+    found = call("POST", "/v1/predictions", json=as_json(ROWS)).json()["predictions"]
     probabilities = np.array([list(answer["probabilities"].values()) for answer in found])
-    _, kept = tables_of(Answered(list(rows.index), to_images(rows).reshape(20, -1), probabilities, service.model))
+    _, kept = tables_of(Answered(list(ROWS.index), _as_sent(ROWS), probabilities, service.model))
 
     unsure = [answer["confidence"] < limit for answer in found]
     assert any(unsure) == (wrong > 1)
@@ -204,25 +101,30 @@ def test_the_costs_of_errors_choose_which_answers_of_the_service_are_unsure(call
     assert call("GET", "/v1/model").json()["sure_from"] == limit
 
 
-def test_feedback_names_a_text_label_as_it_is_called(call, text_model, tmp_path):
-    assert _feedback(call, "malignant").json() == {"stored": f"malignant_{DIGIT_ID}"}
-    for unknown in ("Malignant", "1", "malignant.0.0", ""):
-        refused = _feedback(call, unknown)
-        assert (refused.status_code, refused.json()["detail"].partition(", found")[0]) == (
-            422,
-            "label: must be one of benign, malignant",
-        )
-    assert [path.name for path in tmp_path.iterdir()] == [f"malignant_{DIGIT_ID}"]
+def test_a_row_that_the_domain_rejects_is_refused_alone_and_among_others(asked, monkeypatch):
+    name = "accept_values" if HAS_ARRAYS else "accept"
+    usual = getattr(domain, name)
+
+    def reject_the_third(rows, form):
+        accepted, _ = usual(rows, form)
+        return accepted, np.where(np.arange(len(accepted)) == 2, "odd: it is the third", "")
+
+    monkeypatch.setattr(domain, name, reject_the_third)
+    response = asked[1]("POST", "/v1/predictions", json=as_json(ROWS))
+
+    (field,) = as_json(ROWS)
+    assert response.status_code == 422
+    assert response.json() == {"detail": f"{field}.2: odd: it is the third"}
 
 
-def test_what_a_model_of_text_labels_answered_is_kept_as_the_contracts_ask(service, text_model, raw_digits):
-    rows = raw_digits.drop(columns="label").head(6)
-    pixels = rows[text_model.view.form.columns].to_numpy()
+def test_what_a_model_of_text_labels_answered_is_kept_as_the_contracts_ask(asked, text_model):
+    service, _ = asked
+    rows = ROWS.head(6)
 
-    probabilities = asyncio.run(service.answer(list(rows.index), pixels, text_model))
+    probabilities = asyncio.run(service.answer(list(rows.index), _as_sent(rows), text_model))
 
     kept, answers = (
-        table.to_pandas() for table in tables_of(Answered(list(rows.index), pixels, probabilities, text_model))
+        table.to_pandas() for table in tables_of(Answered(list(rows.index), _as_sent(rows), probabilities, text_model))
     )
-    pd.testing.assert_frame_equal(SERVED_DIGITS.validate(kept), rows)
-    assert set(PREDICTIONS.validate(answers)["prediction"]) <= {"benign", "malignant"}
+    pd.testing.assert_frame_equal(contract("SERVED_ROWS").validate(kept), rows[FORM.columns])
+    assert set(PREDICTIONS.validate(answers)["prediction"]) <= set(NAMES)

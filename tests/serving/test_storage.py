@@ -5,15 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from penstroke.contracts import PREDICTIONS, SERVED_DIGITS
-from penstroke.domain.layout import pixel_names
+from penstroke.contracts import PREDICTIONS
 from penstroke.models import Answers
 from penstroke.serving.storage import Answered, AnswerLog, InboxFullError, put_into_inbox
 
+from ..seam import FORM, RAW_ROWS, contract
+
 SHA256 = "0123456789ab" + 52 * "c"
-
-
-ROW = pd.DataFrame(3, [0], pixel_names(4, 4), np.uint8)
+ROW = RAW_ROWS[FORM.columns].head(1)
 
 
 def answered(number, sha256=SHA256, classes=(0, 1)):
@@ -31,7 +30,7 @@ def lost():
 
 @pytest.fixture
 def log(tmp_path, lost):
-    return AnswerLog(str(tmp_path / "digits"), str(tmp_path / "predictions"), 5000, 3, lost.append)
+    return AnswerLog(str(tmp_path / "rows"), str(tmp_path / "predictions"), 5000, 3, lost.append)
 
 
 def test_thousands_of_answers_cost_one_table(log, tmp_path, lost):
@@ -42,9 +41,9 @@ def test_thousands_of_answers_cost_one_table(log, tmp_path, lost):
     log.flush()
 
     assert perf_counter() - start < 5
-    (digits,), (predictions,) = ((tmp_path / name).iterdir() for name in ("digits", "predictions"))
-    assert digits.name == predictions.name
-    assert list(pd.read_parquet(digits).index) == list(pd.read_parquet(predictions).index)
+    (rows,), (predictions,) = ((tmp_path / name).iterdir() for name in ("rows", "predictions"))
+    assert rows.name == predictions.name
+    assert list(pd.read_parquet(rows).index) == list(pd.read_parquet(predictions).index)
     assert lost == []
 
 
@@ -63,8 +62,8 @@ def test_what_is_stored_satisfies_the_contracts_whatever_the_labels_are(log, tmp
     log.add(answered(2, classes=classes))
     log.flush()
 
-    (rows,), (predictions,) = (list((tmp_path / name).iterdir()) for name in ("digits", "predictions"))
-    assert len(SERVED_DIGITS.validate(pd.read_parquet(rows))) == 2
+    (rows,), (predictions,) = (list((tmp_path / name).iterdir()) for name in ("rows", "predictions"))
+    assert len(contract("SERVED_ROWS").validate(pd.read_parquet(rows))) == 2
     found = PREDICTIONS.validate(pd.read_parquet(predictions))
     assert found["prediction"].tolist() == [classes[1]] * 2
     assert found["unsure"].all()
@@ -75,22 +74,22 @@ def test_what_finds_no_room_is_counted_and_the_newest_stay(log, tmp_path, lost):
         log.add(answered(number))
     log.flush()
 
-    (digits,) = (tmp_path / "digits").iterdir()
-    assert pd.read_parquet(digits).index[0] == "10.png"
+    (rows,) = (tmp_path / "rows").iterdir()
+    assert pd.read_parquet(rows).index[0] == "10.png"
     assert sum(lost) == 10
 
 
 def test_the_inbox_takes_a_second_label_of_a_file_when_it_is_full(tmp_path):
     inbox = str(tmp_path / "inbox")
-    put_into_inbox(inbox, 1, 3, "a.png", b"drawing")
+    put_into_inbox(inbox, 1, 3, "a.png", b"content")
 
-    assert put_into_inbox(inbox, 1, 4, "a.png", b"drawing") == "4_a.png"
+    assert put_into_inbox(inbox, 1, 4, "a.png", b"content") == "4_a.png"
     with pytest.raises(InboxFullError, match="holds 1 files"):
-        put_into_inbox(inbox, 1, 4, "b.png", b"drawing")
+        put_into_inbox(inbox, 1, 4, "b.png", b"content")
     assert [path.name for path in (tmp_path / "inbox").iterdir()] == ["4_a.png"]
 
 
 @pytest.mark.parametrize(("label", "name"), [("malignant", "malignant_a.png"), ("a/b", "a%2Fb_a.png"), (3, "3_a.png")])
 def test_a_file_lies_in_the_inbox_under_its_label_whatever_that_is(tmp_path, label, name):
-    assert put_into_inbox(str(tmp_path), 1, label, "a.png", b"drawing") == name
+    assert put_into_inbox(str(tmp_path), 1, label, "a.png", b"content") == name
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -11,9 +11,10 @@ from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
-from ..browser import chromium, hosts, resources
-from ..conftest import copy_project
-from .conftest import drawn, promote, running
+from ...browser import chromium, hosts, resources
+from ...conftest import copy_project
+from ...serving.conftest import fit_model, promote, running
+from ..rows import drawn
 from .proxy import proxy
 
 PATIENCE_S = 10
@@ -319,7 +320,7 @@ def test_a_service_with_a_token_asks_for_it_once(chrome, served_project):
         wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#labels input")) == 10)
 
 
-def test_labels_of_text_are_offered_answered_and_stored_as_they_are_called(chrome, fit_model, tmp_path):
+def test_labels_of_text_are_offered_answered_and_stored_as_they_are_called(chrome, tmp_path):
     project = copy_project(tmp_path / "project")
     promote(project, fit_model(5, lambda label: "one" if label == 1 else "<b>other</b>"))
     with running(project) as service:
