@@ -64,7 +64,9 @@ def running(project: Path, *arguments: str, **environment: str) -> Iterator[Runn
     """Run ``kedro serve`` on a free port."""
     command = [sys.executable, *_watched(), "-m", "kedro", "serve", "--port=0", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    process = subprocess.Popen(command, cwd=project, env=os.environ | environment, **pipes)
+    variables = os.environ | environment
+    variables.pop("PYTHONUNBUFFERED", None)  # which few people set
+    process = subprocess.Popen(command, cwd=project, env=variables, **pipes)
     lines = []
     for line in process.stdout:
         lines.append(line)

@@ -170,6 +170,8 @@ def test_the_log_has_a_line_of_json_for_each_request_and_nothing_of_its_content(
         return [json.loads(line) for line in service.lines if line.startswith("{")]
 
     wait_for(lambda: any(entry["status"] == 422 for entry in entries()))
+    client.get("/last")
+    wait_for(lambda: entries()[-1]["path"] == "/last")  # at once, not when more has been logged
     assert {"time", "method", "path", "status", "ms", "bytes", "client"} <= set(entries()[-1])
     assert "canary" not in "".join(service.lines)
 

@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import io
 import ipaddress
 import logging
 import os
@@ -59,8 +60,9 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
         gc.collect()
         gc.freeze()  # so that the garbage of large requests is collected without a look at all that was imported
         click.echo(f"model {service.model.version} serves at {link_to(host, listening.getsockname()[1])}", err=True)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # the signal that ends the process drops what is not written
         uvicorn.Server(config).run(sockets=[listening])
-    sys.stdout.flush()
 
 
 def _is_loopback(host: str) -> bool:
