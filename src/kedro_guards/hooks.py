@@ -60,8 +60,9 @@ class GuardHooks:
         """Give the catalog its ledger, which goes with it to other processes. Warn of entries that seem misspelt."""
         project, configured = self._context.project_path, cast("CheckedConfigLoader", self._context.config_loader)
         warn_of_misspelt(conf_catalog, lambda: configured.names_of_base("catalog"))
+        places = {place: name for name, place in configured["globals"].items() if isinstance(place, str)}
         folder = receipt_folder(project, str(configured["globals"]["data"]))
-        catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project)  # type: ignore[attr-defined]
+        catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project, places)  # type: ignore[attr-defined]
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:

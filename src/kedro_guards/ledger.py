@@ -54,6 +54,8 @@ class Ledger:
         parameters: as configured, without types.
         folder: path or address of the receipts.
         project: the project's folder. Paths below it count relative to it.
+        places: the name that ``globals.yml`` gives each folder or address. Paths below one count relative to it, so
+            results stay valid if they are moved to another folder or bucket.
     """
 
     _catalog: DataCatalog
@@ -61,6 +63,7 @@ class Ledger:
     _parameters: dict[str, Any]
     _folder: str
     _project: Path
+    _places: dict[str, str]
 
     def __post_init__(self) -> None:
         self._code = Code(cast("str", framework.PACKAGE_NAME), self._project)
@@ -336,7 +339,10 @@ class Ledger:
         pattern = self._catalog.config_resolver.match_dataset_pattern(name)
         entry = self._entries.get(name) or self._entries.get(pattern or "") or {}
         text = json.dumps({key: value for key, value in entry.items() if key != "metadata"}, default=str)
-        return json.loads(text.replace(f"{self._project.as_posix()}/", ""))
+        text = text.replace(project := f"{self._project.as_posix()}/", "")
+        for place in sorted(self._places, key=len, reverse=True):
+            text = text.replace(f'"{place.removeprefix(project)}/', f'"{self._places[place]}:/')
+        return json.loads(text)
 
     def _is_stored(self, name: str) -> bool:
         return name in self._catalog and not getattr(self._catalog[name], "_EPHEMERAL", False)

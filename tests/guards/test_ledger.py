@@ -79,6 +79,13 @@ def test_a_part_is_refused_whose_inputs_do_not_agree_with_what_is_now(done, edit
     assert done.contents().keys() == before.keys()
 
 
+def test_results_stay_valid_if_they_are_moved_and_globals_names_the_new_folder(done):
+    (done / "data").rename(done / "moved")
+    done.edit("conf/base/globals.yml", "data/raw\ndata: data", "moved/raw\ndata: moved")
+
+    assert done.run("--changed") == "nothing has changed\n"
+
+
 @pytest.mark.parametrize("part", ["--only-missing-outputs", "--only-missing-outputs --to-outputs=report"])
 def test_results_that_are_kept_must_agree_too(done, part):
     _edit_factor(done)
