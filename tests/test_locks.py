@@ -21,7 +21,7 @@ MENDED = Version("24")  # the pip that applies a pin to a package that is asked 
 NEWER = "9999"  # a version that each package publishes after the day of the lock
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 IMAGES = ("requirements-serve.txt", "requirements-train.txt")
-EXTRAS = ("requirements-mlflow.txt", "requirements-s3.txt", "requirements-cluster.txt")
+EXTRAS = tuple(f"requirements-{extra}.txt" for extra in ("mlflow", "s3", "cluster", "postgres"))
 
 
 def _pins(lock):

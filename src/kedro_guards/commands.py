@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import chdir
 from contextvars import copy_context
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from kedro.framework.startup import ProjectMetadata
 from rich.text import Text
 from rich.tree import Tree
 
-from .config import SCHEMAS, configuration_of
+from .config import SCHEMAS, configuration_of, content_now
 from .errors import Command, as_called
 from .files import names_in, shown
 from .ledger import ALLOW_STALE, go_on
@@ -40,9 +41,10 @@ def _with_guards(command: Callable[..., Any]) -> Callable[..., Any]:
         options["env"] = options["env"] or os.environ.get("KEDRO_ENV")  # as the session will read it
         stamp = None
         if changed:
-            receipts = _receipts(options["env"], options["conf_source"])
+            loader, project = configuration_of(options["env"], options["conf_source"])
+            receipts = receipt_folder(project, str(loader["globals"]["data"]))
             stamp = stamp_place(receipts, options | {"allow_stale": allow_stale})
-            if is_unchanged(stamp):
+            if is_unchanged(stamp, partial(content_now, loader=loader, project=project)):
                 return say("nothing has changed")
         refuse_unknown_names(options)
         warnings.filterwarnings("ignore", "Parameters not found")  # the error that follows says so

@@ -41,6 +41,7 @@ CARRIERS_OF_CODE = (  # what of kedro_datasets unpickles, or loads code, from a 
 NESTED = ("dataset", "response_dataset", "checkpoint")  # the keys by which a dataset holds another one
 SCHEMAS = "schemas"  # the folder of JSON schemas beside the environments
 CALLED = ("validator", "comparison_func")  # the keys of functions that are called with data
+UNSET = re.compile(r"Environment variable '(\w+)' not found")
 
 
 class CheckedConfigLoader(OmegaConfigLoader):
@@ -62,13 +63,20 @@ class CheckedConfigLoader(OmegaConfigLoader):
         Raises:
             MissingConfigException: the environment has no folder, or there is no file of this part.
             DatasetError: the part is the catalog, and names a class that is not allowed; it was not imported.
-            ValueError: a file is not as YAML must be, with the name of that file; or a name is a former one.
+            ValueError: a file is not as YAML must be, with the name of that file; a name is a former one; or an
+                environment variable is not set.
         """
         OmegaConf.register_resolver("params", lambda name: self["parameters"][name], replace=True)
         try:
             found = super().__getitem__(key)
         except MissingConfigException:
             self._refuse_unknown_environment()
+            raise
+        except InterpolationResolutionError as error:
+            if unset := UNSET.search(str(error)):
+                raise ValueError(
+                    f"{error.full_key} in the {key} takes the environment variable {unset[1]}, which is not set; set it"
+                ) from None
             raise
         except (AttributeError, TypeError, ValueError, YAMLError):
             self._refuse_unreadable_files()
@@ -215,8 +223,16 @@ def dataset_of(
     entry = _with_absolute_paths(entries[name], project)
     credentials = {}
     with suppress(MissingConfigException):
-        credentials = loader["credentials"]
+        if "credentials" in str(entry):  # others may need variables that are not set here
+            credentials = loader["credentials"]
     return DataCatalog.from_config({name: entry}, credentials)[name]
+
+
+def content_now(name: str, loader: CheckedConfigLoader, project: Path) -> str | None:
+    """Return the ``content_hash`` of a dataset, without the rest of the catalog."""
+    entry = {key: value for key, value in loader["catalog"][name].items() if key != "validator"}  # slow to import
+    dataset: Any = dataset_of(name, {name: entry}, loader, project)
+    return dataset.content_hash()
 
 
 def _with_absolute_paths(entry: Mapping[str, Any], project: Path) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from .receipts import (
     withdraw,
     write_receipt,
 )
+from .unchanged import DATASET
 
 PARAMETER = "params:"
 NOTHING = "nothing"  # fingerprint of a folder without files
@@ -152,18 +153,21 @@ class Ledger:
         return {node.name: reason for node, reason in ready.items()}
 
     def places(self, pipeline: Pipeline) -> list[str]:
-        """List the files and folders of code and data that a pipeline reads or writes.
+        """List the files and folders of code and data that a pipeline reads or writes, and its ``dataset://NAME``.
 
         Returns:
-            An empty list if some are neither on this machine nor in one S3 store, whose listings tell what changed.
+            An empty list if some are neither on this machine nor in one S3 store, whose listings tell what changed, and
+            have no ``content_hash`` either.
         """
         names = sum(pipelines.values(), start=Pipeline([])).to_outputs(*pipeline.all_outputs()).datasets()
         found = [self._folder, *map(str, self._code.places())]
-        for dataset in (self._catalog[name] for name in names if not _is_parameter(name) and self._is_stored(name)):
+        for name in (name for name in names if not _is_parameter(name) and self._is_stored(name)):
+            dataset = self._catalog[name]
             second = str(getattr(dataset, "_path", None) or "")  # of a copy, where it comes from
-            found += [path_of(dataset) or "memory://", *([second] if second and "://" not in second else [])]
+            own = f"{DATASET}{name}" if hasattr(dataset, "content_hash") else "memory://"
+            found += [path_of(dataset) or own, *([second] if second and "://" not in second else [])]
         stores = {place.partition("://")[0] for place in found if "://" in place}
-        return found if stores <= {"s3"} else []
+        return found if stores <= {"s3", "dataset"} else []
 
     def refuse_stale(self, pipeline: Pipeline, keeps: set[str], env: str | None, overridden: bool) -> None:
         """Refuse a run that would use stale data; with ``--allow-stale``, note that it does.

@@ -95,7 +95,8 @@ class GuardedSession(KedroSession):
             say("nothing has changed")
         if places := ledger.places(asked):
             with suppress(OSError):  # then the next run looks again
-                write_stamp(stamp, [*places, self._conf_source, self._project_path / "pyproject.toml"])
+                roots: list[str | Path] = [*places, self._conf_source, self._project_path / "pyproject.toml"]
+                write_stamp(stamp, roots, ledger.content)
         return made
 
     @property

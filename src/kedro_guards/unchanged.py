@@ -10,7 +10,7 @@ import os
 import posixpath
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +22,8 @@ from .receipts import hash_of
 
 IMPORTED = re.compile(r"^\w+$|\.(py|so|pth|dist-info|egg-info|egg-link)$")
 ENVIRONMENT = re.compile(rb"oc\.env:\s*(\w+)")
+DATASET = "dataset://"  # before the name of a dataset that is no file, and sums up its own content
+_NONE = dict[str, str]().get
 
 
 def stamp_place(receipts: str, options: dict[str, Any]) -> Path:
@@ -31,34 +33,37 @@ def stamp_place(receipts: str, options: dict[str, Any]) -> Path:
     return folder / ".unchanged" / f"{hash_of(options)[:32]}.json"
 
 
-def write_stamp(stamp: Path, roots: Iterable[str | Path]) -> None:
+def write_stamp(stamp: Path, roots: Iterable[str | Path], content_of: Callable[[str], str | None] = _NONE) -> None:
     """Write the stamp file.
 
     Args:
         stamp: a file.
-        roots: the files and folders that the run reads or writes; of those in a store, its ETags count.
+        roots: the files and folders that the run reads or writes; of those in a store, its ETags count. And the
+            datasets that are no files, as ``dataset://NAME``.
+        content_of: returns the fingerprint of such a dataset.
     """
     names = sorted({str(root) for root in roots})
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(json.dumps({"roots": names, "sha256": _sum(names)}), encoding="utf-8")
+    stamp.write_text(json.dumps({"roots": names, "sha256": _sum(names, content_of)}), encoding="utf-8")
 
 
-def is_unchanged(stamp: Path) -> bool:
-    """Whether all files are as they were when the stamp was written."""
+def is_unchanged(stamp: Path, content_of: Callable[[str], str | None] = _NONE) -> bool:
+    """Whether all files and other datasets are as they were when the stamp was written."""
     try:
         noted = json.loads(stamp.read_text(encoding="utf-8"))
-        return bool(noted["sha256"] == _sum(noted["roots"]))
+        return bool(noted["sha256"] == _sum(noted["roots"], content_of))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _sum(roots: Iterable[str]) -> str:
+def _sum(roots: Iterable[str], content_of: Callable[[str], str | None]) -> str:
     """Sum up names and bytes of all files, the search path of Python, and the variables that configuration reads."""
     found: list[Any] = [sys.version, *sys.path]
     for folder in map(Path, sys.path):
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
         found += [name for name in names if IMPORTED.search(name)] + [_pointing(folder / name) for name in names]
-    addresses = sorted(root for root in roots if "://" in root)
+    names = [root.removeprefix(DATASET) for root in roots if root.startswith(DATASET)]
+    addresses = sorted(root for root in roots if "://" in root and not root.startswith(DATASET))
     found += _listed(addresses) if addresses else []
     for root in (Path(root) for root in roots if "://" not in root):
         for path in files_below(root) if root.is_dir() else [root]:
@@ -66,7 +71,7 @@ def _sum(roots: Iterable[str]) -> str:
                 content = path.read_bytes()
                 variables = [os.environ.get(name.decode(), "") for name in ENVIRONMENT.findall(content)]
                 found += [str(path), hashlib.sha256(content).hexdigest(), *variables]
-    return hash_of(found)
+    return hash_of([found, *map(content_of, names)])
 
 
 def _listed(addresses: list[str]) -> list[tuple[str, str]]:

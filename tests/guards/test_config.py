@@ -15,7 +15,7 @@ from kedro.framework.project import LOGGING
 from kedro.io import DatasetError
 from kedro.logging import RichHandler
 
-from kedro_guards.config import CheckedConfigLoader, refuse_foreign_classes, refuse_former_names
+from kedro_guards.config import CheckedConfigLoader, dataset_of, refuse_foreign_classes, refuse_former_names
 
 from .tiny import ROOT
 
@@ -254,6 +254,26 @@ def test_a_value_that_only_a_run_can_be_given_is_told_with_both_ways_to_give_it(
         assert "${runtime_params:folder,VALUE}" in result.stderr
         assert "sums.filepath" in result.stderr
         assert len(result.stderr.splitlines()) <= 3
+
+
+def test_an_environment_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("STORE_KEY", raising=False)
+    loader = _loader(tmp_path, {"base/credentials.yml": "store: {key: '${oc.env:STORE_KEY}'}"})
+
+    with pytest.raises(
+        ValueError, match="store.key in the credentials takes the environment variable STORE_KEY, which"
+    ):
+        loader["credentials"]
+
+
+def test_one_dataset_needs_no_credentials_but_its_own(tmp_path, monkeypatch):
+    monkeypatch.delenv("STORE_KEY", raising=False)
+    loader = _loader(tmp_path, {"base/credentials.yml": "store: {key: '${oc.env:STORE_KEY}'}"})
+    entry = {"type": "json.JSONDataset", "filepath": "sums.json"}
+
+    assert not dataset_of("sums", {"sums": entry}, loader, tmp_path).exists()
+    with pytest.raises(ValueError, match="STORE_KEY"):
+        dataset_of("sums", {"sums": entry | {"credentials": "store"}}, loader, tmp_path)
 
 
 def test_a_nested_name_is_asked_for_as_a_whole(tmp_path):

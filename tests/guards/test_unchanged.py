@@ -41,6 +41,16 @@ def test_a_file_that_came_went_or_changed_ends_it(stamp, tmp_path, change):
     assert not is_unchanged(stamp)
 
 
+def test_the_content_of_a_dataset_that_is_no_file_counts(tmp_path, roots):
+    contents = {"sums": "one"}
+    write_stamp(tmp_path / "stamp.json", [*roots, "dataset://sums"], contents.get)
+    assert is_unchanged(tmp_path / "stamp.json", contents.get)
+
+    contents["sums"] = "two"
+
+    assert not is_unchanged(tmp_path / "stamp.json", contents.get)
+
+
 def test_a_variable_that_configuration_asks_for_counts(stamp, monkeypatch):
     monkeypatch.setenv("WORD", "two")
 
