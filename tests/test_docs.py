@@ -1,12 +1,16 @@
 """What the documentation says is so."""
 
+import ast
+import hmac
 import json
 import re
+from importlib import import_module
 
 import pandas as pd
 import pytest
 import yaml
 from benchmarks import watch
+from jsonschema import Draft202012Validator
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
 
@@ -21,12 +25,16 @@ from penstroke.pipelines.promotion.parameters import Thresholds
 from penstroke.pipelines.reporting.nodes import state_origin
 
 from .conftest import ROOT, base_parameters
+from .typed import faults_of
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "conf/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
+TYPED_PAGES = [page for page in PAGES if page.parent.name != "notebooks"] + [ROOT / "src/kedro_guards/README.md"]
+
 
 def _blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [re.sub(f"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
 
 
 def test_the_readme_gives_the_two_commands_as_they_are_typed():
@@ -63,6 +71,48 @@ def test_every_contender_of_the_documentation_can_take_part(raw_digits):
 
     assert set(results["contender"]) == {"discriminant", "vote"}
     assert results.groupby("contender")["accuracy"].max().min() > 0.7
+
+
+@pytest.mark.parametrize("page", TYPED_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_of_a_page_can_be_typed(page, bootstrapped):
+    """Those of a tutorial or a table are run by the tests of what they do."""
+    text = page.read_text(encoding="utf-8")
+    spans = re.findall(r"`((?:kedro|python -m|pytest) [^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    spans = [re.sub(r"^kedro \w+$", r"\g<0> --help", span) for span in spans]  # the name of a command
+    lines = [line for block in _blocks(page, "sh") for line in block.splitlines()]
+    commands = lines + [span for span in spans if not re.search("[…<]|NAME|=VALUE", span)]
+
+    assert {command: faults for command in commands if (faults := faults_of(command))} == {}
+
+
+@pytest.mark.parametrize("page", TYPED_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_of_python_in_a_page_uses_what_is_there(page):
+    for block in _blocks(page, "python"):
+        tree = ast.parse(re.sub("^%.*$", "", block, flags=re.MULTILINE))
+        for imported in [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]:
+            module = import_module(imported.module)
+            assert [alias.name for alias in imported.names if not hasattr(module, alias.name)] == []
+
+
+@pytest.mark.parametrize("page", TYPED_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_of_configuration_in_a_page_is_as_its_schema_says(page):
+    schemas = {path.stem: json.loads(path.read_text()) for path in (ROOT / "conf/schemas").iterdir()}
+    for block in _blocks(page, "yaml"):
+        file = (re.match(r"# conf/\w+/(\w+)\.yml", block) or ["", "parameters"])[1]
+        name = file.partition("_")[0].replace("parameters", "overrides")
+        if name != "credentials" and (values := yaml.safe_load(block)):
+            faults = [fault.message for fault in Draft202012Validator(schemas[name]).iter_errors(values)]
+            assert faults == [], block
+
+
+def test_the_signature_of_a_message_is_checked_as_the_page_says():
+    (block,) = _blocks(ROOT / "docs/how-to/schedule.md", "python")
+    found: dict = {}
+    exec(block, found)  # noqa: S102 # a page of ours
+
+    signed = f"sha256={hmac.new(b'word', b'body', 'sha256').hexdigest()}"
+    assert found["is_genuine"](b"body", signed, b"word")
+    assert not found["is_genuine"](b"other", signed, b"word")
 
 
 def test_the_domain_says_in_its_docstring_all_that_the_project_asks_it_for():

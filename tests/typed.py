@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import shlex
+from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 from jsonschema import Draft202012Validator
@@ -14,7 +17,13 @@ from kedro_guards.options import refuse_unknown_names
 
 from .conftest import ROOT
 
-OTHERS = {"mkdocs": {"build", "serve"}, "pre-commit": {"install", "run"}}  # programs of the project's environment
+OTHERS = {  # other programs, with the words that may follow; empty for any
+    "mkdocs": "build serve",
+    "pre-commit": "install run",
+    "dask": "scheduler worker",
+    "airflow": "dags",
+    **dict.fromkeys(["cat", "curl", "export", "mkdir", "mv", "rm", "source", "systemctl", "uvx"], ""),
+}
 
 
 def faults_of(line: str) -> list[str]:
@@ -23,30 +32,52 @@ def faults_of(line: str) -> list[str]:
     words.whitespace_split = True
     commands: list[list[str]] = [[]]
     for word in words:
-        if set(word) <= set("&|;()"):
+        if word and set(word) <= set("&|;()"):
             commands.append([])
-        elif commands[-1] or not word.partition("=")[0].isidentifier() or "=" not in word:  # NAME=value before it
+        elif commands[-1] or not re.match(r"\w+=", word):  # NAME=value before the program
             commands[-1].append(word)
     return [fault for command in commands if command for fault in [_fault_of(*command)] if fault]
 
 
 def _fault_of(program: str, *words: str) -> str:
+    fault = ""
     if program == "kedro":
-        return _fault_of_kedro(words)
-    if program in ("python", "pytest", "pip"):
-        files = [word.partition("::")[0] for word in words if word.endswith((".py", ".txt")) or "/" in word]
-        modules = [words[1]] if words[:1] == ("-m",) and program == "python" else []
-        files = [file for file in files if not (ROOT / file).exists()]
-        return ", ".join(files + [module for module in modules if find_spec(module) is None])
-    if program.startswith("."):
-        return "" if os.access(ROOT / program, os.X_OK) else f"{program} is no program"
-    if program in OTHERS:
-        return "" if words[0] in OTHERS[program] else f"{program} has no command {words[0]}"
-    return f"{program} is not known here"
+        fault = _fault_of_kedro(words)
+    elif words[:2] == ("-m", "penstroke"):
+        command = [word for word in words[2:] if not word.startswith("--conf-source=")]  # a file that a package has
+        fault = _fault_of_kedro(tuple(command if command and not command[0].startswith("-") else ["run", *command]))
+    elif program == "python" and words[0] == "-m":
+        fault = _fault_of_module(*words[1:])
+    elif program in ("pytest", "pip"):
+        files = [word.partition("::")[0] for word in words if re.search(r"^tests/|\.(py|txt)$", word)]
+        fault = ", ".join(file for file in files if not (ROOT / file).exists())
+    elif program.startswith("."):
+        fault = "" if os.access(ROOT / program, os.X_OK) else f"{program} is no program"
+    elif program not in OTHERS:
+        fault = f"{program} is not known here"
+    elif OTHERS[program] and words[0] not in OTHERS[program].split():
+        fault = f"{program} has no command {words[0]}"
+    return fault
+
+
+def _fault_of_module(name: str, *words: str) -> str:
+    found = find_spec(name)
+    if found is None:
+        return f"there is no module {name}"
+    if not name.startswith("benchmarks."):
+        return ""
+    source = Path(str(found.origin)).read_text()
+    options = [word.partition("=")[0] for word in words if word.startswith("--")]
+    return ", ".join(option for option in options if f'"{option}"' not in source)
+
+
+@cache
+def _program() -> click.Group:
+    return KedroCLI(ROOT)
 
 
 def _fault_of_kedro(words: tuple[str, ...]) -> str:
-    program: click.Command = KedroCLI(ROOT)
+    program: click.Command = _program()
     context, rest = click.Context(program, info_name="kedro"), list(words)
     try:
         while isinstance(program, click.Group) and rest and not rest[0].startswith("-"):
@@ -61,8 +92,11 @@ def _fault_of_kedro(words: tuple[str, ...]) -> str:
         if words[0] == "run":
             refuse_unknown_names(asked.params)
             _refuse_unknown_keys(asked.params["params"], asked.params["env"] or "local")
-        if (env := asked.params.get("env")) and not (ROOT / "conf" / env).is_dir():
+        env = asked.params.get("env")
+        if env not in (None, "mine") and not (ROOT / "conf" / env).is_dir():  # mine: that of the reader
             return f"there is no environment {env}"
+    except click.exceptions.Exit:  # after --version
+        return ""
     except click.ClickException as error:
         return error.format_message()
     finally:

@@ -47,23 +47,15 @@ class StaleError(RuntimeError):
 
 @dataclass
 class Ledger:
-    """The receipts of a catalog, and how its datasets differ from them now.
+    """The receipts of a catalog, and how its datasets differ from them now."""
 
-    Args:
-        catalog: of the run.
-        entries: the catalog's configuration, without credentials.
-        parameters: as configured, without types.
-        folder: path or address of the receipts.
-        project: the project's folder. Paths below it count relative to it.
-        places: the name that ``globals.yml`` gives each folder or address. Paths below one count relative to it, so
-            results stay valid if they are moved to another folder or bucket.
-    """
-
-    _catalog: DataCatalog
-    _entries: dict[str, Any]
-    _parameters: dict[str, Any]
-    _folder: str
-    _project: Path
+    _catalog: DataCatalog  # of the run
+    _entries: dict[str, Any]  # the catalog's configuration, without credentials
+    _parameters: dict[str, Any]  # as configured, without types
+    _folder: str  # path or address of the receipts
+    _project: Path  # the project's folder; paths below it count relative to it
+    # the name that globals.yml gives each folder or address; paths below one count relative to it, so that results stay
+    # valid if they are moved to another folder or bucket
     _places: dict[str, str]
 
     def __post_init__(self) -> None:
