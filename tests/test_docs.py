@@ -11,6 +11,7 @@ import pytest
 import yaml
 from benchmarks import watch
 from jsonschema import Draft202012Validator
+from markdown.extensions.toc import slugify
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
 
@@ -54,9 +55,16 @@ def test_the_readme_says_once_what_to_type():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(page):
-    links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", page.read_text())
+    places = [(page.parent / link if link else page, anchor) for link, anchor in links]
 
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [str(place) for place, _ in places if not place.exists()] == []
+    assert [anchor for place, anchor in places if anchor and anchor not in _anchors(place)] == []
+
+
+def _anchors(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return {slugify(heading, "-") for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
 
 
 def test_every_contender_of_the_documentation_can_take_part(raw_digits):
