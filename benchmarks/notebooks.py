@@ -1,34 +1,23 @@
 """Render the notebooks into ``docs/notebooks``: ``python -m benchmarks.notebooks``, after ``kedro run``.
 
-Each notebook is executed on the stored results. Its cells and their outputs become a page of Markdown. Chromium draws
-its figures on a transparent ground, so that they suit light and dark pages.
+Each notebook is executed on the stored results. Its cells and their outputs become a page of Markdown, and Chromium
+draws its figures.
 """
 
-import base64
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import plotly
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from tests.browser import chromium
 
+from .pictures import write_pictures
 from .project import ROOT
 
 NOTEBOOKS, PAGES = ROOT / "notebooks", ROOT / "docs/notebooks"
 FIGURE = "application/vnd.plotly.v1+json"
-WIDTH, HEIGHT = 760, 420
-DRAW = """
-const [figure, width, height, answer] = arguments;
-const axis = {gridcolor: "#80808040", zerolinecolor: "#80808080", linecolor: "#80808080"};
-const clear = {paper_bgcolor: "#0000", plot_bgcolor: "#0000", font: {color: "#7f7f7f", size: 14}, autosize: false};
-Object.assign(figure.layout, clear, {width, height: figure.layout.height || height});
-Object.assign((figure.layout.template ||= {}).layout ||= {}, {xaxis: axis, yaxis: axis});
-Plotly.toImage(figure, {format: "webp", width, height: figure.layout.height, scale: 1.5}).then(answer, answer);
-"""
 
 
 def main() -> None:
@@ -36,18 +25,15 @@ def main() -> None:
     PAGES.mkdir(exist_ok=True)
     for old in PAGES.iterdir():
         old.unlink()
-    with chromium() as chrome:
-        chrome.get("about:blank")
-        chrome.execute_script((Path(plotly.__file__).parent / "package_data/plotly.min.js").read_text(encoding="utf-8"))
-        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-            notebook = nbformat.read(path, as_version=4)
-            NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
-            text, figures = page_of(notebook, path.stem)
-            for place, figure in figures.items():
-                image = chrome.execute_async_script(DRAW, figure, WIDTH, HEIGHT)
-                (PAGES / place).write_bytes(base64.b64decode(image.partition("base64,")[2]))
-            (PAGES / f"{path.stem}.md").write_text(text, encoding="utf-8")
-            print(f"wrote docs/notebooks/{path.stem}.md with {len(figures)} figures")
+    found: dict[Path, Any] = {}
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+        text, figures = page_of(notebook, path.stem)
+        (PAGES / f"{path.stem}.md").write_text(text, encoding="utf-8")
+        print(f"wrote docs/notebooks/{path.stem}.md")
+        found |= {PAGES / place: figure for place, figure in figures.items()}
+    write_pictures(found)
 
 
 def page_of(notebook: NotebookNode, name: str) -> tuple[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from benchmarks import watch
+from benchmarks.pictures import PICTURED, picture_of
 from jsonschema import Draft202012Validator
 from markdown.extensions.toc import slugify
 from sklearn.dummy import DummyClassifier
@@ -147,6 +148,15 @@ def test_what_the_problem_refers_to_is_a_parameter():
     keys = {f"gate.{key}" for key in Thresholds.model_fields} | {f"answers.{key}" for key in Answers.model_fields}
 
     assert named - keys == {f"answers.costs.{key}" for key in Costs.model_fields}
+
+
+@pytest.mark.parametrize("name", PICTURED)
+def test_a_picture_of_figures_shows_what_the_benchmark_kept(name):
+    """If this fails, run ``python -m benchmarks.pictures``."""
+    page = (ROOT / "docs/figures.md").read_text(encoding="utf-8")
+
+    assert f"](images/figures/{picture_of(name)})" in page
+    assert (ROOT / "docs/images/figures" / picture_of(name)).read_bytes()[8:12] == b"WEBP"
 
 
 def _kept(name):
