@@ -369,7 +369,7 @@ def test_a_runner_that_calls_no_hooks_is_refused_though_an_older_run_left_receip
 
     assert result.returncode == 1
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
-    assert error.startswith("Error: words has no receipt of this run")
+    assert error.startswith("Error: great has no receipt of this run")
     assert error.endswith("run it again with --runner=SequentialRunner")
 
 
