@@ -1,4 +1,5 @@
 import re
+from time import process_time
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from scipy.stats import binomtest, ks_2samp
 from penstroke import contracts
 from penstroke.file_names import labelled_name
 from penstroke.pipelines.monitoring.nodes import (
+    _describe_rows,
     find_oddest,
     gather_rows,
     measure_drift,
@@ -26,6 +28,20 @@ from .conftest import COLUMN, DESCRIBED, VERSION, answers_to, of_one_class, prof
 @pytest.fixture(scope="module")
 def fresh(halves):
     return halves[1].head(200)
+
+
+def test_a_table_costs_the_same_whatever_the_number_of_predictions(monkeypatch):
+    """The predictions are hashed once, not for each table."""
+    monkeypatch.setattr("penstroke.pipelines.monitoring.nodes._describe_accepted", lambda rows, form: rows)
+    rows = pd.DataFrame({"x": 0}, pd.Index([f"row-{row}" for row in range(60_000)], dtype="str"))
+    start = process_time()
+    rows.index[:200].isin(rows.index)
+    hashed = process_time()
+
+    described = _describe_rows((rows[start : start + 200] for start in range(0, 60_000, 200)), rows.index[::2], None)
+
+    assert process_time() - hashed < 100 * (hashed - start)  # of 300 tables
+    assert described["x"].count() == 30_000
 
 
 def _card(gathered, scores, drift):

@@ -51,8 +51,9 @@ def gather_rows(
         ValueError: there is no profile of that model, it does not say its form, or rows that it answered have another
             form.
     """
-    answers = predictions if isinstance(predictions, pd.DataFrame) else pd.concat(predictions)
-    answers = answers.loc[~answers.index.duplicated(keep="last"), ["prediction", "confidence", "model_version"]]
+    tables = [predictions] if isinstance(predictions, pd.DataFrame) else predictions
+    answers = pd.concat([table[["prediction", "confidence", "model_version"]] for table in tables])
+    answers = answers.loc[~answers.index.duplicated(keep="last")]
     answered_by = answers["model_version"].mode()
     version = str(answered_by[0]) if len(answered_by) else max(reference_profiles)
     profile = reference_profiles[version]() if version in reference_profiles else pd.DataFrame()
@@ -89,7 +90,7 @@ def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, form: For
 
     def compared_tables() -> Iterator[pd.DataFrame]:
         for table in tables:
-            is_compared = table.index.isin(compared)
+            is_compared = compared.get_indexer(table.index) >= 0  # isin would hash all identifiers for each table
             others.append(pd.DataFrame(index=table.index[~is_compared]))
             if is_compared.any():
                 yield table[is_compared]
