@@ -11,12 +11,14 @@ import pytest
 import yaml
 from benchmarks import watch
 from benchmarks.pictures import PICTURED, picture_of
+from docs import hooks
 from jsonschema import Draft202012Validator
 from markdown.extensions.toc import slugify
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
 
 from penstroke import domain
+from penstroke.cli import cli
 from penstroke.domain import Augmentation, Cleaning, Features
 from penstroke.models import Answers, Costs
 from penstroke.pipelines.data_processing.nodes import screen_rows, split_rows, state_form
@@ -148,6 +150,20 @@ def test_what_the_problem_refers_to_is_a_parameter():
     keys = {f"gate.{key}" for key in Thresholds.model_fields} | {f"answers.{key}" for key in Answers.model_fields}
 
     assert named - keys == {f"answers.costs.{key}" for key in Costs.model_fields}
+
+
+def test_the_reference_lists_every_dataset_and_what_help_says_of_every_command(bootstrapped):
+    listed = hooks.on_page_markdown((ROOT / "docs/reference/datasets.md").read_text(encoding="utf-8"))
+    helped = hooks.on_page_markdown((ROOT / "docs/reference/commands.md").read_text(encoding="utf-8"))
+    catalog = {}
+    for path in (ROOT / "conf/base").glob("catalog*.yml"):
+        catalog |= yaml.safe_load(path.read_text(encoding="utf-8"))
+
+    assert [name for name in catalog if f"\n| `{name}`" not in listed] == []
+    assert "| `DIGITS` | `data/03_primary/digits.parquet` |" in listed
+    assert "| `inbox`<br>files named &lt;right label&gt;_&lt;digit_id&gt; | Files |" in listed
+    assert set(re.findall("^## kedro (.+)$", helped, re.MULTILINE)) == set(cli.commands)
+    assert "--allow-stale" in helped.partition("## kedro run")[2].partition("## kedro")[0]
 
 
 @pytest.mark.parametrize("name", PICTURED)
