@@ -61,6 +61,12 @@ class ForkServer:
             raise subprocess.TimeoutExpired(["kedro", *arguments], timeout_s, out, err)
         return subprocess.CompletedProcess(["kedro", *arguments], status, out, err)
 
+    def know(self, *libraries: str) -> None:
+        """Import more libraries, for later commands."""
+        with self.free:
+            self._say({"libraries": libraries})
+            self._hear()
+
     def _say(self, request: dict[str, object]) -> None:
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
@@ -76,10 +82,16 @@ def _serve() -> dict | None:
     """Fork for each request; return the request in the fork, and nothing at the end of all."""
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # is meant for the command, as in a terminal
     for line in sys.stdin:
+        request = json.loads(line)
+        if "libraries" in request:
+            for library in request["libraries"]:
+                import_module(library)
+            print(0, flush=True)  # noqa: T201
+            continue
         process = os.fork()
         if not process:
             signal.signal(signal.SIGINT, interrupted)
-            return json.loads(line)
+            return request
         print(process, flush=True)  # noqa: T201
         _, status = os.waitpid(process, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201

@@ -154,7 +154,7 @@ def repository():
 
 
 SECRET = {
-    *("conf/local/credentials.yml", "conf/local/globals.yml", "conf/production/credentials.yml"),
+    *("conf/local/credentials.yml", "conf/local/globals.yml", "conf/test/credentials.yml"),
     *("conf/production/credentials/store.yml", "conf/base/more_credentials.json"),
     *(".env", ".env.production", "conf/production/.env", ".envrc", ".netrc", ".pypirc", ".git-credentials"),
     *(".aws/credentials", "id_rsa", "id_ed25519", "conf/production/store.pem", "src/penstroke/serving/tls.key"),
@@ -172,6 +172,7 @@ MADE = {
 }
 NEEDED = {
     *(".telemetry", "conf/local/.gitignore", "conf/production/catalog.yml", "conf/production/globals.yml"),
+    "conf/production/credentials.yml",  # names of variables
     *("data/README.md", "data/01_raw/digits.parquet", "src/kedro_guards/secrets.py", "tests/test_secrets.py"),
     *("docs/how-to/secrets.md", "requirements.txt", "requirements-dev.txt", ".github/workflows/ci.yml"),
 }

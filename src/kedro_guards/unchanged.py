@@ -62,7 +62,7 @@ def _sum(roots: Iterable[str], content_of: Callable[[str], str | None]) -> str:
     for folder in map(Path, sys.path):
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
         found += [name for name in names if IMPORTED.search(name)] + [_pointing(folder / name) for name in names]
-    names = [root.removeprefix(DATASET) for root in roots if root.startswith(DATASET)]
+    datasets = [root.removeprefix(DATASET) for root in roots if root.startswith(DATASET)]
     addresses = sorted(root for root in roots if "://" in root and not root.startswith(DATASET))
     found += _listed(addresses) if addresses else []
     for root in (Path(root) for root in roots if "://" not in root):
@@ -71,7 +71,7 @@ def _sum(roots: Iterable[str], content_of: Callable[[str], str | None]) -> str:
                 content = path.read_bytes()
                 variables = [os.environ.get(name.decode(), "") for name in ENVIRONMENT.findall(content)]
                 found += [str(path), hashlib.sha256(content).hexdigest(), *variables]
-    return hash_of([found, *map(content_of, names)])
+    return hash_of([found, *map(content_of, datasets)])
 
 
 def _listed(addresses: list[str]) -> list[tuple[str, str]]:
