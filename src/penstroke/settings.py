@@ -1,5 +1,7 @@
 """Kedro settings that differ from the defaults."""
 
+import os
+
 from kedro_guards.config import CheckedConfigLoader
 from kedro_guards.hooks import GuardHooks
 from penstroke.cluster import ClusterHooks
@@ -8,6 +10,9 @@ from penstroke.pools import PoolHooks
 from penstroke.serving.parameters import Serving
 from penstroke.summary import SummaryHooks
 from penstroke.tracking import Tracking, TrackingHooks
+
+# Arrow reads this when it is imported: its own default holds up to one more copy of a table that it has read
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
 SESSION_CLASS = NoticeSession
 HOOKS = (  # before a run the last one is called first
