@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 from importlib import import_module
+from statistics import median
 
 import pandas as pd
 import pytest
@@ -335,6 +336,30 @@ def test_the_figures_of_the_service_are_those_that_the_benchmark_kept(name):
     for row in _kept(name)["rows"]:
         cells = (row["server"], row["load"], f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}", str(row["images_per_s"]))
         assert f"| {' | '.join(cells)} | {row['cpu_ms_per_image']:.3f} |" in figures
+
+
+def test_the_capacity_in_the_runbook_is_what_the_benchmarks_kept():
+    page = (ROOT / "docs/how-to/runbook.md").read_text(encoding="utf-8")
+    serving, jobs, growth = _kept("serving"), _kept("overhead")["rows"], _kept("growth")["rows"]
+    one, several, many = [row["images_per_s"] for row in serving["rows"] if row["server"] == "kedro serve"][:3]
+    cost = {row["stage"]: row["user_s_300k"] for row in growth if row["user_s_300k"]}
+    largest_mb = max(row["peak_mb_300k"] for row in growth if row["peak_mb_300k"])
+
+    assert f"| {one:,} images a second from one caller, {several:,} from 16 |" in page
+    assert f"| {many:,} images a second |" in page
+    assert f"| {max(serving['memory_mb_after_each_tenth'])} MB after" in page
+    cpu_s, peak_mb = median(row["kedro_cpu_s"] for row in jobs), max(row["kedro_peak_mb"] for row in jobs)
+    assert f"| {cpu_s:.1f} s of CPU, {peak_mb} MB |" in page
+    assert f"| {_kept('guards')['nothing_changed_cpu_s']:.1f} s of CPU |" in page
+    costs = ", ".join(f"{cost[stage]:.0f} s" for stage in ("features", "fitting", "scoring"))
+    assert f"| {costs} of CPU; {largest_mb / 1000:.1f} GB to load the features |" in page
+
+
+def test_the_figures_of_the_images_are_those_that_the_benchmark_kept():
+    page, kept = (ROOT / "docs/how-to/image.md").read_text(encoding="utf-8"), _kept("image")
+
+    assert all(f"| {row['image']} | {row['unpacked_mb']} |" in page for row in kept["rows"])
+    assert f"**{kept['first_answer_s']} s**, of which **{kept['first_answer_cpu_s']} s** of CPU" in page
 
 
 def test_the_figures_of_drift_are_those_that_the_benchmark_kept():
