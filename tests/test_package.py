@@ -99,7 +99,7 @@ def test_the_package_has_the_guards_the_page_and_no_tests(dist):
     assert {name.split("/")[0].split("-")[0] for name in names} == {"kedro_guards", "penstroke"}
     with tarfile.open(dist / "conf-penstroke.tar.gz") as archive:
         assert "conf/logging.yml" in archive.getnames()
-        assert not [name for name in archive.getnames() if "credentials" in name]
+        assert not [name for name in archive.getnames() if name.startswith("conf/local/") and name.endswith(".yml")]
 
 
 @pytest.mark.slow

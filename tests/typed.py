@@ -22,7 +22,10 @@ OTHERS = {  # other programs, with the words that may follow; empty for any
     "pre-commit": "install run",
     "dask": "scheduler worker",
     "airflow": "dags",
-    **dict.fromkeys(["cat", "curl", "export", "mkdir", "mv", "rm", "source", "systemctl", "uvx"], ""),
+    "buildah": "build",
+    "podman": "run",
+    **dict.fromkeys(["cat", "curl", "export", "source", "systemctl", "uvx"], ""),
+    **dict.fromkeys(["chown", "cp", "mkdir", "mv", "rm", "tar"], ""),
 }
 
 
