@@ -16,8 +16,8 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[1]
-# the packages of the pipelines import kedro.pipeline, the IDX dataset its base class, contracts their validator, and the
-# pool its hooks: a plain script uses none of these
+# the packages of the pipelines import kedro.pipeline, the IDX dataset its base class, contracts their validator, and
+# the pool its hooks: a plain script uses none of these
 sys.modules["kedro"] = types.ModuleType("kedro")
 sys.modules["kedro.pipeline"] = types.SimpleNamespace(Node=None, Pipeline=None)  # type: ignore[assignment]
 sys.modules["kedro.validation"] = types.SimpleNamespace(DataValidationError=ValueError, PanderaValidator=id)  # type: ignore[assignment]
