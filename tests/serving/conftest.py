@@ -150,10 +150,12 @@ def wait_for(condition: Callable[[], Any], seconds: float = 15) -> None:
 
 
 @contextmanager
-def called_in_process(model: ServedModel, folder: Path) -> Iterator[tuple[Service, Callable[..., httpx.Response]]]:
-    """Have a service in this process, that keeps nothing but feedback; give it, and what sends it a request."""
+def called_in_process(
+    model: ServedModel, folder: Path, keep: bool = False
+) -> Iterator[tuple[Service, Callable[..., httpx.Response]]]:
+    """Have a service in this process; give it, and what sends it a request."""
     store = SimpleNamespace(inbox=str(folder), rows=str(folder / "d"), predictions=str(folder / "p"))
-    choices = Serving.model_validate(base_parameters("serving")["serving"] | {"keep": False})
+    choices = Serving.model_validate(base_parameters("serving")["serving"] | {"keep": keep})
     service = Service(store, model, choices)
     app = build_app(service)
 

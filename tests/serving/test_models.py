@@ -51,6 +51,15 @@ def asked(model, tmp_path):
         yield found
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_rows_are_kept_only_where_that_is_wanted(model, tmp_path, keep):
+    with called_in_process(model, tmp_path, keep=keep) as (service, call):
+        assert call("POST", "/v1/predictions", json=as_json(ROWS)).status_code == 200
+        service.log.flush()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "p"][: 2 * keep]
+
+
 def test_a_request_keeps_the_model_that_it_began_with(asked, model, text_model):
     """Requests before and after a promotion wait together; each is answered by its own model."""
     service, _ = asked

@@ -255,14 +255,6 @@ def test_what_was_answered_last_is_kept_when_the_service_ends(strict):
     assert len(pd.read_parquet(file)) == 7
 
 
-def test_nothing_is_kept_where_nobody_wants_it(strict):
-    choose(strict, keep=False)
-    with running(strict) as service, service.client() as client:
-        ask(client, some_rows(7))
-
-    assert not (strict / "data/07_model_output").exists()
-
-
 def test_a_promotion_takes_over_without_a_failed_request_and_a_broken_one_does_not(strict):
     first = fit_model(5)
     choose(strict, queue_images=4000)
