@@ -327,6 +327,16 @@ def test_neither_guards_nor_pipelines_nor_service_know_what_a_row_is():
     assert found == set()
 
 
+def test_the_tests_of_stages_and_service_know_as_little_so_that_they_pass_with_another_domain():
+    files = [path for folder in ("pipelines", "serving") for path in (ROOT / "tests" / folder).rglob("*.py")]
+    within = re.compile(r"(penstroke\.|from \.+)domain\.(?!rows import as_json$)", re.MULTILINE)
+
+    assert len(files) > 30
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert [found[0] for found in (*DOMAIN_WORDS.finditer(text), *within.finditer(text))] == [], path
+
+
 def test_the_readme_has_a_row_for_every_pipeline(registered):
     readme = (ROOT / "README.md").read_text()
 

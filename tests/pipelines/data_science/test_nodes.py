@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from kedro_guards.datasets.model import ModelDataset
 from kedro_guards.parameters import Parameters
+from penstroke import domain
 from penstroke.answers import ask
 from penstroke.domain import ROW_ID, Features, Form
 from penstroke.pipelines.data_science.nodes import (
@@ -336,7 +337,7 @@ def test_the_copies_of_rows_near_the_margin_are_made_of_rows_that_are_not_held_b
         assert (given, augmentation.copies) == (FEATURES, 1)
         return features.loc[originals.index] + np.float32(0.1)
 
-    monkeypatch.setattr("penstroke.domain.extract_copy_features", extract_copy_features, raising=False)
+    monkeypatch.setattr(domain, "extract_copy_features", extract_copy_features, raising=False)
     step = {"class": "penstroke.pipelines.data_science.kernel_machines.NystroemRidgeClassifier"}
     champion = {"steps": [step | {"arguments": {"near_copies": 20}}], "parameters": {}, "seed": 7}
 
