@@ -20,7 +20,7 @@ from kedro_guards.leases import leases
 
 from .conftest import DATA, ROOT, copy_project, run_kedro
 from .fork_server import server
-from .guards.database import postgres
+from .guards.database import PASSWORD, postgres
 from .guards.store import KEYS, Proxy, free_port, moto
 
 pytestmark = pytest.mark.slow
@@ -124,6 +124,15 @@ def test_production_holds_the_same_bytes_as_a_local_run(production, promoted):
     for name, receipt in there.items():  # no line of the project's own code differs, and no version
         more = {key for key in receipt["code"].items() - code[name].items() if not key[0].startswith("kedro_guards")}
         assert {key for key, _ in more} <= {"psycopg", "psycopg-binary", "s3fs"}, name
+
+
+def test_no_secret_is_stored(production):
+    stored = production.files.cat(production.files.find(f"{BUCKET}/data"))
+    stored |= {str(path): path.read_bytes() for path in production.project.rglob("*") if path.is_file()}
+
+    assert len(stored) > 200
+    for secret in (PASSWORD, KEYS["AWS_SECRET_ACCESS_KEY"]):
+        assert [name for name, content in stored.items() if secret.encode() in content] == []
 
 
 def test_nothing_is_written_into_the_folder_of_the_project(production):

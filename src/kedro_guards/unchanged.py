@@ -42,28 +42,31 @@ def write_stamp(stamp: Path, roots: Iterable[str | Path], content_of: Callable[[
             datasets that are no files, as ``dataset://NAME``.
         content_of: returns the fingerprint of such a dataset.
     """
-    names = sorted({str(root) for root in roots})
+    names = {str(root) for root in roots}
+    files = sorted(name for name in names if not name.startswith(DATASET))
+    datasets = [name.removeprefix(DATASET) for name in names - {*files}]
+    noted = {"roots": files, "sha256": _sum(files), "contents": {name: content_of(name) for name in datasets}}
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(json.dumps({"roots": names, "sha256": _sum(names, content_of)}), encoding="utf-8")
+    stamp.write_text(json.dumps(noted), encoding="utf-8")
 
 
 def is_unchanged(stamp: Path, content_of: Callable[[str], str | None] = _NONE) -> bool:
     """Whether all files and other datasets are as they were when the stamp was written."""
     try:
         noted = json.loads(stamp.read_text(encoding="utf-8"))
-        return bool(noted["sha256"] == _sum(noted["roots"], content_of))
+        contents = noted["contents"].items()  # asked for last: what makes a dataset is as it was then
+        return noted["sha256"] == _sum(noted["roots"]) and all(content_of(name) == told for name, told in contents)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _sum(roots: Iterable[str], content_of: Callable[[str], str | None]) -> str:
+def _sum(roots: Iterable[str]) -> str:
     """Sum up names and bytes of all files, the search path of Python, and the variables that configuration reads."""
     found: list[Any] = [sys.version, *sys.path]
     for folder in map(Path, sys.path):
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
         found += [name for name in names if IMPORTED.search(name)] + [_pointing(folder / name) for name in names]
-    datasets = [root.removeprefix(DATASET) for root in roots if root.startswith(DATASET)]
-    addresses = sorted(root for root in roots if "://" in root and not root.startswith(DATASET))
+    addresses = sorted(root for root in roots if "://" in root)
     found += _listed(addresses) if addresses else []
     for root in (Path(root) for root in roots if "://" not in root):
         for path in files_below(root) if root.is_dir() else [root]:
@@ -71,7 +74,7 @@ def _sum(roots: Iterable[str], content_of: Callable[[str], str | None]) -> str:
                 content = path.read_bytes()
                 variables = [os.environ.get(name.decode(), "") for name in ENVIRONMENT.findall(content)]
                 found += [str(path), hashlib.sha256(content).hexdigest(), *variables]
-    return hash_of([found, *map(content_of, datasets)])
+    return hash_of(found)
 
 
 def _listed(addresses: list[str]) -> list[tuple[str, str]]:

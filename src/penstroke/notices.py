@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SIGNATURE = "X-Signature-256"
-SHORTEST_SECRET = 4  # characters; shorter values of credentials are ports and the like
+SHORTEST_SECRET = 4  # characters
+NO_SECRETS = ("host", "port", "user", "dbname")  # keys of credentials whose values a message may name
 BUSY = 429
 LOG = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class NoticeSession(GuardedSession):
         if notices.address is None:
             return super().run(pipeline_name, **choices)
         try:
-            secrets = {name: str(value) for name, value in leaves(loader["credentials"])}
+            secrets = secrets_in(loader["credentials"])
         except MissingConfigException:
             secrets = {}
         if not secrets.get("notices.key"):
@@ -98,6 +99,17 @@ def describe(error: Exception, run: "Mapping[str, Any]") -> dict[str, Any]:
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     }
+
+
+def secrets_in(credentials: "Mapping[str, Any]") -> dict[str, str]:
+    """Return the secrets among credentials by their dotted keys.
+
+    Examples:
+        >>> secrets_in({"store": {"user": "me", "password": "canary"}})
+        {'store.password': 'canary'}
+    """
+    found = {name: str(value) for name, value in leaves(credentials)}
+    return {name: value for name, value in found.items() if name.rpartition(".")[2] not in NO_SECRETS}
 
 
 def without_secrets(document: dict[str, Any], secrets: "Any") -> bytes:

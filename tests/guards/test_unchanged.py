@@ -47,8 +47,10 @@ def test_the_content_of_a_dataset_that_is_no_file_counts(tmp_path, roots):
     assert is_unchanged(tmp_path / "stamp.json", contents.get)
 
     contents["sums"] = "two"
-
     assert not is_unchanged(tmp_path / "stamp.json", contents.get)
+    roots[1].write_text("2")  # then what makes the dataset may have changed, and it is not asked
+
+    assert not is_unchanged(tmp_path / "stamp.json", pytest.fail)
 
 
 def test_a_variable_that_configuration_asks_for_counts(stamp, monkeypatch):
