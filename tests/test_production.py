@@ -18,7 +18,7 @@ from kedro_guards.datasets.postgres import PostgresTableDataset
 from kedro_guards.files import located
 from kedro_guards.leases import leases
 
-from .conftest import DATA, ROOT, copy_project, run_kedro
+from .conftest import DATA, ROOT, copy_project, copy_tree, run_kedro
 from .fork_server import server
 from .guards.database import PASSWORD, postgres
 from .guards.store import KEYS, Proxy, free_port, moto
@@ -139,6 +139,20 @@ def test_nothing_is_written_into_the_folder_of_the_project(production):
     assert not [path for path in production.project.rglob("*") if path.suffix in {".parquet", ".skops"}]
     assert not (production.project / BUCKET).exists()
     assert not (production.project / "data").exists()
+
+
+def test_a_copy_of_the_bucket_is_a_backup(production, tmp_path):
+    restored = copy_tree(production.project, tmp_path / "restored")
+    places = restored / "conf/production/globals.yml"
+    places.write_text(places.read_text().replace(f"s3://{BUCKET}/", "s3://restored/"))
+    production.files.call_s3("create_bucket", Bucket="restored")
+    for name in production.files.find(BUCKET):
+        production.files.copy(name, name.replace(BUCKET, "restored", 1))
+
+    arguments = ("run", "--pipelines=__default__,promotion", "--changed", "--env=production")
+    result = run_kedro(*arguments, cwd=restored, **production.environment)
+
+    assert (result.returncode, result.stdout) == (0, "nothing has changed\n"), result.stderr
 
 
 def test_what_changes_in_the_store_and_the_database_is_noticed_and_what_does_not_is_not_read(production):
