@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 from filelock import FileLock
 from kedro.framework.project import configure_project, pipelines
 from kedro.framework.startup import ProjectMetadata, bootstrap_project
-
-from penstroke.domain import Features
 
 from .fork_server import server
 
@@ -179,15 +176,3 @@ def bootstrapped() -> Path:
         patch.setenv("PYTHONPATH", "")  # which Kedro would set for the processes of all later tests
         bootstrap_project(ROOT)
     return ROOT
-
-
-@pytest.fixture(scope="session")
-def raw_digits() -> pd.DataFrame:
-    """The first 200 digits that ship with the project."""
-    return pd.read_parquet(ROOT / "data/01_raw/digits.parquet").head(200)
-
-
-@pytest.fixture(scope="session")
-def features_of_base() -> Features:
-    """What a model sees, as ``conf/base`` chooses it."""
-    return Features.model_validate(base_parameters("domain")["features"])

@@ -30,6 +30,7 @@ from penstroke.pipelines.promotion.parameters import Thresholds
 from penstroke.pipelines.reporting.nodes import state_origin
 
 from .conftest import ROOT, base_parameters
+from .seam import RAW_ROWS
 from .typed import faults_of
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "conf/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -73,9 +74,9 @@ def _anchors(page):
     return {slugify(heading, "-") for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
 
 
-def test_every_contender_of_the_documentation_can_take_part(raw_digits):
+def test_every_contender_of_the_documentation_can_take_part():
     blocks = [yaml.safe_load(text) for page in PAGES for text in _blocks(page, "yaml") if "contenders:" in text]
-    rows = raw_digits.astype({name: "float32" for name in raw_digits if name != "label"})
+    rows = RAW_ROWS.astype({name: "float32" for name in RAW_ROWS if name != "label"})
     found = {name: block for parameters in blocks for name, block in parameters["contenders"].items()}
     search = Search.model_validate(base_parameters("data_science")["search"] | {"contenders": list(found), "folds": 2})
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from penstroke.domain import accept, extract_features
+from penstroke.domain import extract_features
 from penstroke.scoring import Scoring, answer_test_rows, bin_by_confidence, score_answers
 
-from .domain.rows import FORM
+from .seam import CLASSES, FEATURES, RAW_ROWS, fit, identifiers, rows_with_split
 
 SCORING = Scoring(interval=0.95, calibration_bins=10, chunk_rows=100)
 
@@ -16,7 +16,7 @@ SCORING = Scoring(interval=0.95, calibration_bins=10, chunk_rows=100)
 def _answers(label, probabilities):
     """Answers of a model with classes 0, 1, …, one row of probabilities each."""
     probabilities = np.array(probabilities)
-    index = pd.Index([f"row-{place}" for place in range(len(label))], name="digit_id", dtype="str")
+    index = identifiers(f"row-{place}" for place in range(len(label)))
     answers = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in range(probabilities.shape[1])])
     answers.insert(0, "confidence", probabilities.max(axis=1))
     answers.insert(0, "prediction", probabilities.argmax(axis=1))
@@ -28,11 +28,9 @@ FOUR = _answers([0, 0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.8, 0.2]])
 
 
 @pytest.fixture(scope="module")
-def rows(raw_digits):
-    """Accepted digits, every third a test row."""
-    accepted = accept(raw_digits, FORM)[0].assign(split=np.where(np.arange(len(raw_digits)) % 3, "train", "test"))
-    accepted.insert(0, "label", raw_digits["label"])
-    return accepted
+def rows():
+    """Accepted rows, every third a test row."""
+    return rows_with_split(np.arange(len(RAW_ROWS)) % 3 == 0)
 
 
 class Counting(KNeighborsClassifier):
@@ -45,32 +43,20 @@ class Counting(KNeighborsClassifier):
         return super().predict_proba(rows)
 
 
-def _fitted(rows, features):
-    model = Counting(3).fit(extract_features(rows, features), rows["label"])
-    model.form_, model.features_ = FORM.model_dump(), features.model_dump()
-    return model
-
-
-def test_only_test_rows_are_answered_by_what_the_model_sees_of_them(rows, features_of_base):
-    model = _fitted(rows, features_of_base)
+def test_only_test_rows_are_answered_by_what_the_model_sees_of_them(rows):
+    model = fit(Counting(3), rows)
     test = rows[rows["split"] == "test"]
 
     answers = answer_test_rows(model, rows, SCORING)
 
     assert list(answers.index) == list(test.index)
-    assert list(answers)[:4] == ["label", "prediction", "confidence", "probability_0"]
+    assert list(answers)[:4] == ["label", "prediction", "confidence", f"probability_{CLASSES[0]}"]
     pd.testing.assert_series_equal(answers["label"], test["label"])
-    np.testing.assert_array_equal(answers["prediction"], model.predict(extract_features(test, features_of_base)))
+    np.testing.assert_array_equal(answers["prediction"], model.predict(extract_features(test, FEATURES)))
 
 
-def test_a_model_of_other_features_than_todays_is_asked_by_its_own(rows, features_of_base):
-    model = _fitted(rows, features_of_base.model_copy(update={"grid": 3}))
-
-    assert len(answer_test_rows(model, rows, SCORING)) == 67
-
-
-def test_a_model_is_asked_about_no_more_rows_at_once_than_stated(rows, features_of_base):
-    model = _fitted(rows, features_of_base)
+def test_a_model_is_asked_about_no_more_rows_at_once_than_stated(rows):
+    model = fit(Counting(3), rows)
 
     answer_test_rows(model, rows.tail(20), SCORING.model_copy(update={"chunk_rows": 3}))
 
