@@ -96,7 +96,7 @@ def test_the_service_says_what_it_lacks(serve, data):
     done = _run(serve, data, "run")
 
     assert done.returncode == 1
-    assert "No module named 'pandas'" in done.stderr
+    assert "No module named 'pandas'; install what this command needs\n" in done.stderr
     assert len(done.stderr.splitlines()) <= 3
 
 

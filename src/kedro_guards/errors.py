@@ -121,6 +121,8 @@ def in_short(error: BaseException) -> str:
         text = told
     else:  # Kedro names the group before
         text = re.sub(r"Failed to instantiate \w+ for parameter '\w+': ", "", str(error))
+    if isinstance(error, ModuleNotFoundError) and str(error.name).partition(".")[0] not in sys.modules:
+        text += "; install what this command needs"
     if isinstance(error, UNEXPECTED):
         frame = extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__}: {text}\n({os.path.relpath(frame.filename)}:{frame.lineno}; see --verbose)"

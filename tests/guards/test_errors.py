@@ -55,7 +55,9 @@ def test_an_application_that_embeds_the_project_keeps_its_own_ways_with_errors(t
 @click.argument("error")
 def failing(error, verbose):
     """Fail in the way that is asked for."""
-    raise {"many lines": ValueError("a\n" * 9), "unexpected": KeyError("b"), "click": click.UsageError("c.")}[error]
+    lack = ModuleNotFoundError("No module named 'lacking'", name="lacking.part")
+    kinds = {"many lines": ValueError("a\n" * 9), "unexpected": KeyError("b"), "click": click.UsageError("c.")}
+    raise (kinds | {"lack": lack})[error]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,7 @@ def failing(error, verbose):
     [
         (["many lines"], "Error: a\na\na\n"),
         (["unexpected"], "Error: KeyError: 'b'\n"),
+        (["lack"], "Error: ModuleNotFoundError: No module named 'lacking'; install what this command needs\n"),
         (["click"], "Error: c; see `failing --help`\n"),
         (["--no"], "Error: No such option '--no'; see `failing --help`\n"),
         ([], "Error: Missing argument 'ERROR'; see `failing --help`\n"),
