@@ -14,7 +14,7 @@ from kedro.validation import DataValidationError, PanderaValidator
 from pandera.pandas import Check, Column, DataFrameSchema, Index
 
 from penstroke import domain
-from penstroke.rows import LABEL, SPLIT, row_schema
+from penstroke.rows import LABEL, SPLIT, TableSchema, row_schema
 
 HAS_ROWS = Check(lambda table: len(table) > 0, error="the table has no rows")
 COLUMNS = 64  # checked at a time
@@ -161,7 +161,7 @@ _answered = {
 REFERENCE_PROFILES = PartitionContract(
     "reference_profiles", _rows(_answered, HAS_ROWS, Check(_descriptions_are_finite_float32))
 )
-COMPARED_DIGITS = DataFrameSchema(
+COMPARED_DIGITS = TableSchema(
     _answered | {"source": Column(str, Check.isin(SOURCES)), "model_version": Column(str, nullable=True)},
     Check(_descriptions_are_finite_float32),
     index=Index(str, name=domain.ROW_ID),  # not unique: an incoming row and a reference row can share an identifier

@@ -23,6 +23,7 @@ REFERENCE, INCOMING, OTHER_MODEL, UNANSWERED = SOURCES
 NOT_COMPARED = ("source", "model_version", "right")
 NAMED = 3  # columns named in an error
 ON_CARD = 5  # oddest rows on the card
+ROWS_AT_ONCE = 50_000  # whose oddness is in memory
 REJECTED = "rejected_share"
 
 
@@ -185,11 +186,18 @@ def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift
         The rows with the highest mean of :func:`measure_oddness` over the columns, oddest first: ``prediction``,
         ``confidence``, the oddest ``column`` and its ``value``. ``attrs`` are those of ``compared_rows``.
     """
-    _, incoming = split_sources(compared_rows)
-    is_first = ~incoming.index.duplicated()
-    oddness = measure_oddness(compared_rows, drift_scores["alarms"])[is_first]
-    order = oddness.mean(axis=1).sort_values(ascending=False, kind="stable").index[: drift.shown]
-    shown, places = incoming[is_first].loc[order], oddness.loc[order].to_numpy().argmax(axis=1)
+    sources = compared_rows["source"].to_numpy()
+    known, came = np.flatnonzero(sources == REFERENCE), np.flatnonzero(sources == INCOMING)
+    came = came[~compared_rows.index[came].duplicated()]
+
+    def measure(places: np.ndarray) -> pd.DataFrame:
+        return measure_oddness(compared_rows.iloc[np.concatenate([known, places])], drift_scores["alarms"])
+
+    parts = np.array_split(came, max(1, len(came) // ROWS_AT_ONCE))
+    mean = np.concatenate([measure(part).mean(axis=1) for part in parts])
+    order = came[np.argsort(-mean, kind="stable")[: drift.shown]]
+    oddness, shown = measure(order), compared_rows.iloc[order]
+    places = oddness.to_numpy().argmax(axis=1)
     kind = np.int64 if shown["prediction"].dtype.kind in "iu" else "str"
     values = shown[oddness.columns].to_numpy(np.float32)[np.arange(len(order)), places]
     column = oddness.columns[places].astype("str")
