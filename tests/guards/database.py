@@ -72,9 +72,9 @@ class Database:
                     raise RuntimeError(self.log) from None
                 time.sleep(0.05)
 
-    def stop(self) -> None:
-        """End the server at once, as a power cut does."""
-        self._server.send_signal(signal.SIGQUIT)
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the server; by SIGQUIT at once, as a power cut does."""
+        self._server.send_signal(how)
         self._server.wait(60)
 
     def connect(self, **changes: str) -> Any:

@@ -1,6 +1,7 @@
 """Tables of a PostgreSQL database keep rows, order and types, and a save that fails leaves the former rows."""
 
 import pickle
+import signal
 import socket
 import sys
 import threading
@@ -293,7 +294,7 @@ def _kill(database):
 
 
 def _lose_power(database):
-    database.stop()
+    database.stop(signal.SIGQUIT)
     database.start()
 
 
