@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
-from joblib import Parallel, delayed
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from threadpoolctl import threadpool_limits
@@ -57,6 +56,8 @@ def map_in_order(
         return PoolHooks.cluster(alone, items)
     if (jobs or PoolHooks.processes) == 1:
         return map(alone, items)
+    from joblib import Parallel, delayed  # noqa: PLC0415 # slow to import, and the settings import this module
+
     pool = Parallel(
         jobs or PoolHooks.processes, backend, return_as="generator", pre_dispatch="2 * n_jobs", batch_size=1
     )

@@ -339,8 +339,9 @@ def test_a_wrong_choice_is_told_in_one_line(kedro, project):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_other_commands_do_not_pay_for_the_service():
-    code = "import sys, penstroke.settings, penstroke.cli; print({'fastapi', 'uvicorn'} & set(sys.modules))"
+def test_other_commands_pay_neither_for_the_service_nor_for_what_works_on_rows():
+    slow = {"fastapi", "uvicorn", "joblib", "pandas", "psycopg", "s3fs", "sklearn"}
+    code = f"import sys, penstroke.settings, penstroke.cli; print({slow} & set(sys.modules))"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
