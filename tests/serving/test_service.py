@@ -205,7 +205,8 @@ def strict(tmp_path):
     return project
 
 
-def test_a_full_queue_says_when_to_come_again(strict):
+def test_a_full_queue_says_when_to_come_again_and_what_was_answered_is_kept_when_the_service_ends(strict):
+    choose(strict, flush_every_s=1000.0)
     with running(strict) as service, service.client() as client, ThreadPoolExecutor(16) as callers:
         responses = list(callers.map(lambda seed: ask(client, some_rows(50, seed=seed)), range(80)))
         after = ask(client, some_rows(1)).status_code
@@ -214,6 +215,8 @@ def test_a_full_queue_says_when_to_come_again(strict):
     assert {response.status_code for response in responses} == {200, 503}
     assert {response.headers["Retry-After"] for response in full} == {"1"}
     assert after == 200
+    (file,) = (strict / f"data/07_model_output/served_{ROWS}").iterdir()
+    assert len(pd.read_parquet(file)) == 50 * (len(responses) - len(full)) + 1
 
 
 def test_who_sends_too_slowly_is_left(strict):
@@ -244,15 +247,6 @@ def test_kept_files_are_bounded(strict):
     kept = [sorted((strict / f"data/07_model_output/served_{kind}").iterdir()) for kind in (ROWS, "predictions")]
     assert [len(files) for files in kept] == [2, 2]
     assert [file.name for file in kept[0]] == [file.name for file in kept[1]]
-
-
-def test_what_was_answered_last_is_kept_when_the_service_ends(strict):
-    choose(strict, flush_every_s=1000.0)
-    with running(strict) as service, service.client() as client:
-        ask(client, some_rows(7))
-
-    (file,) = (strict / f"data/07_model_output/served_{ROWS}").iterdir()
-    assert len(pd.read_parquet(file)) == 7
 
 
 def test_a_promotion_takes_over_without_a_failed_request_and_a_broken_one_does_not(strict):

@@ -153,7 +153,7 @@ def test_a_card_states_the_figures_of_classes_of_text():
     assert "one of its 2 classes" in card
 
 
-def test_a_class_with_a_line_break_and_a_bar_keeps_its_row_of_thecard_of():
+def test_a_class_with_a_line_break_and_a_bar_keeps_its_row_of_the_card():
     label = FOUR["label"].map(["a|b", "c\nd"].__getitem__)
     answers = FOUR.assign(label=label, prediction=label).set_axis(
         [*list(FOUR)[:3], "probability_a|b", "probability_c\nd"], axis=1
