@@ -149,16 +149,23 @@ def _entry_of(dataset: type) -> type[BaseModel]:
     arguments["type"] = Literal[_path(dataset)], Field(description=_summary(dataset))
     for each in [each for each in dataset.__mro__ if "__init__" in vars(each)]:
         constructor = vars(each)["__init__"]
-        hints, told = get_type_hints(constructor), _told(each.__doc__) | _told(constructor.__doc__)
+        hints, told = _hints(constructor), _told(each.__doc__) | _told(constructor.__doc__)
         parameters = list(signature(constructor).parameters.values())[1:]
         for parameter in parameters:
             name, kind = parameter.name, parameter.kind
-            if name not in arguments and name != "version" and kind not in MANY:
+            if name not in arguments and name != "version" and name[0] != "_" and kind not in MANY:
                 default = ... if parameter.default is Parameter.empty else parameter.default
                 arguments[name] = _known(hints.get(name, Any)), Field(default, description=told.get(name))
         if not any(parameter.kind == Parameter.VAR_KEYWORD for parameter in parameters):
             break
     return create_model(dataset.__name__, __config__=ConfigDict(extra="forbid"), **arguments)
+
+
+def _hints(constructor: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(constructor)
+    except NameError:  # an annotation that only type checkers can look up
+        return {}
 
 
 def _number_or(kind: type) -> Any:

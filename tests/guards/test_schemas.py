@@ -72,6 +72,17 @@ def test_an_entry_takes_the_arguments_of_its_class_with_what_the_docstring_says_
     assert entry["required"] == ["type", "place"]
 
 
+def test_an_argument_whose_type_cannot_be_looked_up_may_have_any_value():
+    class Pies(AbstractDataset):
+        def __init__(self, filling: "Unknown", _kept: int = 0, crust: AbstractDataset | None = None):  # noqa: F821
+            pass
+
+    entry = schemas._entry_of(Pies).model_json_schema()
+
+    assert set(entry["properties"]) - {*schemas.Entry.model_fields} == {"filling", "crust"}
+    assert "type" not in entry["properties"]["filling"]
+
+
 def test_the_command_writes_the_schemas_beside_the_environments(tiny):
     result = tiny.kedro("schemas")
 
