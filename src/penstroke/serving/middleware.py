@@ -30,7 +30,8 @@ LONGEST_PATH, LONGEST_FAULT = 100, 300  # characters in the log
 LONGEST_FOUND = 60  # characters of the request that a refusal repeats
 PLAIN = {b"content-encoding": ("", "identity"), b"transfer-encoding": ("", "chunked")}  # supported encodings
 PAGE = Path(__file__).parent / "page"
-INLINE = re.findall(rb"<script>(.*?)</script>", (PAGE / "index.html").read_bytes())  # the only inline scripts allowed
+PAGES = b"".join(page.read_bytes() for page in sorted(PAGE.glob("*.html")))
+INLINE = re.findall(rb"<script>(.*?)</script>", PAGES)  # the only inline scripts allowed
 HEADERS = [
     (b"content-security-policy", b"default-src 'none'; script-src 'self'%b; style-src 'self'; "
      b"img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,0 +1,227 @@
+"""Make a project of somebody else's from the live one: copy it, leave out what nobody asked for, and rename it."""
+
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import yaml
+
+OURS = "penstroke"
+ENDINGS = " .cfg .css .html .in .ipynb .js .json .md .py .service .svg .timer .toml .txt .yml"  # of texts; or none
+SHARED = ("__init__", "conftest", "seam", "fork_server", "rows")  # modules of tests that all need
+LEAST_LINES = 4  # of a page that has lost paragraphs
+CLASSES = {"short": (1.0, 4.0), "long": (2.0, 9.0), "wide": (4.0, 5.0)}  # of the made-up table: mean width and length
+
+
+def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
+    """Fill the folder of a new project.
+
+    Args:
+        live: folder of the live project.
+        project: folder of the new one, with the files that cookiecutter made.
+        answers: by the names of ``cookiecutter.json``.
+    """
+    parts = yaml.safe_load((live / "starter/parts.yml").read_text(encoding="utf-8"))
+    is_table = answers["data"] == "table"
+    missing = [part for name, part in parts["options"].items() if answers[name] == "no"]
+    without = [*missing, *([parts["table"]] if is_table else [])]
+    never = (*parts["never"], *(place for part in missing for place in part["files"]))
+    others = tuple(parts["table"]["files"]) if is_table else ()
+    for name in _files(live):
+        kept = name.startswith(tuple(parts["table"]["tests"])) or not name.startswith(others)
+        if kept and not name.startswith(never):
+            _copy(live / name, project / name)
+    for part in without:
+        for place, pattern in part.get("pieces", {}).items():
+            _edit(project / place, lambda text, pattern=pattern: re.sub(pattern, "", text))
+    if is_table:
+        _lay_table_over(live, project, answers)
+    former = r"(?s)\nFORMER_NAMES = \{.*?\n\}"
+    _edit(project / f"src/{OURS}/settings.py", lambda text: re.sub(former, "\nFORMER_NAMES: dict[str, str] = {}", text))
+    if missing:
+        _leave_out_tests_and_pages(project, re.compile("|".join(part["words"] for part in missing)))
+    _rename(project, _words(answers))
+    record = {name: answers[name] for name in sorted(answers)} | {"made_from": _version(live)}
+    (project / ".starter.yml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    _commit(project)
+
+
+def _leave_out_tests_and_pages(project: Path, words: re.Pattern[str]) -> None:
+    """Delete tests and paragraphs that speak of what was left out, and links to pages that are gone."""
+    tests = [place for place in (project / "tests").rglob("*.py") if "guards" not in place.parts]
+    modules = [place for place in tests if place.stem not in SHARED]
+    gone = [place for place in modules if words.search(place.read_text(encoding="utf-8"))]
+    while gone:
+        names = "|".join(place.stem for place in gone)
+        for place in gone:
+            place.unlink()
+        importer = re.compile(rf"from \.[\w.]* import .*\b({names})\b|from \.[\w.]*\b({names}) import")
+        gone = [place for place in modules if place.exists() and importer.search(place.read_text(encoding="utf-8"))]
+    pages = [*(project / "docs").rglob("*.md"), *project.glob("C*.md"), *(project / "conf").glob("*.md")]
+    for page in pages:
+        _edit(page, lambda text: "\n\n".join(filter(None, (_without(block, words) for block in text.split("\n\n")))))
+        if len(page.read_text(encoding="utf-8").splitlines()) < LEAST_LINES:
+            page.unlink()
+    for page in filter(Path.exists, [*pages, project / "mkdocs.yml"]):
+        folder = project / "docs" if page.name == "mkdocs.yml" else page.parent
+        _edit(page, lambda text, folder=folder: _without_dead_links(text, folder))
+
+
+def _without(block: str, words: re.Pattern[str]) -> str:
+    """Return a paragraph, table or list without what speaks of words."""
+    if not words.search(block):
+        return block
+    lines = block.splitlines()
+    is_many = [line.startswith(("|", "- ", "  - ")) for line in lines]
+    if not any(is_many):
+        return ""
+    parts = re.split(r"\n(?=\||- |\d\. )", block)
+    return "\n".join(part for part in parts if not words.search(part))
+
+
+def _without_dead_links(text: str, folder: Path) -> str:
+    """Make the text of each link to a page that is gone plain, and drop places in menus."""
+    lines = text.splitlines(keepends=True)
+    kept = [
+        line
+        for line in lines
+        if not (menu := re.search(r": ([\w./-]+\.md)$", line.rstrip())) or (folder / menu[1]).exists()
+    ]
+
+    def plain(link: re.Match[str]) -> str:
+        gone = not link[2].startswith("http") and not (folder / link[2].partition("#")[0]).exists()
+        return link[1] if gone else link[0]
+
+    return re.sub(r"(?<!!)\[([^]]+)\]\(([^)\s]+\.md[^)]*)\)", plain, "".join(kept))
+
+
+def _files(live: Path) -> Iterator[str]:
+    """List the files of the live project: those that git knows, or all of a folder that git does not."""
+    try:
+        command = ["git", "ls-files", "-z"]
+        listed = subprocess.run(command, cwd=live, capture_output=True, text=True, check=True)
+        names = listed.stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        names = [path.relative_to(live).as_posix() for path in live.rglob("*") if "__pycache__" not in path.parts]
+    return (name for name in names if name and (live / name).is_file())
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not target.exists():  # a file of the template stays
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+def _lay_table_over(live: Path, project: Path, answers: dict[str, str]) -> None:
+    """Give a project the domain of tables, and a made-up table."""
+    table, source = live / "tests/table_domain", project / "src" / OURS
+    _copy(table / "domain.py", source / "domain.py")
+    _copy(table / "rows.py", project / "tests/domain/rows.py")
+    (project / "tests/domain/__init__.py").touch()
+    shutil.copy(table / "conf/parameters_domain.yml", project / "conf/base/parameters_domain.yml")
+    for place in (source / "domain.py", project / "tests/domain/rows.py"):
+        for ours, theirs in _cased("samples", answers["rows"]) + _cased("sample", answers["row"]):
+            _edit(place, lambda text, ours=ours, theirs=theirs: text.replace(ours, theirs))
+    chosen = yaml.safe_load((table / "conf/parameters.yml").read_text(encoding="utf-8"))
+    for place in (project / "conf/base").glob("parameters_*.yml"):
+        _edit(place, lambda text: _with_values(text, chosen))
+    raw_table = "type: kedro_guards.datasets.chunks.ChunkedParquetDataset\n  filepath: ${globals:raw}/digits.parquet"
+    own_table = "type: pandas.CSVDataset\n  filepath: ${globals:raw}/digits.csv"
+    _edit(project / "conf/base/catalog.yml", lambda text: text.replace(raw_table, own_table))
+    _edit(project / "tests/domain/rows.py", lambda text: text.replace("parquet", "csv"))
+    ignored = "!/data/01_raw/digits.parquet\n!/data/01_raw/drawings/\n"
+    _edit(project / ".gitignore", lambda text: text.replace(ignored, "!/data/01_raw/digits.csv\n"))
+    _edit(
+        source / "settings.py",
+        lambda text: re.sub(r"(?m)^.*penstroke\.domain\.patches\.PatchDictionary.*\n", "", text, count=1),
+    )
+    draw = random.Random(7)  # noqa: S311 # made-up rows
+    header = f"{answers['row']}_id,label,width,length,colour\n"
+    lines = []
+    for number, (label, (width, length)) in enumerate(list(CLASSES.items()) * 200):
+        values = draw.gauss(width, 0.5), draw.gauss(length, 0.9), draw.random()
+        lines.append(f"{answers['row']}-{number},{label}," + ",".join(f"{value:.2f}" for value in values) + "\n")
+    raw = project / "data/01_raw"
+    raw.mkdir(parents=True)
+    (raw / f"{answers['rows']}.csv").write_text(header + "".join(lines), encoding="utf-8")
+
+
+def _with_values(text: str, groups: dict[str, object]) -> str:
+    """Set values in the text of a YAML file of parameters, and keep its comments."""
+    for group, values in groups.items():
+        block = re.search(rf"(?m)^{group}:.*\n((?:[ ].*\n|\n)*)", text)
+        if block and group == "contenders":
+            text = text.replace(block[0], yaml.safe_dump({group: values}, sort_keys=False) + "\n")
+        elif block and isinstance(values, dict):
+            changed = block[0]
+            for key, value in values.items():
+                shown = yaml.safe_dump(value, default_flow_style=True).removesuffix("\n").removesuffix("...").strip()
+                changed = re.sub(rf"(?m)^(  {key}:) [^#\n]*?(?:\s+#.*)?$", rf"\g<1> {shown}", changed)
+            text = text.replace(block[0], changed)
+    return text
+
+
+def _words(answers: dict[str, str]) -> list[tuple[str, str]]:
+    """List what is replaced in texts and names of files, longest first."""
+    package, row, rows = answers["python_package"], answers["row"], answers["rows"]
+    pairs = [("penstroke", package), ("Penstroke", answers["project_name"]), ("PENSTROKE", package.upper())]
+    if answers["data"] == "table":
+        pairs += (
+            _cased("drawings", "files")
+            + _cased("drawing", "file")
+            + _cased("pixels", "values")
+            + _cased("pixel", "value")
+        )
+    if answers["data"] == "table" or row != "digit":
+        pairs += _cased("digits", rows) + _cased("digit", row)
+    return pairs
+
+
+def _cased(ours: str, theirs: str) -> list[tuple[str, str]]:
+    return [(ours, theirs), (ours.capitalize(), theirs.capitalize()), (ours.upper(), theirs.upper())]
+
+
+def _rename(project: Path, words: list[tuple[str, str]]) -> None:
+    def theirs(text: str) -> str:
+        for ours, other in words:
+            # not in the names of scikit-learn's and Python's functions
+            text = re.sub(rf"(?<!load_)(?<!is){re.escape(ours)}", other.replace("\\", r"\\"), text)
+        return text
+
+    for place in sorted(project.rglob("*"), key=lambda path: len(path.parts), reverse=True):
+        if ".git" in place.relative_to(project).parts:
+            continue
+        if place.is_file() and place.suffix in ENDINGS.split(" "):
+            _edit(place, theirs)
+        if theirs(place.name) != place.name:
+            place.rename(place.with_name(theirs(place.name)))
+
+
+def _edit(place: Path, change: Callable[[str], str]) -> None:
+    text = place.read_text(encoding="utf-8")
+    if (changed := change(text)) != text:
+        place.write_text(changed, encoding="utf-8")
+
+
+def _version(live: Path) -> str:
+    """Name the version of the live project: its commit, or what its package says."""
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        return subprocess.run(command, cwd=live, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        text = (live / f"src/{OURS}/__init__.py").read_text(encoding="utf-8")
+        return re.search(r'__version__ = "(.+)"', text)[1]
+
+
+def _commit(project: Path) -> None:
+    """Make the first commit, where git is and knows an author; say what to type where not."""
+    commands = (["git", "init", "--quiet", "--initial-branch=main"], ["git", "add", "--all"])
+    try:
+        for command in (*commands, ["git", "commit", "--quiet", "--message=Start the project"]):
+            subprocess.run(command, cwd=project, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        sys.stderr.write("there is no first commit, as git is missing or knows no author: make it by `git commit`\n")
