@@ -89,7 +89,7 @@ def test_parts_can_be_left_out(new, leaves):
     assert _pipelines(leaves) - _pipelines(bare) == {"monitoring_table", "monitoring_service"}
     assert not list(bare.rglob("serving"))
     assert not [place for name in ("production", "cluster") for place in bare.glob(f"conf/{name}")]
-    assert "serve" not in run_kedro("--help", cwd=bare).stdout
+    assert "Serve the production model" not in run_kedro("--help", cwd=bare).stdout
 
 
 def test_a_project_with_the_digits_is_renamed_and_has_the_same_pipelines(new):
