@@ -1,5 +1,6 @@
 """Make a project of somebody else's from the live one: copy it, leave out what nobody asked for, and rename it."""
 
+import os
 import random
 import re
 import shutil
@@ -45,6 +46,8 @@ def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
     if missing:
         _leave_out_tests_and_pages(project, re.compile("|".join(part["words"] for part in missing)))
     _rename(project, _words(answers))
+    if without:
+        _make_schemas(project)
     record = {name: answers[name] for name in sorted(answers)} | {"made_from": _version(live)}
     (project / ".starter.yml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
     _commit(project)
@@ -205,6 +208,15 @@ def _edit(place: Path, change: Callable[[str], str]) -> None:
     text = place.read_text(encoding="utf-8")
     if (changed := change(text)) != text:
         place.write_text(changed, encoding="utf-8")
+
+
+def _make_schemas(project: Path) -> None:
+    """Make the schemas for editors of the parts that are there; say what to type where packages are missing."""
+    shutil.rmtree(project / "conf/schemas")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KEDRO_", "PYTHON"))}
+    command = [sys.executable, "-B", "-m", "kedro", "schemas"]
+    if subprocess.run(command, cwd=project, env=environment, capture_output=True, check=False).returncode:
+        sys.stderr.write("packages are missing: once they are installed, make conf/schemas by `kedro schemas`\n")
 
 
 def _version(live: Path) -> str:

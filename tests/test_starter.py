@@ -1,5 +1,6 @@
 """A project that ``kedro new`` makes of this one: whole, and nothing of ours in it by name."""
 
+import json
 import re
 import subprocess
 
@@ -80,6 +81,7 @@ def test_a_project_for_a_table_is_committed_and_trains_and_passes_its_gate(leave
     assert result.returncode == 0, result.stderr
     assert "The champion passes the gate" in result.stdout
     assert yaml.safe_load((leaves / ".starter.yml").read_text())["rows"] == "leaves"
+    assert run_kedro("schemas", cwd=leaves).returncode == 0  # whose files are those of the first commit
     assert subprocess.run(["git", "status", "--porcelain"], cwd=leaves, capture_output=True, check=True).stdout == b""
 
 
@@ -88,6 +90,8 @@ def test_parts_can_be_left_out(new, leaves):
 
     assert _pipelines(leaves) - _pipelines(bare) == {"monitoring_table", "monitoring_service"}
     assert not list(bare.rglob("serving"))
+    schemas = [json.loads((project / "conf/schemas/parameters.json").read_text()) for project in (leaves, bare)]
+    assert schemas[0]["properties"].keys() - schemas[1]["properties"].keys() == {"drift", "serving"}
     assert not [place for name in ("production", "cluster") for place in bare.glob(f"conf/{name}")]
     assert "Serve the production model" not in run_kedro("--help", cwd=bare).stdout
 

@@ -132,7 +132,7 @@ def _datasets(*packages: str) -> Iterator[type]:
         for name in sorted(names):
             try:
                 module = import_module(name)
-            except ModuleNotFoundError:  # of an extra that is not installed
+            except ImportError:  # of an extra that is not installed, or of a part that the project leaves out
                 continue
             for each in vars(module).values():
                 if isinstance(each, type) and issubclass(each, AbstractDataset) and each.__module__ == name:

@@ -84,6 +84,7 @@ def test_an_argument_whose_type_cannot_be_looked_up_may_have_any_value():
 
 
 def test_the_command_writes_the_schemas_beside_the_environments(tiny):
+    tiny.write("src/tiny/part.py", "from tiny import what_another_project_has")
     result = tiny.kedro("schemas")
 
     assert result.returncode == 0, result.stderr
