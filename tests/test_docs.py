@@ -332,6 +332,28 @@ def test_the_figures_of_the_guards_are_those_that_the_benchmark_kept():
     )
 
 
+def test_the_figures_of_the_cluster_are_those_that_the_benchmark_kept():
+    figures, kept = (ROOT / "docs/figures.md").read_text(), _kept("cluster")
+    section = figures.partition("## What does a cluster bring?")[2].partition("\n## ")[0]
+    roles = ("kedro", "pool", "workers", "scheduler")
+
+    assert kept["same_bytes"]
+    for row in kept["rows"]:
+        costs = [row[f"{role}_{kind}"] for kind in ("cpu_s", "peak_mb") for role in roles]
+        cells = [row["work"], row["way"], row["wall_s"], row["cores_free"], *costs]
+        assert f"| {' | '.join('' if cell is None else str(cell) for cell in cells)} |" in section
+    for name in (
+        *("predict_gain_of_two_processes", "predict_gain_of_two_workers", "describe_gain_of_two_processes"),
+        *("describe_gain_of_two_workers", "empty_task_ms", "scheduler_ms_per_task", "scheduler_us_per_row"),
+    ):
+        assert f"| {kept[name]:.2f} " in section
+    for name in (
+        *("worker_us_per_row", "kedro_us_per_row", "workers_that_one_run_feeds", "billion_rows_h_one_process"),
+        *("billion_rows_h_at_most_workers", "store_mb_per_s_at_most_workers", "cluster_start_s"),
+    ):
+        assert f" {kept[name]:.1f} " in section.replace("\n", " ")
+
+
 @pytest.mark.parametrize("name", ["serving", "serving_mnist"])
 def test_the_figures_of_the_service_are_those_that_the_benchmark_kept(name):
     figures = (ROOT / "docs/figures.md").read_text()
