@@ -110,7 +110,7 @@ def test_the_tests_that_the_how_to_keeps_pass_with_the_domain_of_a_table(tmp_pat
     _lay_over(tmp_path)
     (tmp_path / "data/01_raw").mkdir(parents=True)
     _tables(load_breast_cancer)[0].to_parquet(tmp_path / "data/01_raw/samples.parquet", index=False)
-    _, block, _ = HOW_TO.read_text(encoding="utf-8").split("```", 2)
+    _, block, _ = HOW_TO.read_text(encoding="utf-8").partition("Delete the tests")[2].split("```", 2)
     *commands, last = textwrap.dedent(block.removeprefix("sh\n")).splitlines()
     python = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
