@@ -125,6 +125,13 @@ def test_the_search_needs_no_standard_output(training_rows, search_results, monk
     assert search_contenders(training_rows, CONTENDERS, SEARCH, FINAL_FIT)[0].equals(search_results)
 
 
+@pytest.mark.parametrize("jobs", [2, None])
+def test_threads_give_the_scores_of_one(training_rows, search_results, jobs):
+    several = SEARCH.model_copy(update={"jobs": jobs})
+
+    assert search_contenders(training_rows, CONTENDERS, several, FINAL_FIT)[0].equals(search_results)
+
+
 def test_the_seed_of_the_search_deals_the_folds(training_rows):
     first, again, other = (
         search_contenders(training_rows, CONTENDERS, SEARCH.model_copy(update={"seed": seed}), FINAL_FIT)[0]["accuracy"]
