@@ -193,9 +193,10 @@ def test_git_leaves_out_nothing_that_was_committed(repository):
     [
         ("key = '" + "AKIA" + "IOSFODNN7EXAMPLQ'", 1),
         ("-----BEGIN " + "RSA PRIVATE KEY-----", 1),
-        ("https://me:" + "canary@example.org/x", 1),
+        ("https://me:" + "swordfish@example.org/x", 1),
         ("store: {key: '${oc.env:STORE_KEY}'}", 0),
         ("https://me:word@example.org/x", 0),
+        ("https://me:canary@example.org/x", 0),  # of tests
     ],
 )
 def test_the_search_of_what_git_takes_up_tells_secrets_from_examples(tmp_path, text, status):
