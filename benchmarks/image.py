@@ -129,7 +129,7 @@ def first_answer(port: int, token: str, patience_s: float = 30) -> dict[str, Any
 
 def cpu_s(pid: int) -> float:
     """Return the CPU seconds of a process until now."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
