@@ -1,11 +1,14 @@
 """Make a project of somebody else's from the live one: copy it, leave out what nobody asked for, and rename it."""
 
+import math
 import os
 import random
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +17,8 @@ import yaml
 OURS = "penstroke"
 ENDINGS = " .cfg .css .html .in .ipynb .js .json .md .py .service .svg .timer .toml .txt .yml"  # of texts; or none
 SHARED = ("__init__", "conftest", "seam", "fork_server", "rows")  # modules of tests that all need
+WHOLE = ("contenders", "elsewhere")  # groups that are replaced whole
+SHAPES = ("bar", "cross", "ring")  # of the made-up images
 LEAST_LINES = 4  # of a page that has lost paragraphs
 CLASSES = {"short": (1.0, 4.0), "long": (2.0, 9.0), "wide": (4.0, 5.0)}  # of the made-up table: mean width and length
 
@@ -27,24 +32,25 @@ def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
         answers: by the names of ``cookiecutter.json``.
     """
     parts = yaml.safe_load((live / "starter/parts.yml").read_text(encoding="utf-8"))
-    is_table = answers["data"] == "table"
     missing = [part for name, part in parts["options"].items() if answers[name] == "no"]
-    without = [*missing, *([parts["table"]] if is_table else [])]
+    other = parts.get(answers["data"])  # than the digits
+    without = [*missing, *([other] if other else [])]
     never = (*parts["never"], *(place for part in missing for place in part["files"]))
-    others = tuple(parts["table"]["files"]) if is_table else ()
     for name in _files(live):
-        kept = name.startswith(tuple(parts["table"]["tests"])) or not name.startswith(others)
+        kept = not other or name.startswith(tuple(parts["tests"])) or not name.startswith(tuple(other["files"]))
         if kept and not name.startswith(never):
             _copy(live / name, project / name)
     for part in without:
         for place, pattern in part.get("pieces", {}).items():
             _edit(project / place, lambda text, pattern=pattern: re.sub(pattern, "", text))
-    if is_table:
+    if answers["data"] == "table":
         _lay_table_over(live, project, answers)
+    elif answers["data"] == "images":
+        _take_images(live, project, other["values"])
     former = r"(?s)\nFORMER_NAMES = \{.*?\n\}"
     _edit(project / f"src/{OURS}/settings.py", lambda text: re.sub(former, "\nFORMER_NAMES: dict[str, str] = {}", text))
-    if missing:
-        _leave_out_tests_and_pages(project, re.compile("|".join(part["words"] for part in missing)))
+    if words := [part["words"] for part in without if "words" in part]:
+        _leave_out_tests_and_pages(project, re.compile("|".join(words), re.IGNORECASE))
     _rename(project, _words(answers))
     if without:
         _make_schemas(project)
@@ -64,6 +70,8 @@ def _leave_out_tests_and_pages(project: Path, words: re.Pattern[str]) -> None:
             place.unlink()
         importer = re.compile(rf"from \.[\w.]* import .*\b({names})\b|from \.[\w.]*\b({names}) import")
         gone = [place for place in modules if place.exists() and importer.search(place.read_text(encoding="utf-8"))]
+    for place in (project / "conf").rglob("*.yml"):
+        _edit(place, lambda text: re.sub(rf"(?m)^#.*({words.pattern}).*\n|[ ]+#[^#\n]*({words.pattern}).*$", "", text))
     pages = [*(project / "docs").rglob("*.md"), *project.glob("C*.md"), *(project / "conf").glob("*.md")]
     for page in pages:
         _edit(page, lambda text: "\n\n".join(filter(None, (_without(block, words) for block in text.split("\n\n")))))
@@ -153,11 +161,73 @@ def _lay_table_over(live: Path, project: Path, answers: dict[str, str]) -> None:
     (raw / f"{answers['rows']}.csv").write_text(header + "".join(lines), encoding="utf-8")
 
 
+def _take_images(live: Path, project: Path, values: dict[str, object]) -> None:
+    """Have a project read a folder of images for each class, and draw some."""
+    for place in (project / "conf/base").glob("parameters_*.yml"):
+        _edit(place, lambda text: _with_values(text, values))
+    raw_table = "type: kedro_guards.datasets.chunks.ChunkedParquetDataset\n  filepath: ${globals:raw}/digits.parquet"
+    own_folders = f"""type: {OURS}.domain.folders.ImageFoldersDataset
+  path: ${{globals:raw}}/images
+  size: {{rows: 28, columns: 28, full_ink: 255}}
+  reading: ${{params:drawings}}"""
+    _edit(project / "conf/base/catalog.yml", lambda text: text.replace(raw_table, own_folders))
+    _copy(live / "tests/domain/rows.py", project / "tests/domain/rows.py")
+    (project / "tests/domain/__init__.py").touch()
+    read = 'pd.read_parquet(ROOT / "data/01_raw/digits.parquet")'
+    folders = """ImageFoldersDataset(
+        path=str(ROOT / "data/01_raw/images"),
+        size={"rows": 28, "columns": 28, "full_ink": 255},
+        reading=base_parameters("domain")["drawings"],
+    ).load().sample(frac=1, random_state=0)"""
+    imported = f"from {OURS}.domain import Form, Reading\n"
+    change = {read: folders, imported: f"{imported}from {OURS}.domain.folders import ImageFoldersDataset\n"}
+    for before, now in change.items():
+        _edit(project / "tests/domain/rows.py", lambda text, before=before, now=now: text.replace(before, now))
+    ignored = "!/data/01_raw/digits.parquet\n"
+    _edit(project / ".gitignore", lambda text: text.replace(ignored, "!/data/01_raw/images/\n"))
+    draw = random.Random(7)  # noqa: S311 # made-up images
+    for shape in SHAPES:
+        for number in range(100):
+            place = project / "data/01_raw/images" / shape / f"{number}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(_picture(shape, draw))
+    shown = project / "data/01_raw/drawings"
+    shown.mkdir()
+    for shape in SHAPES:
+        (shown / f"{shape}_1.png").write_bytes(_picture(shape, draw))
+
+
+def _picture(shape: str, draw: random.Random) -> bytes:
+    """Draw a shape with a pen of its own on paper of 48 x 48, as a PNG file."""
+    x, y, size, pen = draw.uniform(20, 28), draw.uniform(20, 28), draw.uniform(10, 16), draw.uniform(1.5, 3)
+    lean = draw.uniform(-0.3, 0.3)
+
+    def distance(column: int, line: int) -> float:
+        across, down = column - x + lean * (line - y), line - y
+        if shape == "ring":
+            return abs(math.hypot(across, down) - size)
+        far = max(abs(across), abs(down)) - size
+        near = abs(across) if shape == "bar" else min(abs(across), abs(down))
+        return max(near, far)
+
+    lines = (
+        bytes(int(255 * min(1, max(0, distance(column, line) - pen + 0.5))) for column in range(48))
+        for line in range(48)
+    )
+    content = zlib.compress(b"".join(b"\0" + line for line in lines))
+    blocks = ((b"IHDR", struct.pack(">2I5B", 48, 48, 8, 0, 0, 0, 0)), (b"IDAT", content), (b"IEND", b""))
+    framed = (
+        struct.pack(">I", len(block)) + kind + block + struct.pack(">I", zlib.crc32(kind + block))
+        for kind, block in blocks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
 def _with_values(text: str, groups: dict[str, object]) -> str:
     """Set values in the text of a YAML file of parameters, and keep its comments."""
     for group, values in groups.items():
         block = re.search(rf"(?m)^{group}:.*\n((?:[ ].*\n|\n)*)", text)
-        if block and group == "contenders":
+        if block and group in WHOLE:
             text = text.replace(block[0], yaml.safe_dump({group: values}, sort_keys=False) + "\n")
         elif block and isinstance(values, dict):
             changed = block[0]

@@ -111,3 +111,14 @@ def test_a_row_may_have_another_name(new):
     assert "raw_numerals:" in catalog
     assert (renamed / "data/01_raw/numerals.parquet").exists()
     assert not [line for _, line in _found(renamed, re.compile("load_numerals|isnumeral")) if line]
+
+
+def test_a_project_for_images_reads_a_folder_for_each_class(new):
+    shapes = new(data="images", row="shape", rows="shapes", benchmarks="no")
+
+    result = run_kedro("run", "--pipelines=__default__,promotion,inference", cwd=shapes)
+
+    assert result.returncode == 0, result.stderr
+    assert "The champion passes the gate" in result.stdout
+    assert "3 files answered" in result.stdout
+    assert {line for _, line in _found(shapes, OURS)} == set()
