@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import yaml
@@ -51,9 +52,12 @@ def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
     _edit(project / f"src/{OURS}/settings.py", lambda text: re.sub(former, "\nFORMER_NAMES: dict[str, str] = {}", text))
     if words := [part["words"] for part in without if "words" in part]:
         _leave_out_tests_and_pages(project, re.compile("|".join(words), re.IGNORECASE))
+    owner = f"{date.today().year} {answers['licence_holder']}"
+    _edit(project / "LICENSE", lambda text: re.sub(r"(?m)^(   Copyright ).*$", rf"\g<1>{owner}", text))
+    ignored = "ignore = [\n"  # by ruff: names may be longer than ours
+    _edit(project / "pyproject.toml", lambda text: text.replace(ignored, f'{ignored}    "E501",\n', 1))
     _rename(project, _words(answers))
-    if without:
-        _make_schemas(project)
+    _finish(project)
     record = {name: answers[name] for name in sorted(answers)} | {"made_from": _version(live)}
     (project / ".starter.yml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
     _commit(project)
@@ -187,7 +191,7 @@ def _take_images(live: Path, project: Path, values: dict[str, object]) -> None:
     _edit(project / ".gitignore", lambda text: text.replace(ignored, "!/data/01_raw/images/\n"))
     draw = random.Random(7)  # noqa: S311 # made-up images
     for shape in SHAPES:
-        for number in range(100):
+        for number in range(150):
             place = project / "data/01_raw/images" / shape / f"{number}.png"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(_picture(shape, draw))
@@ -280,13 +284,17 @@ def _edit(place: Path, change: Callable[[str], str]) -> None:
         place.write_text(changed, encoding="utf-8")
 
 
-def _make_schemas(project: Path) -> None:
-    """Make the schemas for editors of the parts that are there; say what to type where packages are missing."""
+def _finish(project: Path) -> None:
+    """Order and format code as its new names ask, and make the schemas; say what to type where packages are missing."""
     shutil.rmtree(project / "conf/schemas")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KEDRO_", "PYTHON"))}
-    command = [sys.executable, "-B", "-m", "kedro", "schemas"]
-    if subprocess.run(command, cwd=project, env=environment, capture_output=True, check=False).returncode:
-        sys.stderr.write("packages are missing: once they are installed, make conf/schemas by `kedro schemas`\n")
+    left = []
+    for command in ("kedro schemas", "ruff check --fix --quiet .", "ruff format --quiet ."):
+        call = [sys.executable, "-B", "-m", *command.split()]
+        if subprocess.run(call, cwd=project, env=environment, capture_output=True, check=False).returncode:
+            left.append(f"`{command}`")
+    if left:
+        sys.stderr.write(f"packages are missing: once requirements-dev.txt is installed, run {', '.join(left)}\n")
 
 
 def _version(live: Path) -> str:

@@ -57,10 +57,12 @@ ACCEPTED = Check(
 
 
 def measure_form(raw_rows: pd.DataFrame, cleaning: Cleaning) -> Form:
+    """Return the form of raw rows."""
     return Form(columns=_values(raw_rows), most_missing=cleaning.most_missing)
 
 
 def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return all rows as numbers, and for each the reason to reject it."""
     form.refuse_other_columns(rows)
     values = rows[form.columns].astype(float)
     gaps = values.isna().mean(axis=1) > form.most_missing
@@ -68,14 +70,17 @@ def accept(rows: pd.DataFrame, form: Form) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def extract_features(rows: pd.DataFrame, features: Features) -> pd.DataFrame:
+    """Return the features of accepted rows."""
     return rows[_values(rows)].fillna(features.missing).astype(np.float32)
 
 
 def perturb(rows: pd.DataFrame, perturbations: Perturbations) -> dict[str, pd.DataFrame]:
+    """Return accepted rows with noise."""
     values, random = rows[_values(rows)], np.random.default_rng(perturbations.seed)
     spread = perturbations.noise * values.std().to_numpy()
     return {"noise": values + spread * random.standard_normal(values.shape)}
 
 
 def describe(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return columns for people."""
     return rows[_values(rows)].fillna(0).astype(np.float32)
