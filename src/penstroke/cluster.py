@@ -153,7 +153,8 @@ def identity() -> dict[str, str]:
     for module in walk_packages(import_module(PACKAGE).__path__, f"{PACKAGE}."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items() if name.startswith(OWN)}
+    own = {name: module for name, module in sys.modules.items() if name.startswith(OWN)}
+    files = {name: getattr(module, "__file__", None) for name, module in own.items() if not name.endswith("__main__")}
     sums = {name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for name, file in files.items() if file}
     installed, tops = metadata.packages_distributions(), {name.partition(".")[0] for name in sys.modules}
     found = {name for top in tops - set(OWN) for name in installed.get(top, ())}

@@ -190,7 +190,7 @@ def _calls_the_system(function) -> bool:
 
 
 A, B = "--params=scaling.factor=3", "--params=scaling.factor=2"
-NAMES = ("scaled", "small", "great", "sums", "report", "digits")
+NAMES = ("scaled", "small", "great", "sums", "report", "words")
 
 
 class Victim:
@@ -234,8 +234,8 @@ class Victim:
     def _is_known(self, name: str) -> bool:
         """Whether a dataset agrees with its receipt, or is announced to be unfinished."""
         files = {path: content for path, content in self._files().items() if path.startswith((f"{name}.", f"{name}/"))}
-        parts = {path.removeprefix("digits/"): content for path, content in files.items()}
-        sha256 = hash_of(parts) if name == "digits" else next(iter(files.values()))
+        parts = {path.removeprefix("words/"): content for path, content in files.items()}
+        sha256 = hash_of(parts) if name == "words" else next(iter(files.values()))
         pending = self.tiny.data / f".receipts/{name}.pending.json"
         return self.tiny.receipt(name)["sha256"] == sha256 or pending.exists()
 
