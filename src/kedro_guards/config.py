@@ -98,22 +98,25 @@ class CheckedConfigLoader(OmegaConfigLoader):
                 self[key]
         return self._asked
 
-    def names_of_base(self, key: str) -> list[str]:
-        """Return the names that a part of the base's configuration gives, such as ``globals`` or ``parameters``."""
+    def of_base(self, key: str) -> dict[str, Any]:
+        """Return a part of the base's configuration, such as ``globals`` or ``parameters``, unresolved."""
         place = self._get_conf_env_path(self.base_env)
-        return list(self.load_and_merge_dir_config(place, self.config_patterns[key], key, set()))
+        return dict(self.load_and_merge_dir_config(place, self.config_patterns[key], key, set()))
 
-    def refuse_unknown_globals(self) -> None:
-        """Refuse names in ``globals.yml`` that the base does not give: a misspelt one would have no effect.
+    def check_globals(self) -> None:
+        """Refuse names in ``globals.yml`` that the base does not give, which have no effect, and those without a value.
 
         Raises:
-            ParameterValidationError: with the name and the known ones.
+            ParameterValidationError: with the name and what to do.
         """
-        known = self.names_of_base("globals")
+        known = self.of_base("globals")
         if known and (unknown := sorted(set(self["globals"]) - set(known))):
             raise ParameterValidationError(
                 f"{unknown[0]} in globals.yml is not a known name; the known ones are {', '.join(known)}"
             )
+        filled = [name for name, value in known.items() if value not in (None, "")]
+        if empty := [name for name in filled if self["globals"].get(name) in (None, "")]:
+            raise ParameterValidationError(f"{empty[0]} in globals.yml is empty; give it a value, or delete its line")
 
     def _configure_logging(self) -> None:
         """Log as ``logging.yml`` says if Kedro found none: it looks below the present folder alone."""

@@ -59,7 +59,7 @@ class GuardHooks:
     def after_catalog_created(self, catalog: DataCatalog, conf_catalog: dict[str, Any]) -> None:
         """Give the catalog its ledger, which goes with it to other processes. Warn of entries that seem misspelt."""
         project, configured = self._context.project_path, cast("CheckedConfigLoader", self._context.config_loader)
-        warn_of_misspelt(conf_catalog, lambda: configured.names_of_base("catalog"))
+        warn_of_misspelt(conf_catalog, lambda: configured.of_base("catalog"))
         places = {place: name for name, place in configured["globals"].items() if isinstance(place, str)}
         folder = receipt_folder(project, str(configured["globals"]["data"]))
         catalog.ledger = Ledger(catalog, conf_catalog, configured["parameters"], folder, project, places)  # type: ignore[attr-defined]
@@ -154,7 +154,7 @@ def check_parameters(
     Raises:
         ParameterValidationError: with the name and the nearest known one, or with the wrong value of such a group.
     """
-    loader.refuse_unknown_globals()
+    loader.check_globals()
     inputs = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
     read = {name.removeprefix(PARAMETER).partition(".")[0] for name in inputs if name.startswith(PARAMETER)}
     if "parameters" not in inputs and (unread := sorted(set(parameters) - read - set(groups))):

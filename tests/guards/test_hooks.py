@@ -16,6 +16,7 @@ FILES = {
     "asking/catalog.yml": "rows: {type: MemoryDataset, metadata: '${runtime_params:source,here}'}",
     "test/.keep": "",
     "misspelt/globals.yml": "dta: elsewhere",
+    "empty/globals.yml": "data:",
     "wrong/parameters.yml": "kiosk: {doors: many}",
 }
 
@@ -72,6 +73,12 @@ def test_a_name_that_another_environment_asks_for_is_refused_packed_or_not(check
 def test_a_misspelt_place_is_refused_packed_or_not(check):
     with pytest.raises(ParameterValidationError, match="dta in globals.yml is not a known name; .* raw, data"):
         check("misspelt")
+
+
+def test_a_place_without_a_value_is_refused_packed_or_not(check):
+    """It would be the folder ``None``."""
+    with pytest.raises(ParameterValidationError, match="data in globals.yml is empty; give it a value, or delete"):
+        check("empty")
 
 
 def test_a_group_that_no_pipeline_reads_is_checked_by_its_class(check):

@@ -4,6 +4,7 @@ import codecs
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -210,7 +211,10 @@ def test_a_full_queue_says_when_to_come_again_and_what_was_answered_is_kept_when
     with running(strict) as service, service.client() as client, ThreadPoolExecutor(16) as callers:
         responses = list(callers.map(lambda seed: ask(client, some_rows(50, seed=seed)), range(80)))
         after = ask(client, some_rows(1)).status_code
+        service.process.send_signal(signal.SIGINT)  # Ctrl-C
+        assert service.process.wait(20) == 0
 
+    assert "Aborted" not in "".join(service.lines)
     full = [response for response in responses if response.status_code == 503]
     assert {response.status_code for response in responses} == {200, 503}
     assert {response.headers["Retry-After"] for response in full} == {"1"}

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import sys
+from contextlib import suppress
 
 import click
 import uvicorn
@@ -62,7 +63,8 @@ def serve(env: str | None, host: str, port: int, conf_source: str | None = None)
         click.echo(f"model {service.model.version} serves at {link_to(host, listening.getsockname()[1])}", err=True)
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)  # the signal that ends the process drops what is not written
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # Ctrl-C has ended the server in good order
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def _is_loopback(host: str) -> bool:

@@ -89,10 +89,10 @@ class ModelStore:
 
     def __init__(self, loader: CheckedConfigLoader, project: Path) -> None:
         self._parameters = loader["parameters"]
-        loader.refuse_unknown_globals()
+        loader.check_globals()
         reads = hasattr(domain, "read")
         groups = ["serving", "answers", *([domain.READING] if reads else [])]
-        for unknown in sorted(set(self._parameters) - set(loader.names_of_base("parameters"))):
+        for unknown in sorted(set(self._parameters) - set(loader.of_base("parameters"))):
             if near := get_close_matches(unknown, groups, n=1):
                 raise ValueError(f"{unknown} is not a known group of parameters; did you mean {near[0]}?")
         entries = loader["catalog"]
