@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
@@ -39,6 +40,8 @@ FEW_SECONDS, LEAST = 5, {"user_s": 0.05, "system_s": 0.05, "peak_mb": 5.0}
 def main(folder: str) -> None:
     """Print and store a row for each stage."""
     raw_digits, parameters = load_project("mnist", source=folder)
+    pool = os.environ["ARROW_DEFAULT_MEMORY_POOL"]  # by settings.py, which Kedro reads before Arrow is imported
+    pyarrow.set_memory_pool(getattr(pyarrow, f"{pool}_memory_pool")())
     leaderboard = pd.DataFrame({"contender": ["patches"], "accuracy_mean": [0.0], "parameters": ["{}"]})
     settings = choose_champion(leaderboard, parameters["contenders"], parameters["search"])
     inputs = {f"params:{name}": value for name, value in parameters.items()} | {"champion_settings": settings}
