@@ -377,7 +377,7 @@ def test_the_capacity_in_the_runbook_is_what_the_benchmarks_kept():
     assert f"| {cpu_s:.1f} s of CPU, {peak_mb} MB |" in page
     assert f"| {_kept('guards')['nothing_changed_cpu_s']:.1f} s of CPU |" in page
     costs = ", ".join(f"{cost[stage]:.0f} s" for stage in ("features", "fitting", "scoring"))
-    assert f"| {costs} of CPU; {largest_mb / 1000:.1f} GB to load the features |" in page
+    assert f"| {costs} of CPU; at most {largest_mb / 1000:.1f} GB |" in page
 
 
 def test_the_figures_of_the_images_are_those_that_the_benchmark_kept():
