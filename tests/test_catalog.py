@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from .conftest import run_new_python
 
@@ -25,6 +26,7 @@ print(peaks[1] - peaks[0])
 """
 
 
+@pytest.mark.slow
 def test_reading_and_checking_a_wide_table_needs_at_most_twice_its_memory(tmp_path):
     index = pd.Index([f"row-{row:05d}" for row in range(50_000)], name="digit_id", dtype="str")
     values = np.random.default_rng(0).random((len(index), 300), np.float32)

@@ -31,6 +31,7 @@ def package(elsewhere):
     pipelines.set_requested(None)
 
 
+@pytest.mark.slow
 def test_a_package_runs_what_changed_and_tells_what_a_result_was_made_of(package, elsewhere, capsys):
     package("--pipelines=data_processing", "--changed")
     assert "split_rows: labels is missing" in capsys.readouterr().out

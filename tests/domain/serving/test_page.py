@@ -320,6 +320,7 @@ def test_a_service_with_a_token_asks_for_it_once(chrome, served_project):
         wait_for(lambda: len(chrome.find_elements(By.CSS_SELECTOR, "#labels input")) == 10)
 
 
+@pytest.mark.slow
 def test_labels_of_text_are_offered_answered_and_stored_as_they_are_called(chrome, tmp_path):
     project = copy_project(tmp_path / "project")
     promote(project, fit_model(5, lambda label: "one" if label == 1 else "<b>other</b>"))

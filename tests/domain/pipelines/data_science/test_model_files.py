@@ -49,6 +49,7 @@ def test_every_contender_comes_back_from_its_file_with_the_same_answers_and_byte
     assert file_of(again).getvalue() == file_of(model).getvalue()
 
 
+@pytest.mark.slow
 def test_another_process_with_other_hashes_fits_and_writes_the_same_bytes():
     command = f"import json; from {__name__} import *; print(json.dumps(sums_of_all_contenders()))"
     environment = os.environ | {"PYTHONHASHSEED": "4", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}

@@ -60,6 +60,7 @@ def test_the_predictions_have_the_columns_that_people_rely_on(answered):
     assert (answered[0] / DATA / "08_reporting/predictions_plot.json").exists()
 
 
+@pytest.mark.slow
 def test_the_same_drawings_have_the_same_answers(answered):
     project, _ = answered
     before = _results(project)[0]
