@@ -24,9 +24,6 @@ from pkgutil import iter_modules
 from typing import Any, NamedTuple, TypeGuard
 from uuid import uuid4
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from .files import files_below
 
 WORD = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -228,6 +225,9 @@ def required_by(names: frozenset[str]) -> dict[str, _Installed]:
 
     What a class of kedro-datasets requires is an extra of its name: ``pandas-parquetdataset``.
     """
+    from packaging.requirements import Requirement  # noqa: PLC0415 # slow, and not always needed
+    from packaging.utils import canonicalize_name  # noqa: PLC0415
+
     parts = [name.split(".") for name in names]
     extras = {"", *(f"{inner[0]}-{inner[-1]}".lower() for _, *inner in parts if inner)}
     left = {(name, extra) for top, *_ in parts for name in _distributions().get(top, ()) for extra in extras}

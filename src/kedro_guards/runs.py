@@ -8,10 +8,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
-from filelock import BaseFileLock, FileLock, Timeout
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io.core import generate_timestamp
@@ -22,6 +21,9 @@ from .leases import RunLockError, leases
 from .ledger import Ledger
 from .printing import say
 from .unchanged import write_stamp
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 ONLY_CHANGED: ContextVar[Path | None] = ContextVar("only_changed", default=None)  # path of the stamp file
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
@@ -125,6 +127,8 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
     Raises:
         RunLockError: somebody else held it for ``timeout_s`` seconds, or nothing can be locked here.
     """
+    from filelock import FileLock  # noqa: PLC0415 # slow, and not always needed
+
     mine = FileLock(place, fallback_to_soft=False)  # a soft lock would stay after its process was killed
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +145,9 @@ def lock(place: Path, timeout_s: float) -> Iterator[None]:
         mine.release()
 
 
-def _acquire(mine: BaseFileLock, place: Path, timeout_s: float) -> None:
+def _acquire(mine: "BaseFileLock", place: Path, timeout_s: float) -> None:
+    from filelock import Timeout  # noqa: PLC0415
+
     try:
         mine.acquire(timeout=0)
     except Timeout:

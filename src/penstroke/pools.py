@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -65,5 +64,7 @@ def map_in_order(
 
 
 def _in_one_thread(function: Callable[[Item], Result], item: Item) -> Result:
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 # the settings import this module
+
     with threadpool_limits(1):  # sums of two threads round differently
         return function(item)

@@ -11,6 +11,7 @@ import pytest
 
 from kedro_guards.errors import in_short
 from kedro_guards.files import located
+from kedro_guards.unchanged import is_unchanged, write_stamp
 
 from .store import KEYS, Proxy, free_port, moto
 
@@ -205,6 +206,56 @@ def _python(code):
     environment = os.environ | {"PYTHONPATH": f"{ROOT}/src"}
     code = f"import sys; from kedro_guards.hooks import GuardHooks; {code}"
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def stamp(store, tmp_path):
+    """A stamp over a folder and an object of one bucket, and a folder of another."""
+    files, _ = located("s3://shop")
+    if not files.exists("raw"):
+        files.call_s3("create_bucket", Bucket="raw")
+    for name in files.find("shop"):
+        files.rm_file(name)
+    for name in ("shop/data/a.txt", "shop/data2/a.txt", "shop/one.txt", "raw/in/a.txt"):
+        files.pipe_file(name, b"old")
+    write_stamp(tmp_path / "stamp.json", ["s3://shop/data", "s3://shop/one.txt", "s3://raw/in"])
+    return tmp_path / "stamp.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        *(("shop/data/a.txt", True), ("shop/data/b/c.txt", True), ("shop/one.txt", True), ("raw/in/a.txt", True)),
+        *(("shop/data2/a.txt", False), ("shop/one.txt.old", False), ("raw/b.txt", False)),
+    ],
+)
+def test_a_stamp_holds_until_one_of_its_objects_comes_or_changes(stamp, name, counts):
+    assert is_unchanged(stamp)
+
+    located("s3://shop")[0].pipe_file(name, b"new")
+
+    assert is_unchanged(stamp) is not counts
+
+
+def test_a_stamp_holds_for_nothing_if_the_store_refuses_or_is_another_one(stamp, store, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(fsspec.config.conf, "s3", {"endpoint_url": store.address})
+        assert not is_unchanged(stamp)
+    assert is_unchanged(stamp)
+    store.fault = lambda method, path: "AccessDenied"
+
+    assert not is_unchanged(stamp)
+    with pytest.raises(OSError, match="AccessDenied"):
+        write_stamp(stamp, ["s3://shop/data"])
+
+
+def test_a_stamp_of_objects_is_compared_without_s3fs(stamp, store):
+    imports = "from pathlib import Path; from kedro_guards.unchanged import is_unchanged"
+    asked = f"GuardHooks(); {imports}; is_unchanged(Path({str(stamp)!r}))"
+    store.asked.clear()
+
+    assert _python(f"{asked}; print({{'s3fs', 'aiohttp'}} & {{*sys.modules}})").stdout == "set()\n"
+    assert [method for method, path in store.asked if "list-type=2" in path] == ["GET", "GET"]
 
 
 def test_s3fs_is_imported_when_an_address_needs_it_and_not_before():
