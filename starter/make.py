@@ -38,7 +38,7 @@ def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
     without = [*missing, *([other] if other else [])]
     never = (*parts["never"], *(place for part in missing for place in part["files"]))
     for name in _files(live):
-        kept = not other or name.startswith(tuple(parts["tests"])) or not name.startswith(tuple(other["files"]))
+        kept = not other or name.startswith(tuple(parts["kept"])) or not name.startswith(tuple(other["files"]))
         if kept and not name.startswith(never):
             _copy(live / name, project / name)
     for part in without:
@@ -60,6 +60,7 @@ def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
     _finish(project)
     record = {name: answers[name] for name in sorted(answers)} | {"made_from": _version(live)}
     (project / ".starter.yml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    subprocess.run([sys.executable, ".ci/guards", "--record"], cwd=project, check=True)
     _commit(project)
 
 
