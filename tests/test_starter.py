@@ -1,7 +1,9 @@
 """A project that ``kedro new`` makes of this one: whole, and nothing of ours in it by name."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -18,6 +20,7 @@ LEAVES = {
     "data": "table",
     **dict.fromkeys(("service", "monitoring", "production", "cluster", "benchmarks"), "yes"),
 }
+AUTHOR = {f"GIT_{who}_{what}": "n" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 OURS = re.compile("penstroke", re.IGNORECASE)
 IMAGES = re.compile("digit|pixel|mnist|drawing|penstroke", re.IGNORECASE)
 pytestmark = pytest.mark.slow
@@ -35,10 +38,7 @@ def new(tmp_path_factory):
             *asked,
             cwd=folder,
             DO_NOT_TRACK="1",
-            GIT_AUTHOR_NAME="n",
-            GIT_AUTHOR_EMAIL="e",
-            GIT_COMMITTER_NAME="n",
-            GIT_COMMITTER_EMAIL="e",
+            **AUTHOR,
         )
         assert result.returncode == 0, result.stderr
         return folder / answers["repo_name"]
@@ -70,6 +70,8 @@ def _pipelines(project):
 def test_a_project_for_a_table_has_no_word_of_images_and_none_of_ours(leaves):
     assert _found(leaves, IMAGES) == set()
     assert (leaves / "README.md").read_text("utf-8").startswith("# Leaf Finder\n")
+    for check in (".ci/secrets", ".ci/guards"):  # which its first commit would pass
+        subprocess.run([check], cwd=leaves, check=True)
 
 
 def test_a_project_for_a_table_is_committed_and_trains_and_passes_its_gate(leaves):
@@ -83,6 +85,47 @@ def test_a_project_for_a_table_is_committed_and_trains_and_passes_its_gate(leave
     assert yaml.safe_load((leaves / ".starter.yml").read_text())["rows"] == "leaves"
     assert run_kedro("schemas", cwd=leaves).returncode == 0  # whose files are those of the first commit
     assert subprocess.run(["git", "status", "--porcelain"], cwd=leaves, capture_output=True, check=True).stdout == b""
+
+
+def test_a_project_takes_a_later_version_and_keeps_what_its_team_changed(leaves, tmp_path):
+    live, project = tmp_path / "live", tmp_path / "leaf-finder"
+    subprocess.run(["git", "clone", "--quiet", ROOT, live], check=True)
+    shutil.copytree(leaves, project)
+    (live / "src/penstroke/plots.py").rename(live / "src/penstroke/charts.py")
+    for path in (live / "src").rglob("*.py"):
+        path.write_text(re.sub(r"\bplots(?= import)", "charts", path.read_text("utf-8")), "utf-8")
+    own = '\n\ndef mine() -> int:\n    """Return one."""\n    return 1\n'
+    _append({live / "src/kedro_guards/files.py": "# later\n", live / "src/penstroke/cards.py": "# later\n"})
+    _append({project / f"src/leaf_finder/{name}.py": own for name in ("plots", "rows")})
+    for folder in (live, project):
+        _git(folder, "add", "--all")
+        _git(folder, "commit", "--quiet", "--message=Change")
+
+    updated = subprocess.run(
+        [".ci/update", live], cwd=project, env=os.environ | AUTHOR, capture_output=True, check=False
+    )
+
+    assert updated.returncode == 0, updated.stderr
+    assert _git(project, "status", "--porcelain") == ""
+    assert _git(project, "log", "--format=%s").splitlines()[1:] == ["Change", "Start the project"]
+    package = project / "src/leaf_finder"
+    assert [(package / f"{name}.py").read_text("utf-8").endswith(own) for name in ("charts", "rows")] == [True, True]
+    assert not (package / "plots.py").exists()
+    assert (package / "cards.py").read_text("utf-8").endswith("# later\n")
+    subprocess.run([".ci/guards"], cwd=project, check=True)  # those of the later version
+    result = run_kedro("run", cwd=project)
+    assert result.returncode == 0, result.stderr
+
+
+def _append(texts):
+    for place, text in texts.items():
+        with place.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _git(folder, *arguments):
+    call = ["git", *arguments]
+    return subprocess.run(call, cwd=folder, env=os.environ | AUTHOR, text=True, stdout=-1, check=True).stdout.strip()
 
 
 def test_parts_can_be_left_out(new, leaves):

@@ -22,6 +22,7 @@ OTHERS = {  # other programs, with the words that may follow; empty for any
     "pre-commit": "install run",
     "dask": "scheduler worker",
     "airflow": "dags",
+    "git": "add checkout cherry-pick reset show",
     "buildah": "build",
     "podman": "run",
     **dict.fromkeys(["cat", "curl", "export", "source", "systemctl", "uvx"], ""),
@@ -51,11 +52,14 @@ def _fault_of(program: str, *words: str) -> str:
         fault = _fault_of_kedro(tuple(command if command and not command[0].startswith("-") else ["run", *command]))
     elif program == "python" and words[0] == "-m":
         fault = _fault_of_module(*words[1:])
+    elif program == "python":
+        fault = "" if (ROOT / words[0].removeprefix("../CLONE/")).is_file() else f"{words[0]} is no file"
     elif program in ("pytest", "pip"):
         files = [word.partition("::")[0] for word in words if re.search(r"^tests/|\.(py|txt)$", word)]
         fault = ", ".join(file for file in files if not (ROOT / file).exists())
     elif program.startswith("."):
-        fault = "" if os.access(ROOT / program, os.X_OK) else f"{program} is no program"
+        places = (ROOT, ROOT / "starter/{{ cookiecutter.repo_name }}")  # the second has those of new projects
+        fault = "" if any(os.access(place / program, os.X_OK) for place in places) else f"{program} is no program"
     elif program not in OTHERS:
         fault = f"{program} is not known here"
     elif OTHERS[program] and words[0] not in OTHERS[program].split():
