@@ -247,7 +247,11 @@ def test_an_edited_plugin_is_found_in_a_project_and_not_where_it_is_written(tmp_
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci/guards", check)
     plugin = {"src/kedro_guards/a.py": "A = 1\n", "src/kedro_guards/datasets/b.py": "B = 1\n"}
-    made = {"src/kedro_guards/__pycache__/a.pyc": "", "src/kedro_guards/build/lib/a.py": ""}
+    made = {
+        "src/kedro_guards/__pycache__/a.pyc": "",
+        "src/kedro_guards/build/lib/a.py": "",
+        "src/kedro_guards/kedro_guards.egg-info/PKG-INFO": "",
+    }
     _write(tmp_path, plugin)
 
     def found(*arguments):

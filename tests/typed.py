@@ -22,11 +22,13 @@ OTHERS = {  # other programs, with the words that may follow; empty for any
     "pre-commit": "install run",
     "dask": "scheduler worker",
     "airflow": "dags",
+    "gh": "pr release",
     "git": "add checkout cherry-pick reset show",
     "buildah": "build",
     "podman": "run",
     **dict.fromkeys(["cat", "curl", "export", "source", "systemctl", "uvx"], ""),
     **dict.fromkeys(["chown", "cp", "mkdir", "mv", "rm", "tar"], ""),
+    **dict.fromkeys(["[", "sudo"], ""),
 }
 
 
