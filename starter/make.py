@@ -10,17 +10,24 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
+from table.drafting.edits import record, with_entry, with_values
 
 OURS = "penstroke"
 ENDINGS = " .cfg .css .html .in .ipynb .js .json .md .py .service .svg .timer .toml .txt .yml"  # of texts; or none
 SHARED = ("__init__", "conftest", "seam", "fork_server", "rows")  # modules of tests that all need
-WHOLE = ("contenders", "elsewhere")  # groups that are replaced whole
 SHAPES = ("bar", "cross", "ring")  # of the made-up images
+DRAFTED = [
+    "conf/base/catalog.yml",
+    "conf/base/parameters_data_processing.yml",
+    "conf/base/parameters_data_science.yml",
+    "conf/base/parameters_promotion.yml",
+]  # the files that a draft of a table's domain changes, beside its columns
 LEAST_LINES = 4  # of a page that has lost paragraphs
+COLOURS = ("brown", "green", "red")
 CLASSES = {"short": (1.0, 4.0), "long": (2.0, 9.0), "wide": (4.0, 5.0)}  # of the made-up table: mean width and length
 
 
@@ -58,8 +65,10 @@ def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
     _edit(project / "pyproject.toml", lambda text: text.replace(ignored, f'{ignored}    "E501",\n', 1))
     _rename(project, _words(answers))
     _finish(project)
-    record = {name: answers[name] for name in sorted(answers)} | {"made_from": _version(live)}
-    (project / ".starter.yml").write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    if answers["data"] == "table":
+        record(project, [f"src/{answers['python_package']}/domain/columns.py", *DRAFTED])
+    kept = {name: answers[name] for name in sorted(answers)} | {"made_from": _version(live)}
+    (project / ".starter.yml").write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
     subprocess.run([sys.executable, ".ci/guards", "--record"], cwd=project, check=True)
     _commit(project)
 
@@ -133,43 +142,67 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _lay_table_over(live: Path, project: Path, answers: dict[str, str]) -> None:
-    """Give a project the domain of tables, and a made-up table."""
-    table, source = live / "tests/table_domain", project / "src" / OURS
-    _copy(table / "domain.py", source / "domain.py")
-    _copy(table / "rows.py", project / "tests/domain/rows.py")
-    (project / "tests/domain/__init__.py").touch()
-    shutil.copy(table / "conf/parameters_domain.yml", project / "conf/base/parameters_domain.yml")
-    for place in (source / "domain.py", project / "tests/domain/rows.py"):
+    """Give a project the domain of tables, the command that drafts it, and a made-up table."""
+    table, source = live / "starter/table", project / "src" / OURS
+    modules = ("command.py", "columns.py", "csv_files.py", "edits.py", "thresholds.py", "__init__.py")
+    places = {f"drafting/{name}": source / "drafting" / name for name in modules}
+    places |= {name: source / name for name in ("domain/__init__.py", "domain/columns.py", "domain/kinds.py")}
+    places |= {name: project / name for name in ("conf/base/parameters_domain.yml", "conf/test/catalog.yml")}
+    places["rows.py"] = project / "tests/domain/rows.py"
+    for name, place in places.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(table / name, place)
         for ours, theirs in _cased("samples", answers["rows"]) + _cased("sample", answers["row"]):
-            _edit(place, lambda text, ours=ours, theirs=theirs: text.replace(ours, theirs))
-    chosen = yaml.safe_load((table / "conf/parameters.yml").read_text(encoding="utf-8"))
+            _edit(place, lambda text, ours=ours, theirs=theirs: re.sub(rf"\b{ours}(?=\b|_)", theirs, text))
+    (project / "tests/domain/__init__.py").touch()
+    _edit(
+        source / "cli.py",
+        lambda text: (
+            text.replace(f"from {OURS}.tracking", f"from {OURS}.drafting.command import draft\nfrom {OURS}.tracking")
+            + "\n\ncli.add_command(draft)\n"
+        ),
+    )
+    made = """    from .domain.rows import raw_rows  # noqa: PLC0415 # imports the domain
+
+    raw_rows().to_parquet(folder / "data/01_raw/made_up_digits.parquet")
+"""
+    before = '    (folder / "conf/local").mkdir()\n'
+    _edit(project / "tests/conftest.py", lambda text: text.replace(before, made + before, 1))
+    chosen = yaml.safe_load((table / "values.yml").read_text(encoding="utf-8"))
     for place in (project / "conf/base").glob("parameters_*.yml"):
-        _edit(place, lambda text: _with_values(text, chosen))
-    raw_table = "type: kedro_guards.datasets.chunks.ChunkedParquetDataset\n  filepath: ${globals:raw}/digits.parquet"
-    own_table = "type: pandas.CSVDataset\n  filepath: ${globals:raw}/digits.csv"
-    _edit(project / "conf/base/catalog.yml", lambda text: text.replace(raw_table, own_table))
-    _edit(project / "tests/domain/rows.py", lambda text: text.replace("parquet", "csv"))
+        _edit(place, lambda text: with_values(text, chosen))
+    for name in ("raw_digits", "incoming_digits"):
+        path = {"filepath": f"${{globals:raw}}/{name.removeprefix('raw_')}.csv"}
+        _edit(
+            project / "conf/base/catalog.yml",
+            lambda text, name=name, path=path: with_entry(text, name, "pandas.CSVDataset", path),
+        )
     ignored = "!/data/01_raw/digits.parquet\n!/data/01_raw/drawings/\n"
     _edit(project / ".gitignore", lambda text: text.replace(ignored, "!/data/01_raw/digits.csv\n"))
     _edit(
         source / "settings.py",
         lambda text: re.sub(r"(?m)^.*penstroke\.domain\.patches\.PatchDictionary.*\n", "", text, count=1),
     )
-    draw = random.Random(7)  # noqa: S311 # made-up rows
-    header = f"{answers['row']}_id,label,width,length,colour\n"
-    lines = []
-    for number, (label, (width, length)) in enumerate(list(CLASSES.items()) * 200):
-        values = draw.gauss(width, 0.5), draw.gauss(length, 0.9), draw.random()
-        lines.append(f"{answers['row']}-{number},{label}," + ",".join(f"{value:.2f}" for value in values) + "\n")
     raw = project / "data/01_raw"
     raw.mkdir(parents=True)
-    (raw / f"{answers['rows']}.csv").write_text(header + "".join(lines), encoding="utf-8")
+    (raw / f"{answers['rows']}.csv").write_text(_made_up_table(answers["row"]), encoding="utf-8")
+
+
+def _made_up_table(row: str) -> str:
+    """Write a table of numbers, a category, a date and missing values."""
+    draw = random.Random(7)  # noqa: S311 # made-up rows
+    lines = [f"{row}_id,label,width,length,colour,found\n"]
+    for number, (label, (width, length)) in enumerate(list(CLASSES.items()) * 200):
+        values = f"{abs(draw.gauss(width, 0.5)):.2f}", "" if draw.random() < 0.02 else f"{draw.gauss(length, 0.9):.2f}"
+        colour, found = draw.choice(COLOURS), date(2025, 1, 1) + timedelta(draw.randrange(365))
+        lines.append(f"{row}-{number},{label},{','.join(values)},{colour},{found}\n")
+    return "".join(lines)
 
 
 def _take_images(live: Path, project: Path, values: dict[str, object]) -> None:
     """Have a project read a folder of images for each class, and draw some."""
     for place in (project / "conf/base").glob("parameters_*.yml"):
-        _edit(place, lambda text: _with_values(text, values))
+        _edit(place, lambda text: with_values(text, values))
     raw_table = "type: kedro_guards.datasets.chunks.ChunkedParquetDataset\n  filepath: ${globals:raw}/digits.parquet"
     own_folders = f"""type: {OURS}.domain.folders.ImageFoldersDataset
   path: ${{globals:raw}}/images
@@ -226,21 +259,6 @@ def _picture(shape: str, draw: random.Random) -> bytes:
         for kind, block in blocks
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
-
-
-def _with_values(text: str, groups: dict[str, object]) -> str:
-    """Set values in the text of a YAML file of parameters, and keep its comments."""
-    for group, values in groups.items():
-        block = re.search(rf"(?m)^{group}:.*\n((?:[ ].*\n|\n)*)", text)
-        if block and group in WHOLE:
-            text = text.replace(block[0], yaml.safe_dump({group: values}, sort_keys=False) + "\n")
-        elif block and isinstance(values, dict):
-            changed = block[0]
-            for key, value in values.items():
-                shown = yaml.safe_dump(value, default_flow_style=True).removesuffix("\n").removesuffix("...").strip()
-                changed = re.sub(rf"(?m)^(  {key}:) [^#\n]*?(?:\s+#.*)?$", rf"\g<1> {shown}", changed)
-            text = text.replace(block[0], changed)
-    return text
 
 
 def _words(answers: dict[str, str]) -> list[tuple[str, str]]:

@@ -123,6 +123,7 @@ def _generate(clone: Path, version: str, record: dict[str, str], scratch: Path) 
         raise ValueError(f"version {version[:7]} cannot be made of the answers in {RECORD}: {lines[-1]}")
     (project,) = place.iterdir()
     shutil.rmtree(project / ".git", ignore_errors=True)
+    (project / ".draft.json").unlink(missing_ok=True)  # what was drafted, the project knows
     return project
 
 

@@ -5,11 +5,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from .conftest import ROOT, run_kedro
+from .serving.conftest import running
 
 LEAVES = {
     "project_name": "Leaf Finder",
@@ -165,3 +169,255 @@ def test_a_project_for_images_reads_a_folder_for_each_class(new):
     assert "The champion passes the gate" in result.stdout
     assert "3 files answered" in result.stdout
     assert {line for _, line in _found(shapes, OURS)} == set()
+
+
+HOW_TO = ROOT / "docs/how-to/start-your-own.md"
+FLOWERS = "flowers.csv"  # the table of the how-to
+
+
+def _write_flowers(place, rows=240):
+    """Write a table as a spreadsheet in German does: semicolons, decimal commas, days first, a mark of its encoding."""
+    random = np.random.default_rng(7)
+    kind = np.arange(rows) % 3
+    table = pd.DataFrame(
+        {
+            "flower no": [f"F{number:03}" for number in random.permutation(rows)],
+            "petal length (cm)": (kind + random.normal(3, 0.3, rows)).round(2),
+            "weight": (10 * kind + random.normal(50, 3, rows)).round(1),
+            "soil type": random.integers(1, 5, rows),
+            "colour": np.array(["blue", "red", "white"])[(kind + (random.random(rows) < 0.2)) % 3],
+            "wild": np.where(random.random(rows) < 0.5, "yes", "no"),
+            "sprayed": random.random(rows) < 0.5,
+            "picked": (pd.Timestamp("2024-03-01") + pd.to_timedelta(30 * kind, unit="D")).strftime("%d.%m.%Y"),
+            "country": "DE",
+            "species": np.array(["iris", "lily", "rose"])[kind],
+        }
+    )
+    table.loc[random.random(rows) < 0.1, "weight"] = None
+    table.loc[random.random(rows) < 0.1, "colour"] = None
+    table.loc[random.random(rows) < 0.1, "picked"] = None
+    table.to_csv(place, index=False, sep=";", decimal=",", encoding="utf-8-sig")
+
+
+@pytest.fixture(scope="module")
+def flowers(leaves, tmp_path_factory):
+    """A project for a table after the commands of the how-to, and what each of them printed."""
+    folder = tmp_path_factory.mktemp("flowers")
+    project = shutil.copytree(leaves, folder / "project", ignore=shutil.ignore_patterns("0[2-8]_*", ".receipts"))
+    (folder / "path/to").mkdir(parents=True)
+    _write_flowers(folder / "path/to" / FLOWERS)
+    _, block, _ = HOW_TO.read_text("utf-8").partition("## Your own table")[2].split("```", 2)
+    said = {}
+    for line in block.removeprefix("sh\n").splitlines():
+        program, *arguments = line.replace("path/to", str(folder / "path/to")).split()
+        if program == "cp":
+            shutil.copy(*arguments[:1], project / arguments[1])
+            continue
+        result = run_kedro(*arguments, cwd=project, COLUMNS="200")
+        assert result.returncode == 0, result.stderr
+        said[line] = result.stdout
+    return project, said
+
+
+def test_the_domain_of_a_table_is_drafted_as_the_how_to_says(flowers):
+    project, said = flowers
+    draft, run, promotion = said.values()
+
+    assert "240 rows of 3 classes: iris (80), lily (80), rose (80)" in draft
+    assert "sep = ';', decimal = ','" in draft
+    for column, told in {
+        "weight": "number",
+        "soil type": "category of 4 whole numbers",
+        "colour": "category of 3 values",
+        "wild": "category of 2 values",
+        "sprayed": "true or false",
+        "picked": "date, 2024-03-01 to 2024-04-30",
+        "left out, flower no": "text, another in nearly each row",
+        "left out, country": "always 'DE'",
+    }.items():
+        assert f"  {column}: {told}" in draft
+    assert "the test rows cannot tell whether the accuracy is above 95%: 72 test rows show no more" in draft
+    assert "Test accuracy" in run
+    assert "The champion passes the gate" in promotion
+    columns = (project / "src/leaf_finder/domain/columns.py").read_text("utf-8")
+    assert "'picked': Date('%d.%m.%Y', missing=True)," in columns
+    changed = subprocess.run(
+        ["git", "diff", "--numstat", "conf"], cwd=project, capture_output=True, text=True, check=True
+    ).stdout
+    assert len(columns.splitlines()) <= 70
+    assert 8 <= sum(int(line.split()[0]) for line in changed.splitlines()) <= 20
+
+
+def test_models_of_a_drafted_domain_see_numbers_categories_and_dates(flowers):
+    project, _ = flowers
+
+    features = pd.read_parquet(project / "data/04_feature/leaf_features.parquet")
+
+    assert set(features.dtypes) == {np.dtype("float32")}
+    assert {"weight", "soil type=4", "colour=red", "colour missing", "wild=yes", "sprayed"} < set(features)
+    assert features["picked years since 2000"].between(24.1, 24.4).sum() == features["picked season sin"].notna().sum()
+    assert features.isna().sum().loc[lambda gaps: gaps > 0].index.str.split(" ").str[0].unique().tolist() == [
+        "weight",
+        "picked",
+    ]
+
+
+def test_a_drafted_domain_answers_a_table_and_watches_it(flowers):
+    project, _ = flowers
+    head, *lines = (project / "data/01_raw" / FLOWERS).read_text("utf-8").splitlines()
+    blind = [line.replace("blue", "green").rpartition(";")[0] for line in lines[:120]]
+    (project / "data/01_raw/incoming_leaves.csv").write_text("\n".join([head.rpartition(";")[0], *blind]), "utf-8")
+
+    result = run_kedro("run", "--pipelines=inference_table,monitoring_table", cwd=project)
+
+    predictions = pd.read_parquet(project / "data/07_model_output/table_predictions.parquet")
+    right = predictions["prediction"].to_numpy() == [line.rpartition(";")[2] for line in lines[:120]]
+    assert right.mean() > 0.9
+    scores = json.loads((project / "data/08_reporting/table_drift_scores.json").read_text())
+    assert {"colour=another", "colour=blue"} >= set(scores["alarms"]) >= {"colour=blue"}  # the unknown colour
+    assert "drift alarm (colour=" in result.stderr
+
+
+def test_the_service_of_a_drafted_domain_takes_its_rows_as_json(flowers):
+    project, _ = flowers
+    row = {"petal length (cm)": 3, "weight": None, "soil type": 2, "colour": "green", "wild": "no", "sprayed": True}
+    row["picked"] = "01.03.2024"
+
+    with running(project) as service, service.client() as client:
+        said = client.post("/v1/predictions", json={"rows": [row, row | {"picked": "2024-03-01", "soil type": "2"}]})
+        wrong = {
+            "picked must be dates like %d.%m.%Y": {"picked": "3/1/2024 noon"},
+            "rows.0: range: weight is 5000": {"weight": 5000},
+            "rows.0: gap: wild is missing": {"wild": None},
+            "weight must be finite numbers, found 'x'": {"weight": "x"},
+        }
+        refused = {
+            told: client.post("/v1/predictions", json={"rows": [row | change]}) for told, change in wrong.items()
+        }
+    watched = run_kedro("run", "--pipelines=monitoring_service", cwd=project)
+
+    first, second = said.json()["predictions"]
+    assert first["prediction"] == "iris"
+    assert first["probabilities"] == second["probabilities"]  # dates and codes may be written in two ways
+    for told, response in refused.items():
+        assert response.status_code == 422
+        assert told in response.json()["detail"]
+    assert watched.returncode == 0, watched.stderr
+
+
+def test_a_draft_writes_over_nothing_that_somebody_edited(flowers):
+    project, _ = flowers
+    gate, columns = project / "conf/base/parameters_promotion.yml", project / "src/leaf_finder/domain/columns.py"
+    before = columns.read_text("utf-8")
+    again = ("draft", f"data/01_raw/{FLOWERS}", "--label=species", "--id=flower no")
+    edited = gate.read_text("utf-8").replace("  recall:", "  recall: 0.77 # ours\n  #")
+    gate.write_text(edited, "utf-8")
+
+    absent = run_kedro("draft", "data/01_raw/none.csv", "--label=species", cwd=project)
+    refused = run_kedro(*again, cwd=project)
+
+    assert "there is no file data/01_raw/none.csv; put the table into data/01_raw" in absent.stderr
+    assert absent.returncode == refused.returncode == 1
+    assert "edited since the last draft: conf/base/parameters_promotion.yml;" in refused.stderr
+    assert len(refused.stderr.splitlines()) <= 3
+    assert (gate.read_text("utf-8"), columns.read_text("utf-8")) == (edited, before)
+    assert run_kedro(*again, "--force", cwd=project).returncode == 0
+    assert "0.77" not in gate.read_text("utf-8")
+    assert "{'species': 'label', 'flower no': 'leaf_id'}" in columns.read_text("utf-8")
+    assert run_kedro(*again[:3], cwd=project).returncode == 0  # nobody edited what the last draft wrote
+    assert columns.read_text("utf-8") == before
+
+
+IRIS = "length,width,species\n" + "".join(f"{row},{row % 7},{'ab'[row % 2]}\n" for row in range(20))
+REFUSED = {
+    "no such column": (IRIS, "specie", "has no column 'specie', found length, width, species; did you mean 'species'?"),
+    "empty": ("\n", "species", "is empty; it needs a line with the names of the columns"),
+    "no rows": ("length,species\n", "species", "has names of columns, but no rows"),
+    "no table": ("PK\0\1\2\3", "species", "is no CSV file; save it as CSV"),
+    "longer line": (
+        IRIS + "1,2,a,4\n",
+        "species",
+        "cannot be read: Error tokenizing data. C error: Expected 3 fields in l",
+    ),
+    "longer first line": ("a,b\n1,2,3\n", "b", "has 2 names in its first line, but a line with 3 values"),
+    "twice": ("a,a,b\n1,2,3\n", "b", "has the column 'a' more than once; rename one of them"),
+    "one class": (IRIS.replace(",b\n", ",a\n"), "species", "label 'species' is a in all 20 rows; a model needs"),
+    "rare class": (IRIS + "3,4,c\n", "species", "label 'species' has classes of fewer than 4 rows: c (1); give more"),
+    "no label": (
+        IRIS + "3,4,\n",
+        "species",
+        "label 'species' is missing in 1 of 21 rows, the first is row 21; fill it in",
+    ),
+    "no column": ("species\n" + "a\nb\n" * 9, "species", "has no column to learn from beside 'species'"),
+    "another id": (
+        IRIS,
+        "species",
+        "column 'width' identifies no rows: some of its values are missing, or occur twice",
+    ),
+}
+TRY = """
+import json, sys
+from pathlib import Path
+from kedro_guards.errors import in_short
+from leaf_finder.drafting.columns import find_columns, write_columns
+for place, label in json.load(sys.stdin).items():
+    try:
+        found = find_columns(Path(place), label, "width" if "another id" in place else None, "leaf_id")
+        print(json.dumps(write_columns(found, place)))
+    except ValueError as error:
+        print(json.dumps(in_short(error)))
+"""
+
+
+@pytest.fixture(scope="module")
+def drafts(leaves, tmp_path_factory):
+    """Have the columns of tables found by the code of a project, and return its modules or errors."""
+
+    def find(tables):
+        folder = tmp_path_factory.mktemp("tables")
+        for name, (content, _) in tables.items():
+            (folder / name).write_text(content, "utf-8")
+        asked = json.dumps({str(folder / name): label for name, (_, label) in tables.items()})
+        call = [sys.executable, "-c", TRY]
+        environment = os.environ | {"PYTHONPATH": "src"}
+        done = subprocess.run(
+            call, cwd=leaves, env=environment, input=asked, capture_output=True, text=True, check=True
+        )
+        return dict(zip(tables, map(json.loads, done.stdout.splitlines()), strict=True))
+
+    return find
+
+
+def test_a_table_that_cannot_be_learned_is_refused_in_a_few_lines(drafts):
+    found = drafts({name: (content, label) for name, (content, label, _) in REFUSED.items()})
+
+    for name, (_, _, told) in REFUSED.items():
+        assert told in found[name]
+        assert len(found[name].splitlines()) <= 3
+
+
+def test_awkward_tables_are_drafted(drafts):
+    """Names of columns that the project itself uses, question marks for gaps, labels that are numbers or flags."""
+    rows = range(60)
+    text = {
+        "taken": "label,split,copy_1_x,species\n"
+        + "".join(f"{row / 7},{row % 3},{row / 3},{'ab'[row % 2]}\n" for row in rows),
+        "marks": "height,species\n" + "".join(f"{'?' if row < 9 else row / 3},{'ab'[row % 2]}\n" for row in rows),
+        "numbers": "height,grade\n" + "".join(f"{row / 7},{row % 3}\n" for row in rows),
+        "flags": "height,ill\n" + "".join(f"{row / 7},{row % 2 == 0}\n" for row in rows),
+        "spaces": "height , kind\n" + "".join(f"{row / 7}, {'ab'[row % 2]}\n" for row in rows),
+        "repeats": "cap,kind\n" + "".join(f"{'xyz'[row % 3]},{'ab'[row % 2]}\n" for row in rows),
+        "month first": "day,kind\n" + "".join(f"{1 + row % 12}/{1 + row % 28}/2024,{'ab'[row % 2]}\n" for row in rows),
+    }
+    labels = {"taken": "species", "marks": "species", "numbers": "grade", "flags": "ill"}
+
+    found = drafts({name: (content, labels.get(name, "kind")) for name, content in text.items()})
+
+    assert "'species': 'label', 'label': 'column label', 'split': 'column split'" in found["taken"]
+    assert "'column copy_1_x': Number(" in found["taken"]
+    assert "'height': Number(0, 37, missing=True)," in found["marks"]
+    assert "CLASSES = [0, 1, 2]" in found["numbers"]
+    assert "CLASSES = ['False', 'True']" in found["flags"]
+    assert "CLASSES = ['a', 'b']" in found["spaces"]
+    assert "REPEATS = True" in found["repeats"]
+    assert "'day': Date('%m/%d/%Y')," in found["month first"]

@@ -47,7 +47,10 @@ def faults_of(line: str) -> list[str]:
 
 def _fault_of(program: str, *words: str) -> str:
     fault = ""
-    if program == "kedro":
+    if (program, *words[:1]) == ("kedro", "draft"):  # of projects for a table
+        text = (ROOT / "starter/table/drafting/command.py").read_text(encoding="utf-8")
+        fault = ", ".join(word for word in words[1:] if word[:2] == "--" and f'"{word.partition("=")[0]}"' not in text)
+    elif program == "kedro":
         fault = _fault_of_kedro(words)
     elif words[:2] == ("-m", "penstroke"):
         command = [word for word in words[2:] if not word.startswith("--conf-source=")]  # a file that a package has

@@ -20,6 +20,7 @@ import numpy as np
 from kedro.framework.project import settings
 
 TRUSTED_TYPES = (  # of scikit-learn, whose public ones skops trusts by itself
+    "numpy.dtype",  # an imputer keeps the type that it was fitted on
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",

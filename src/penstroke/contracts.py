@@ -18,6 +18,7 @@ from penstroke.rows import LABEL, SPLIT, TableSchema, row_schema
 
 HAS_ROWS = Check(lambda table: len(table) > 0, error="the table has no rows")
 COLUMNS = 64  # checked at a time
+FEATURES_HAVE_GAPS = getattr(domain, "GAPS", False)
 SOURCES = ("reference", "incoming", "other model", "unanswered")
 
 
@@ -72,19 +73,20 @@ class TableContract:
             raise
 
 
-def _is_finite_float32(table: pd.DataFrame) -> bool:
+def _is_finite_float32(table: pd.DataFrame, *, gaps: bool = False) -> bool:
     wrong = [str(name) for name, kind in table.dtypes.items() if kind != np.float32]
     if wrong:
         raise ValueError(f"feature columns must be float32; {wrong[0]} is {table[wrong[0]].dtype}")
     # a few columns at a time, since the columns of a table that was read are no matrix yet
     chunks = (table.iloc[:, start : start + COLUMNS] for start in range(0, table.shape[1], COLUMNS))
-    if count := sum(np.count_nonzero(~np.isfinite(chunk.to_numpy())) for chunk in chunks):
+    is_wrong = np.isinf if gaps else lambda values: ~np.isfinite(values)
+    if count := sum(np.count_nonzero(is_wrong(chunk.to_numpy())) for chunk in chunks):
         raise ValueError(f"features must be finite; {count} values are not")
     return True
 
 
-def _features_beside_label_are_finite_float32(table: pd.DataFrame) -> bool:
-    return _is_finite_float32(table.drop(columns="label", errors="ignore"))
+def _features_are_finite_float32(table: pd.DataFrame) -> bool:
+    return _is_finite_float32(table.drop(columns="label", errors="ignore"), gaps=FEATURES_HAVE_GAPS)
 
 
 def _descriptions_are_finite_float32(table: pd.DataFrame) -> bool:
@@ -132,8 +134,8 @@ ACCEPTED_DIGITS = _rows({"label": LABEL}, domain.ACCEPTED)
 REJECTED_DIGITS = _rows({"label": LABEL} | _reason)
 DIGITS = _rows({"label": LABEL, "split": SPLIT}, domain.ACCEPTED)
 LABELS = _rows({"label": LABEL, "split": SPLIT})
-FEATURES = _rows({}, Check(_is_finite_float32))
-TRAINING_ROWS = _rows({"label": LABEL}, Check(_features_beside_label_are_finite_float32))
+FEATURES = _rows({}, Check(_features_are_finite_float32))
+TRAINING_ROWS = _rows({"label": LABEL}, Check(_features_are_finite_float32))
 TEST_PREDICTIONS = _rows(
     {"label": LABEL, "prediction": LABEL, "confidence": _share()}, Check(_probabilities_sum_to_one)
 )

@@ -35,6 +35,10 @@ class RowForm(Parameters):
                 "or train and promote a model for them"
             )
 
+    def show(self, values: Any) -> Any:
+        """Return the values of one row that was read from a file, (n,), as JSON."""
+        return values.tolist()
+
     def facts(self) -> dict[str, Any]:
         """Return what the service's ``/v1/model`` says about the form."""
         return {"columns": self.columns}

@@ -53,7 +53,11 @@ def row_schema(
 
 
 def incoming_schema(
-    row_id: str, standard: Callable[[pd.DataFrame], pd.DataFrame], *checks: Check, labelled: bool = False
+    row_id: str,
+    standard: Callable[[pd.DataFrame], pd.DataFrame],
+    *checks: Check,
+    labelled: bool = False,
+    prepare: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> DataFrameSchema:
     """Make the contract of an incoming table: it is converted to standard types first, then checked.
 
@@ -62,11 +66,13 @@ def incoming_schema(
         standard: converts the values to standard types; raises a ValueError that says what is wrong.
         *checks: checks of the values.
         labelled: whether a ``label`` is required, and a ``split`` allowed.
+        prepare: renames columns before everything else, if the table has other names; raises a ValueError too.
     """
 
     def parse(table: pd.DataFrame) -> pd.DataFrame:
         try:
-            return standard(standard_rows(table, row_id, labelled=labelled))
+            named = prepare(table) if prepare else table
+            return standard(standard_rows(named, row_id, labelled=labelled))
         except ValueError as error:
             raise SchemaError(None, table, str(error)) from error  # type: ignore[no-untyped-call]
 

@@ -22,6 +22,8 @@ These names are optional:
   row from the bytes of a file. Without them there are no pipelines ``inference``, ``feedback`` and ``monitoring``, and
   the service accepts neither files nor feedback.
 - ``Body``: the JSON body of prediction requests. Without it, requests hold rows by the names of their columns.
+- ``GAPS``: whether features may be missing, NaN; each contender must take or fill them in.
+- ``REPEATS``: whether rows of the same values may all be right; otherwise only the first is accepted.
 - ``picture_nodes(stage)``: nodes that draw rows.
 - ``accept_values(values, form)``, ``features_of(accepted, form, features)``, ``names_of_features(form, features)``:
   ``accept`` and ``extract_features`` for arrays, (n, columns) in the order of ``form.columns``, and the names of the

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 NAME = "production_model"
+EMPTY = (np.nan, np.float32) if getattr(domain, "GAPS", False) else (0, np.uint8)  # value and type of a row to try
 HAS_ARRAYS = hasattr(domain, "accept_values")  # whether rows can do without tables
 
 
@@ -189,7 +190,7 @@ class SklearnModel:
 def _probe(served: ServedModel) -> Any:
     """Return one accepted row. Check, once, that the code makes the features that the model was fitted on."""
     form, features = served.view
-    probe, _ = served.accept(np.zeros((1, len(form.columns)), np.uint8))
+    probe, _ = served.accept(np.full((1, len(form.columns)), *EMPTY))
     if HAS_ARRAYS:
         refuse_other_features(served.model, domain.names_of_features(form, features))
     else:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from penstroke import domain
 from penstroke.domain import Cleaning, Form, accept, measure_form
 
 from .parameters import Split
@@ -33,7 +34,8 @@ def screen_rows(
 
     A row is rejected, with a reason, if its source could not read it, if the domain rejects it
     (:func:`penstroke.domain.accept`), if another row has the same values and another label (both are rejected, since
-    either may be wrong), or if it repeats an earlier row.
+    either may be wrong), or if it repeats an earlier row. In a domain with ``REPEATS``, rows of the same values may all
+    be right, and none is rejected for them.
 
     Args:
         raw_rows: ``label``, the values in the form of ``row_form``, optionally ``split``, and optionally the
@@ -120,6 +122,8 @@ def _draw_test_rows(label: pd.Series, split: Split) -> pd.Series:
 
 def _reasons_to_reject(label: pd.Series, values: pd.DataFrame, reasons: pd.Series) -> pd.Series:
     """Add the reasons that hold for rows of any domain; a reason of the domain has priority."""
+    if getattr(domain, "REPEATS", False):
+        return reasons
     content = pd.Series(pd.util.hash_pandas_object(values, index=False).to_numpy(), label.index)
     conflict = label.groupby(content).transform("nunique") > 1
     first = pd.Series(label.index, label.index).groupby(content).transform("first")

@@ -199,7 +199,7 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             raise ValueError(
                 f"{self.copies} copies are asked for, the rows have {len(copied)}; raise augmentation.copies"
             )
-        rows, label = validate_data(self, own, y, dtype=None, order="C")
+        rows, label = validate_data(self, own, y, dtype=None, order="C", ensure_all_finite="allow-nan")
         used = copied[: self.copies]
         if used:
             rows, label = np.concatenate([rows, *used]), np.tile(label, 1 + len(used))
@@ -235,7 +235,9 @@ class AugmentedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  
             rows = np.ascontiguousarray(X)  # same memory layout as for a table, so that sums round in the same way
         else:
             check_is_fitted(self)
-            rows = validate_data(self, part_copies(X)[0], dtype=None, order="C", reset=False)
+            rows = validate_data(
+                self, part_copies(X)[0], dtype=None, order="C", reset=False, ensure_all_finite="allow-nan"
+            )
         if hasattr(self.classifier_, "feature_names_in_"):  # a model file of an earlier version, fitted on a table
             return pd.DataFrame(rows, columns=self.feature_names_in_)
         return rows

@@ -28,7 +28,7 @@ REJECTED = "rejected_share"
 
 
 def gather_rows(
-    rows: Iterable[pd.DataFrame],
+    rows: pd.DataFrame | Iterable[pd.DataFrame],
     predictions: pd.DataFrame | Iterable[pd.DataFrame],
     reference_profiles: Mapping[str, Callable[[], pd.DataFrame]],
     inbox: Mapping[str, Any],
@@ -36,7 +36,7 @@ def gather_rows(
     """Describe the incoming rows, and append them to the profile of the model that answered most of them.
 
     Args:
-        rows: tables of incoming rows.
+        rows: incoming rows, in one or several tables.
         predictions: their predictions, with ``model_version``, in one or several tables.
         reference_profiles: by model version, a function that loads the profile. Its ``attrs`` hold the ``form`` of the
             model's rows, and its ``classes``.
@@ -52,8 +52,8 @@ def gather_rows(
         ValueError: there is no profile of that model, it does not say its form, or rows that it answered have another
             form.
     """
-    tables = [predictions] if isinstance(predictions, pd.DataFrame) else predictions
-    answers = pd.concat([table[["prediction", "confidence", "model_version"]] for table in tables])
+    predicted = [predictions] if isinstance(predictions, pd.DataFrame) else predictions
+    answers = pd.concat([table[["prediction", "confidence", "model_version"]] for table in predicted])
     answers = answers.loc[~answers.index.duplicated(keep="last")]
     answered_by = answers["model_version"].mode()
     version = str(answered_by[0]) if len(answered_by) else max(reference_profiles)
@@ -69,7 +69,8 @@ def gather_rows(
     # the labels of another model may have another type
     answers["prediction"] = with_gaps(answers.loc[of_version, "prediction"].infer_objects())
     form = Form.model_validate(profile.attrs["form"])
-    incoming = _describe_rows(rows, of_version, form).join(answers.astype({"model_version": "str"}))
+    tables = [rows] if isinstance(rows, pd.DataFrame) else rows
+    incoming = _describe_rows(tables, of_version, form).join(answers.astype({"model_version": "str"}))
     labels = dict(parts[::-1] for name in inbox if (parts := label_and_id(name, profile.attrs["classes"])))
     label = pd.Series(labels, dtype="str").reindex(incoming.index)
     right = incoming["prediction"].astype("str") == label

@@ -1,0 +1,1 @@
+"""``kedro draft``: the first draft of the domain, from the head of a table."""
