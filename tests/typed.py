@@ -49,7 +49,8 @@ def _fault_of(program: str, *words: str) -> str:
     fault = ""
     if (program, *words[:1]) == ("kedro", "draft"):  # of projects for a table
         text = (ROOT / "starter/table/drafting/command.py").read_text(encoding="utf-8")
-        fault = ", ".join(word for word in words[1:] if word[:2] == "--" and f'"{word.partition("=")[0]}"' not in text)
+        options = [word.partition("=")[0] for word in words if word.startswith("--") and word != "--help"]
+        fault = ", ".join(option for option in options if f'"{option}"' not in text)
     elif program == "kedro":
         fault = _fault_of_kedro(words)
     elif words[:2] == ("-m", "penstroke"):
