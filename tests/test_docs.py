@@ -38,13 +38,13 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "conf/README.md", 
 TYPED_PAGES = [page for page in PAGES if page.parent.name != "notebooks"] + [ROOT / "src/kedro_guards/README.md"]
 
 
-def _blocks(page, language):
+def blocks_of(page, language):
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL)
     return [re.sub(f"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
 
 
 def test_the_readme_gives_the_two_commands_as_they_are_typed():
-    assert _blocks(ROOT / "README.md", "sh")[0].splitlines() == [
+    assert blocks_of(ROOT / "README.md", "sh")[0].splitlines() == [
         "pip install -r requirements.txt && kedro run",
         "pip install -r requirements-dev.txt && pytest",
     ]
@@ -75,7 +75,7 @@ def _anchors(page):
 
 
 def test_every_contender_of_the_documentation_can_take_part():
-    blocks = [yaml.safe_load(text) for page in PAGES for text in _blocks(page, "yaml") if "contenders:" in text]
+    blocks = [yaml.safe_load(text) for page in PAGES for text in blocks_of(page, "yaml") if "contenders:" in text]
     rows = RAW_ROWS.astype({name: "float32" for name in RAW_ROWS if name != "label"})
     found = {name: block for parameters in blocks for name, block in parameters["contenders"].items()}
     search = Search.model_validate(base_parameters("data_science")["search"] | {"contenders": list(found), "folds": 2})
@@ -94,7 +94,7 @@ def test_every_command_of_a_page_can_be_typed(page, bootstrapped):
     text = page.read_text(encoding="utf-8")
     spans = re.findall(r"`((?:kedro|python -m|pytest) [^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     spans = [re.sub(r"^kedro \w+$", r"\g<0> --help", span) for span in spans]  # the name of a command
-    lines = [line for block in _blocks(page, "sh") for line in block.splitlines()]
+    lines = [line for block in blocks_of(page, "sh") for line in block.splitlines()]
     commands = lines + [span for span in spans if not re.search("[…<]|NAME|=VALUE", span)]
 
     assert {command: faults for command in commands if (faults := faults_of(command))} == {}
@@ -102,7 +102,7 @@ def test_every_command_of_a_page_can_be_typed(page, bootstrapped):
 
 @pytest.mark.parametrize("page", TYPED_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_of_python_in_a_page_uses_what_is_there(page):
-    for block in _blocks(page, "python"):
+    for block in blocks_of(page, "python"):
         tree = ast.parse(re.sub("^%.*$", "", block, flags=re.MULTILINE))
         for imported in [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]:
             module = import_module(imported.module)
@@ -112,7 +112,7 @@ def test_every_block_of_python_in_a_page_uses_what_is_there(page):
 @pytest.mark.parametrize("page", TYPED_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_of_configuration_in_a_page_is_as_its_schema_says(page):
     schemas = {path.stem: json.loads(path.read_text()) for path in (ROOT / "conf/schemas").iterdir()}
-    for block in _blocks(page, "yaml"):
+    for block in blocks_of(page, "yaml"):
         file = (re.match(r"# conf/\w+/(\w+)\.yml", block) or ["", "parameters"])[1]
         name = file.partition("_")[0].replace("parameters", "overrides")
         if name != "credentials" and (values := yaml.safe_load(block)):
@@ -121,7 +121,7 @@ def test_every_block_of_configuration_in_a_page_is_as_its_schema_says(page):
 
 
 def test_the_signature_of_a_message_is_checked_as_the_page_says():
-    (block,) = _blocks(ROOT / "docs/how-to/schedule.md", "python")
+    (block,) = blocks_of(ROOT / "docs/how-to/schedule.md", "python")
     found: dict = {}
     exec(block, found)  # noqa: S102 # a page of ours
 
