@@ -23,7 +23,7 @@ ELSEWHERE = {
     r"kedro schemas": "tests/test_starter.py",
     r"tar .*|kedro run --changed --pipelines=__default__,promotion": "tests/test_runbook.py",
     r"(python -m penstroke|pip install -r requirements-train.txt &&|kedro package).*": "tests/test_package.py",
-    r"kedro new .*": "tests/test_starter.py",
+    r"kedro (new|draft) .*|cp path/to/flowers.csv .*": "tests/test_starter.py",
     r".ci/update .*|git (add|cherry-pick) .*|python ../CLONE/starter/update.py": "tests/test_update.py",
     r"(mkdir|mv|rm) .*": "tests/test_table_domain.py",
     r"python -m build .*|pip install .*whl.*": "tests/guards/test_wheel.py",
