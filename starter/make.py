@@ -61,6 +61,8 @@ def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
         _leave_out_tests_and_pages(project, re.compile("|".join(words), re.IGNORECASE))
     owner = f"{date.today().year} {answers['licence_holder']}"
     _edit(project / "LICENSE", lambda text: re.sub(r"(?m)^(   Copyright ).*$", rf"\g<1>{owner}", text))
+    alias = r'(?m)^\[project\.entry-points\."kedro\.starters"\].*\n(?:.+\n)*\n'  # of a starter that the project is not
+    _edit(project / "pyproject.toml", lambda text: re.sub(alias, "", text))
     ignored = "ignore = [\n"  # by ruff: names may be longer than ours
     _edit(project / "pyproject.toml", lambda text: text.replace(ignored, f'{ignored}    "E501",\n', 1))
     _rename(project, _words(answers))

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 import pandas as pd
@@ -421,3 +422,49 @@ def test_awkward_tables_are_drafted(drafts):
     assert "CLASSES = ['a', 'b']" in found["spaces"]
     assert "REPEATS = True" in found["repeats"]
     assert "'day': Date('%m/%d/%Y')," in found["month first"]
+
+
+def _installed(folder, origin):
+    """Write what pip records of a package: its name, its entry points, and where it was installed from."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["kedro.starters"]
+    record = folder / "penstroke-0.1.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: penstroke\nVersion: 0.1.0\n")
+    lines = [f"{name} = {place}\n" for name, place in declared.items()]
+    (record / "entry_points.txt").write_text("[kedro.starters]\n" + "".join(lines))
+    (record / "direct_url.json").write_text(json.dumps(origin))
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT / "src")])}
+
+
+def test_the_alias_leads_to_the_clone_that_the_package_was_installed_from(tmp_path):
+    installed = _installed(tmp_path, {"url": ROOT.as_uri(), "dir_info": {"editable": True}})
+    (tmp_path / "answers.yml").write_text(yaml.safe_dump(LEAVES))
+
+    made = run_kedro(
+        *("new", "--starter=penstroke", "--config=answers.yml"), cwd=tmp_path, DO_NOT_TRACK="1", **AUTHOR, **installed
+    )
+
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "leaf-finder/README.md").read_text("utf-8").startswith("# Leaf Finder\n")
+    settings = (tmp_path / "leaf-finder/pyproject.toml").read_text("utf-8")
+    assert "kedro.starters" not in settings  # it is no starter itself
+    assert "[dependency-groups]" in settings
+    assert not (tmp_path / "leaf-finder/src/leaf_finder/starter.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        ({"url": "https://example.org/p.git", "vcs_info": {"vcs": "git"}}, "git+https://example.org/p.git"),
+        ({"url": "file:///tmp/penstroke.whl", "archive_info": {}}, None),
+        ({"url": "file:///moved/away", "dir_info": {}}, None),
+    ],
+    ids=["repository", "wheel", "a folder that is gone"],
+)
+def test_an_alias_is_known_only_where_there_is_a_clone(tmp_path, origin, told):
+    listed = run_kedro("starter", "list", cwd=tmp_path, DO_NOT_TRACK="1", **_installed(tmp_path, origin))
+
+    assert listed.returncode == 0, listed.stderr
+    starters = yaml.safe_load(listed.stdout.rpartition("Starters from penstroke")[2]) if told else None
+    assert starters == (told and {"penstroke": {"template_path": told, "directory": "starter"}})
+    assert ("Starters from penstroke" in listed.stdout) == bool(told)
