@@ -207,6 +207,8 @@ def _take_images(live: Path, project: Path, values: dict[str, object]) -> None:
     for place in (project / "conf/base").glob("parameters_*.yml"):
         _edit(place, lambda text: with_values(text, values))
     raw_table = "type: kedro_guards.datasets.chunks.ChunkedParquetDataset\n  filepath: ${globals:raw}/digits.parquet"
+    told = " # a Parquet file, or a folder of them\n"
+    _edit(project / "conf/base/catalog.yml", lambda text: text.replace(f"raw_digits:{told}", "raw_digits:\n"))
     own_folders = f"""type: {OURS}.domain.folders.ImageFoldersDataset
   path: ${{globals:raw}}/images
   size: {{rows: 28, columns: 28, full_ink: 255}}
