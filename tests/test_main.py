@@ -75,6 +75,7 @@ def test_a_package_runs_as_quietly_as_the_project_and_reports_to_nobody(elsewher
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_a_run_from_a_folder_within_the_project_is_as_quiet_once_kedro_knows_the_project(project):
     arguments = ("run", "--env=test", "--pipelines=data_processing")
 

@@ -188,6 +188,7 @@ def test_another_split_leaves_too_few_rows_to_compare_and_the_verdict_says_what_
     )
 
 
+@pytest.mark.slow
 def test_production_that_cannot_be_read_is_no_reason_to_replace_it_unseen(project, kedro_here):
     (project / PRODUCTION).write_bytes(b"half a model")
 

@@ -220,6 +220,7 @@ def test_an_archive_within_the_archive_is_refused(path):
     assert "holds 9999.npz, no plain array" in refusal(packed(members_of_a_model() | {"9999.npz": b""}), path)
 
 
+@pytest.mark.slow
 def test_a_run_on_a_tampered_champion_ends_in_three_lines_and_runs_nothing(trained, tmp_path, touched):
     project = copy_tree(trained, tmp_path / "project")
     champion = project / DATA / "06_models/champion_model.skops"

@@ -69,6 +69,7 @@ def test_an_operation_that_became_slower_by_more_than_the_margin_is_named_and_no
     assert "times the stored cost: steady" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_figures_of_another_python_are_compared_and_fail_nothing(monkeypatch, clock, capsys):
     operations = {"slowed": clock.operation(0.012)}
     monkeypatch.setattr(watch, "make_operations", lambda _folder: operations)

@@ -289,6 +289,7 @@ def test_what_came_from_a_folder_or_address_counts_by_its_files_too(package, ins
     assert _runs_with(package, "fruit.taste")["fruit"].startswith("1 of ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["fruit.taste", "basket.weave"])
 def test_an_editable_install_counts_by_its_content_also_where_an_installed_package_requires_it(
     package, installed, tmp_path, monkeypatch, module

@@ -95,6 +95,7 @@ def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(place, monkeypa
         lock(place, 0).__enter__()
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_written_a_run_of_what_changed_needs_to_write_nothing_if_nothing_has(tiny):
     def within():
         fcntl.flock, runs.write_stamp = _refusing(errno.EROFS), _refusing(errno.EROFS)

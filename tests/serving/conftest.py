@@ -26,6 +26,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from kedro_guards import model_files
 from kedro_guards.receipts import write_receipt
+from penstroke.answers import answer_rows
+from penstroke.models import Answers
 from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.estimators import AugmentedClassifier
 from penstroke.serving.app import Service, build_app
@@ -129,6 +131,22 @@ def service(served_project: Path) -> Iterator[Running]:
     """The service, with the choices of the base but for times."""
     with running(served_project) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def client(service: Running) -> Iterator[httpx.Client]:
+    """Sends requests to the service."""
+    with service.client() as found:
+        yield found
+
+
+@pytest.fixture
+def inference(service: Running) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """What the pipeline answers to rows."""
+    with (service.project / "data/06_models/production_model.skops").open("rb") as file:
+        model = model_files.load(file)
+    answers = Answers.model_validate(base_parameters("inference")["answers"])
+    return lambda rows: answer_rows(rows, model, answers)
 
 
 def some_rows(count: int, seed: int = 0) -> pd.DataFrame:

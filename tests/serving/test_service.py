@@ -16,34 +16,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kedro_guards import model_files
-from penstroke.answers import answer_rows
 from penstroke.contracts import PREDICTIONS
 from penstroke.domain import ROW_ID, ROWS
-from penstroke.models import Answers
 
-from ..conftest import ROOT, base_parameters, copy_project, run_kedro
+from ..conftest import ROOT, copy_project, run_kedro
 from ..domain.rows import as_json
 from ..seam import CLASSES, FORM, RAW_ROWS, contract
 from .conftest import ask, choose, fit_model, promote, running, some_rows, wait_for
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def client(service):
-    with service.client() as found:
-        yield found
-
-
-@pytest.fixture
-def inference(service):
-    """What the pipeline answers to rows."""
-    with (service.project / "data/06_models/production_model.skops").open("rb") as file:
-        model = model_files.load(file)
-    answers = Answers.model_validate(base_parameters("inference")["answers"])
-
-    return lambda rows: answer_rows(rows, model, answers)
 
 
 def test_rows_are_answered_as_inference_answers_them(client, inference):
@@ -223,6 +204,7 @@ def test_a_full_queue_says_when_to_come_again_and_what_was_answered_is_kept_when
     assert len(pd.read_parquet(file)) == 50 * (len(responses) - len(full)) + 1
 
 
+@pytest.mark.slow
 def test_who_sends_too_slowly_is_left(strict):
     post = b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     heads = [b"", b"GET / HT", post, post + b"Content-Length: 9\r\n\r\nx"]
@@ -253,6 +235,7 @@ def test_kept_files_are_bounded(strict):
     assert [file.name for file in kept[0]] == [file.name for file in kept[1]]
 
 
+@pytest.mark.slow
 def test_a_promotion_takes_over_without_a_failed_request_and_a_broken_one_does_not(strict):
     first = fit_model(5)
     choose(strict, queue_images=4000)

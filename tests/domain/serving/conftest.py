@@ -4,7 +4,7 @@ import numpy as np
 
 from ...serving import conftest as shared
 
-service, served_project = shared.service, shared.served_project
+service, served_project, client, inference = shared.service, shared.served_project, shared.client, shared.inference
 
 
 def numbers(count: int, side: int = 8, ink: int = 16, seed: int = 0) -> list:

@@ -25,6 +25,7 @@ print(served.answer(accepted).argmax(), *(name for name in ("pandas", "sklearn",
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("classifier", "imported"),
     [(NystroemRidgeClassifier(100, random_state=0), []), (KNeighborsClassifier(3), ["pandas", "sklearn", "skops"])],

@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from kedro_guards import model_files
-from penstroke.answers import answer_rows
 from penstroke.domain import Reading, read
 from penstroke.domain.pixels import to_table
-from penstroke.models import Answers
 
 from ...conftest import base_parameters, copy_project
 from ...serving.conftest import choose, fit_model, promote, running
@@ -19,25 +16,6 @@ from ..rows import FORM, drawn
 from .conftest import numbers
 
 PNG, JPEG, NUMBERS = ({"Content-Type": kind} for kind in ("image/png", "image/jpeg", "application/json"))
-
-
-@pytest.fixture(scope="module")
-def client(service):
-    with service.client() as found:
-        yield found
-
-
-@pytest.fixture
-def inference(service):
-    """What the pipeline answers to images."""
-    with (service.project / "data/06_models/production_model.skops").open("rb") as file:
-        model = model_files.load(file)
-    answers = Answers.model_validate(base_parameters("inference")["answers"])
-
-    def answer(images):
-        return answer_rows(to_table(images), model, answers)
-
-    return answer
 
 
 def ask(client, images):
@@ -52,7 +30,7 @@ def test_a_picture_is_framed_as_inference_frames_it(client, inference, kind, hea
 
     framed = read(content, FORM, Reading.model_validate(base_parameters("domain")["drawings"])).reshape(8, 8)
     assert found["seen"] == framed.tolist()
-    assert found["confidence"] == inference(framed[None])["confidence"].iloc[0]
+    assert found["confidence"] == inference(to_table(framed[None]))["confidence"].iloc[0]
     assert found["digit_id"].endswith(".png" if kind == "PNG" else ".jpg")
 
 

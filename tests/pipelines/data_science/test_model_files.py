@@ -75,6 +75,7 @@ def test_a_model_makes_the_same_bytes_whenever_it_is_written_and_also_once_it_wa
     assert file_of(model_files.load(BytesIO(content))).getvalue() == content
 
 
+@pytest.mark.slow
 def test_another_process_with_other_hashes_fits_and_writes_the_same_bytes():
     command = f"import json; from {__name__} import *; print(json.dumps(sums_of_all_contenders()))"
     environment = os.environ | {"PYTHONHASHSEED": "4", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}

@@ -40,6 +40,7 @@ def test_the_profile_is_that_of_the_champion_and_bears_its_version(test_run):
     assert pd.read_parquet(profile)["right"].notna().sum() == 355
 
 
+@pytest.mark.slow
 def test_labels_of_the_inbox_are_counted(watched):
     project, _ = watched
     inbox = project / DATA / "01_raw/inbox"
