@@ -116,8 +116,10 @@ def test_the_tests_that_the_how_to_keeps_pass_with_the_domain_of_a_table(tmp_pat
 
     subprocess.run(["sh", "-e", "-c", "\n".join(commands)], cwd=tmp_path, check=True)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
-    # imported, but run elsewhere: the tests of the guards, and the checks of scikit-learn, which ask no domain
-    left_out = ["--deselect=tests/guards", "-k", "not as_scikit_learn_wants_them"]
+    # imported, but run elsewhere: the tests of the guards, the checks of scikit-learn, which ask no domain, and those
+    # of a running service, which the tests below ask
+    elsewhere = [f"--deselect=tests/{name}" for name in ("guards", "serving/test_service.py")]
+    left_out = [*elsewhere, "-k", "not as_scikit_learn_wants_them"]
     run = subprocess.run(
         [*python, "-n0", *left_out], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )
