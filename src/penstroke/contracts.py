@@ -17,7 +17,7 @@ from penstroke import domain
 from penstroke.rows import LABEL, SPLIT, TableSchema, row_schema
 
 HAS_ROWS = Check(lambda table: len(table) > 0, error="the table has no rows")
-COLUMNS = 64  # checked at a time
+VALUES = 1 << 22  # checked at a time
 FEATURES_HAVE_GAPS = getattr(domain, "GAPS", False)
 SOURCES = ("reference", "incoming", "other model", "unanswered")
 
@@ -78,7 +78,8 @@ def _is_finite_float32(table: pd.DataFrame, *, gaps: bool = False) -> bool:
     if wrong:
         raise ValueError(f"feature columns must be float32; {wrong[0]} is {table[wrong[0]].dtype}")
     # a few columns at a time, since the columns of a table that was read are no matrix yet
-    chunks = (table.iloc[:, start : start + COLUMNS] for start in range(0, table.shape[1], COLUMNS))
+    many = max(1, VALUES // max(1, len(table)))
+    chunks = (table.iloc[:, start : start + many] for start in range(0, table.shape[1], many))
     is_wrong = np.isinf if gaps else lambda values: ~np.isfinite(values)
     if count := sum(np.count_nonzero(is_wrong(chunk.to_numpy())) for chunk in chunks):
         raise ValueError(f"features must be finite; {count} values are not")
@@ -91,7 +92,8 @@ def _features_are_finite_float32(table: pd.DataFrame) -> bool:
 
 def _descriptions_are_finite_float32(table: pd.DataFrame) -> bool:
     if "source" in table:  # only compared rows have descriptions
-        table = table[table["source"].isin(SOURCES[:2])]
+        described = table["source"].isin(SOURCES[:2])
+        table = table if described.all() else table[described]  # which copies it
     return _is_finite_float32(table.drop(columns=[*_answered, "source", "model_version"], errors="ignore"))
 
 
@@ -163,10 +165,14 @@ _answered = {
 REFERENCE_PROFILES = PartitionContract(
     "reference_profiles", _rows(_answered, HAS_ROWS, Check(_descriptions_are_finite_float32))
 )
-COMPARED_DIGITS = TableSchema(
-    _answered | {"source": Column(str, Check.isin(SOURCES)), "model_version": Column(str, nullable=True)},
-    Check(_descriptions_are_finite_float32),
-    index=Index(str, name=domain.ROW_ID),  # not unique: an incoming row and a reference row can share an identifier
+COMPARED_DIGITS = TableContract(
+    "compared_digits",
+    TableSchema(
+        _answered
+        | {"source": Column("category", Check.isin(SOURCES)), "model_version": Column("category", nullable=True)},
+        Check(_descriptions_are_finite_float32),
+        index=Index(str, name=domain.ROW_ID),  # not unique: an incoming row and a reference row can share an identifier
+    ),
 )
 ODDEST_DIGITS = DataFrameSchema(
     {"prediction": LABEL, "confidence": _share(), "column": Column(str), "value": Column(np.float32)},

@@ -27,7 +27,7 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
     columns; types may differ, and the identifier may be a column or the index.
 
     Args:
-        chunk_rows: rows that are loaded at once; None loads the whole table.
+        chunk_rows: rows that are loaded at once, at most; None loads the whole table.
         arguments: those of kedro-datasets' ``ParquetDataset``. For folders and chunks, ``load_args`` may only hold
             ``columns``.
     """
@@ -115,13 +115,32 @@ class ChunkedParquetDataset(ParquetDataset):  # type: ignore[misc]
                 if self._chunk_rows is None or not table.metadata.num_rows:
                     yield table.read(columns, use_pandas_metadata=True).to_pandas()
                     return
-                for batch in table.iter_batches(self._chunk_rows, columns=columns, use_pandas_metadata=True):
-                    yield batch.to_pandas()
+                # a reader of all row groups keeps memory for each of them
+                batches = (
+                    batch
+                    for group in range(table.num_row_groups)
+                    for batch in table.iter_batches(self._chunk_rows, [group], columns, use_pandas_metadata=True)
+                )
+                for joined in _joined(batches, self._chunk_rows):
+                    yield joined.to_pandas()
         except (pa.ArrowException, OSError, ValueError) as error:
             # pyarrow reports damaged files by an OSError without a number
             missed = error.strerror if isinstance(error, OSError) else None
             fault = f"cannot be read: {missed}" if missed else f"is no whole Parquet file: {error}"
             raise DatasetError(f"{path} {fault}; mend it, or move it away") from error
+
+
+def _joined(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """Join batches as long as they have at most so many rows together."""
+    waiting, count = list[pa.RecordBatch](), 0
+    for batch in batches:
+        if waiting and count + batch.num_rows > rows:
+            yield pa.Table.from_batches(waiting)
+            waiting, count = [], 0
+        waiting.append(batch)
+        count += batch.num_rows
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 def _files_below(files: fsspec.AbstractFileSystem, folder: str) -> Iterator[str]:

@@ -33,6 +33,16 @@ def test_a_table_is_loaded_whole_or_in_chunks(dataset):
     pd.testing.assert_frame_equal(pd.concat(chunks), _table(10))
 
 
+def test_what_was_stored_in_many_small_chunks_is_joined_to_larger_ones(dataset):
+    dataset().save(_table(3, start) for start in range(0, 12, 3))
+
+    chunks = list(dataset(7).load())
+
+    assert [len(chunk) for chunk in chunks] == [6, 6]
+    pd.testing.assert_frame_equal(pd.concat(chunks), _table(12))
+    assert [len(chunk) for chunk in dataset(2).load()] == [2, 1] * 4
+
+
 def test_what_comes_in_chunks_is_stored_as_one_table(dataset):
     dataset().save(_table(3, start) for start in (0, 3, 6))
 

@@ -49,6 +49,14 @@ def profile(halves):
     return profile_of(halves[0])
 
 
+def joined(tables):
+    """Join the tables of :func:`gather_rows`."""
+    found = list(tables)
+    table = pd.concat(found)
+    table.attrs = found[0].attrs
+    return table
+
+
 @pytest.fixture(scope="session")
 def gather(profile):
     """Gather rows, with right answers, or with others."""
@@ -57,7 +65,7 @@ def gather(profile):
         answers = answers_to(table) if answers is None else answers
         profiles = {VERSION: lambda: profile} if profiles is None else profiles
         tables = iter([table[:90], table[90:]])
-        return gather_rows(tables, answers, profiles, dict.fromkeys(inbox))
+        return joined(gather_rows(tables, answers, profiles, dict.fromkeys(inbox)))
 
     return gather
 

@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 from time import process_time
 
 import numpy as np
@@ -8,8 +9,8 @@ from scipy.stats import binomtest, ks_2samp
 
 from penstroke import contracts
 from penstroke.file_names import labelled_name
+from penstroke.pipelines.monitoring.figures import draw_drift
 from penstroke.pipelines.monitoring.nodes import (
-    _describe_rows,
     find_oddest,
     gather_rows,
     measure_drift,
@@ -21,8 +22,8 @@ from penstroke.pipelines.monitoring.nodes import (
 )
 from penstroke.pools import PoolHooks
 
-from ...seam import CLASSES, OTHER, contract, identifiers
-from .conftest import COLUMN, DESCRIBED, VERSION, answers_to, of_one_class, profile_of
+from ...seam import CLASSES, FORM, OTHER, contract, identifiers
+from .conftest import COLUMN, DESCRIBED, VERSION, answers_to, joined, of_one_class, profile_of
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +33,23 @@ def fresh(halves):
 
 def test_a_table_costs_the_same_whatever_the_number_of_predictions(monkeypatch):
     """The predictions are hashed once, not for each table."""
-    monkeypatch.setattr("penstroke.pipelines.monitoring.nodes._describe_accepted", lambda rows, form: rows)
-    rows = pd.DataFrame({"x": 0}, pd.Index([f"row-{row}" for row in range(60_000)], dtype="str"))
+    monkeypatch.setattr("penstroke.pipelines.monitoring.nodes._describe_accepted", lambda rows, form: rows[["x"]])
+    rows = pd.DataFrame({"x": 0}, pd.Index([f"row-{row}" for row in range(200_000)], dtype="str"))
+    rows = rows.assign(prediction=0, confidence=1.0, model_version=VERSION)
+    profile = rows[["x", "prediction", "confidence"]].head(1).astype({"x": np.float32, "prediction": "Int64"})
+    profile.attrs = {"form": FORM.model_dump(mode="json"), "classes": CLASSES}
+
+    def cost(answers):
+        tables, start = (rows[start : start + 200] for start in range(0, 10_000, 200)), process_time()
+        gathered = list(gather_rows(tables, answers, {VERSION: lambda: profile}, {}))
+        assert sum(table["x"].count() for table in gathered) == 10_001
+        return process_time() - start
+
     start = process_time()
     rows.index[:200].isin(rows.index)
-    hashed = process_time()
+    hashed = process_time() - start
 
-    described = _describe_rows((rows[start : start + 200] for start in range(0, 60_000, 200)), rows.index[::2], None)
-
-    assert process_time() - hashed < 100 * (hashed - start)  # of 300 tables
-    assert described["x"].count() == 30_000
+    assert cost(rows) - cost(rows[:10_000]) < 20 * hashed  # of 50 tables
 
 
 def _card(gathered, scores, drift):
@@ -357,6 +365,31 @@ def test_what_is_gathered_keeps_its_contract(gather, fresh, profile):
     contracts.REFERENCE_PROFILES.validate({VERSION: profile})
 
 
+def test_rows_in_several_tables_are_compared_as_in_one(gather, fresh, drift, profile):
+    gathered = gather(fresh, answers_to(fresh).head(150), inbox=_labelled(fresh["label"][:5]))
+    cuts = [0, len(profile) // 2, len(profile) + 50, len(gathered)]
+    tables = [gathered[start:end] for start, end in pairwise(cuts)]
+    scores, few = measure_drift(gathered, drift), drift.model_copy(update={"shown": 12})
+
+    assert measure_drift(iter(tables), drift) == scores
+    oddest = find_oddest(gathered, scores, few)
+    pd.testing.assert_frame_equal(find_oddest(iter(tables), scores, few), oddest)
+    assert draw_drift(iter(tables), scores) == draw_drift(gathered, scores)
+    assert write_drift_card(iter(tables), scores, oddest, drift) == write_drift_card(gathered, scores, oddest, drift)
+
+
+def test_tables_are_described_one_after_the_other(fresh, profile):
+    read = []
+    tables = (read.append(start) or fresh[start : start + 20] for start in range(0, 200, 20))
+
+    gathered = gather_rows(tables, answers_to(fresh), {VERSION: lambda: profile}, {})
+
+    assert len(next(gathered)) == len(profile)
+    assert read == []
+    assert len(next(gathered)) == 20
+    assert read == [0]
+
+
 def test_nothing_that_is_given_is_changed(gather, fresh, profile, drift):
     before = fresh.copy(), profile.copy()
     gathered = gather(fresh)
@@ -384,7 +417,7 @@ def test_rows_of_other_columns_that_a_former_model_answered_are_parted(gather, f
     before = answers_to(fresh.head(20), "ba9876543210").set_axis(old.index)  # pragma: allowlist secret
     tables, profiles = iter([old, fresh[:150], fresh[150:]]), {VERSION: lambda: profile}
 
-    compared = gather_rows(tables, pd.concat([before, answers]), profiles, {})
+    compared = joined(gather_rows(tables, pd.concat([before, answers]), profiles, {}))
 
     contract("COMPARED_ROWS").validate(compared)
     assert measure_drift(compared, drift) == measure_drift(gather(fresh), drift) | {"rows_of_other_models": 20}

@@ -1,5 +1,6 @@
 """Draw how the distributions of columns have changed."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,34 +11,29 @@ from pandas.api.types import is_string_dtype
 
 from penstroke.plots import finish, row_spacing
 
-from .nodes import NOT_COMPARED, split_sources
+from .nodes import NOT_COMPARED, each_column, tables_of
 
 SHARES = np.linspace(0, 1, 101)
 COLUMNS = 4  # subplots in a row
 ALARM, CALM = "#c00000", "#4a4a4a"
 
 
-def draw_drift(compared_rows: pd.DataFrame, drift_scores: dict[str, Any]) -> go.Figure:
+def draw_drift(compared_rows: pd.DataFrame | Iterable[pd.DataFrame], drift_scores: dict[str, Any]) -> go.Figure:
     """Draw the cumulative distribution of each column in the reference and now, the most drifted column first.
 
     The largest vertical gap between the two lines is the Kolmogorov-Smirnov statistic.
     """
-    scores, alarms = drift_scores, drift_scores["alarms"]
-    names = [str(name) for name in compared_rows if name not in NOT_COMPARED]
+    scores, alarms, tables = drift_scores, drift_scores["alarms"], tables_of(compared_rows)
+    names = [str(name) for name in tables[0] if name not in NOT_COMPARED]
     order = sorted(names, key=lambda name: -scores.get(f"psi_{name}", 0))
-    parts = dict(zip(("then", "now"), split_sources(compared_rows), strict=True))
-    if is_string_dtype(compared_rows["prediction"]):  # replace text classes by their positions
-        places = compared_rows["prediction"].astype("category").cat.codes.mask(compared_rows["prediction"].isna())
-        compared_rows = compared_rows.assign(prediction=places)
-        parts = dict(zip(("then", "now"), split_sources(compared_rows), strict=True))
     down = -(-len(order) // COLUMNS)
     lines = [
         pd.DataFrame(
             {"value": np.quantile(values, SHARES, method="inverted_cdf"), "share": SHARES, "rows": when, "column": name}
         )
-        for name in order
-        for when, part in parts.items()
-        if len(values := part[name].dropna().to_numpy(float))
+        for name, then, now in each_column(tables, order)
+        for when, values in zip(("then", "now"), _as_numbers(then, now), strict=True)
+        if len(values)
     ]
     figure = px.line(
         pd.concat(lines),
@@ -60,3 +56,11 @@ def draw_drift(compared_rows: pd.DataFrame, drift_scores: dict[str, Any]) -> go.
     return finish(figure, f"{title}; share of rows up to each value").update_layout(
         height=140 + 190 * down, legend_title=""
     )
+
+
+def _as_numbers(then: pd.Series, now: pd.Series) -> list[np.ndarray]:
+    """Return values as numbers; classes of text are replaced by their positions."""
+    if is_string_dtype(then):
+        known = pd.Index(sorted({*then, *now}))
+        return [known.get_indexer(values) for values in (then, now)]
+    return [values.to_numpy(float) for values in (then, now)]

@@ -15,7 +15,6 @@ from penstroke.domain import ROW_ID, Form, accept, describe
 from penstroke.file_names import label_and_id
 from penstroke.findings import FindingError
 from penstroke.pools import map_in_order
-from penstroke.tables import with_gaps
 
 from .parameters import Drift
 
@@ -23,7 +22,6 @@ REFERENCE, INCOMING, OTHER_MODEL, UNANSWERED = SOURCES
 NOT_COMPARED = ("source", "model_version", "right")
 NAMED = 3  # columns named in an error
 ON_CARD = 5  # oddest rows on the card
-ROWS_AT_ONCE = 50_000  # whose oddness is in memory
 REJECTED = "rejected_share"
 
 
@@ -32,29 +30,29 @@ def gather_rows(
     predictions: pd.DataFrame | Iterable[pd.DataFrame],
     reference_profiles: Mapping[str, Callable[[], pd.DataFrame]],
     inbox: Mapping[str, Any],
-) -> pd.DataFrame:
-    """Describe the incoming rows, and append them to the profile of the model that answered most of them.
+) -> Iterator[pd.DataFrame]:
+    """Describe the incoming rows, after the profile of the model that answered most of them.
 
     Args:
         rows: incoming rows, in one or several tables.
-        predictions: their predictions, with ``model_version``, in one or several tables.
+        predictions: their predictions, with ``model_version``, in one or several tables. Of several predictions of a
+            row the last one counts.
         reference_profiles: by model version, a function that loads the profile. Its ``attrs`` hold the ``form`` of the
             model's rows, and its ``classes``.
         inbox: files named ``<right label>_<identifier>``. Only the names are used.
 
     Returns:
-        The columns of the profile, with ``model_version`` and ``source``. Sources are ``reference``, ``incoming``,
-        ``other model`` for rows that another model answered, and ``unanswered`` for rows without a prediction. Rows of
-        the last two kinds can have any form and are not described. ``prediction`` is given for this model's rows
-        only, ``right`` for incoming rows that have a label. ``attrs`` are those of the profile.
+        An iterator over tables with the columns of the profile, ``model_version`` and ``source``: the profile, the
+        incoming rows that its model answered, all others. Few of them are in memory at a time. Sources are
+        ``reference``, ``incoming``, ``other model`` for rows that another model answered, and ``unanswered`` for rows
+        without a prediction. Rows of the last two kinds can have any form, and their other columns are empty. ``right``
+        is given for incoming rows that have a label. ``attrs`` are those of the profile.
 
     Raises:
-        ValueError: there is no profile of that model, it does not say its form, or rows that it answered have another
-            form.
+        ValueError: there is no profile of that model, it does not say its form, or (when its table is reached) rows
+            that it answered have another form.
     """
-    predicted = [predictions] if isinstance(predictions, pd.DataFrame) else predictions
-    answers = pd.concat([table[["prediction", "confidence", "model_version"]] for table in predicted])
-    answers = answers.loc[~answers.index.duplicated(keep="last")]
+    answers = _last_answers([predictions] if isinstance(predictions, pd.DataFrame) else predictions)
     answered_by = answers["model_version"].mode()
     version = str(answered_by[0]) if len(answered_by) else max(reference_profiles)
     profile = reference_profiles[version]() if version in reference_profiles else pd.DataFrame()
@@ -64,41 +62,53 @@ def gather_rows(
             f"no reference profile of model {version} {lack}, but it made these predictions; `kedro run "
             "--pipelines=reporting` makes the profile of the champion: promote it, and run inference again"
         )
-    reference = profile.assign(source=REFERENCE, model_version=version)
-    of_version = answers.index[answers["model_version"] == version]
-    # the labels of another model may have another type
-    answers["prediction"] = with_gaps(answers.loc[of_version, "prediction"].infer_objects())
-    form = Form.model_validate(profile.attrs["form"])
-    tables = [rows] if isinstance(rows, pd.DataFrame) else rows
-    incoming = _describe_rows(tables, of_version, form).join(answers.astype({"model_version": "str"}))
     labels = dict(parts[::-1] for name in inbox if (parts := label_and_id(name, profile.attrs["classes"])))
-    label = pd.Series(labels, dtype="str").reindex(incoming.index)
-    right = incoming["prediction"].astype("str") == label
-    by_version = incoming["model_version"]
-    source = np.select([by_version.isna(), by_version != version], [UNANSWERED, OTHER_MODEL], INCOMING)
-    incoming = incoming.assign(right=right.astype("boolean").where(label.notna() & (source == INCOMING)), source=source)
-    gathered = pd.concat([reference, incoming])
-    gathered.attrs = profile.attrs
-    return gathered
+    tables = [rows] if isinstance(rows, pd.DataFrame) else rows
+    return _gather(tables, answers, profile, version, pd.Series(labels, dtype="str"))
 
 
-def _describe_rows(tables: Iterable[pd.DataFrame], compared: pd.Index, form: Form) -> pd.DataFrame:
-    """Describe the rows that are compared. The other rows, which can have any form, get no description.
+def _last_answers(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the last answer to each row. Copies, or the other columns would stay in memory."""
+    answers = pd.concat([table[["prediction", "confidence", "model_version"]].copy() for table in tables])
+    return answers if answers.index.is_unique else answers[~answers.index.duplicated(keep="last")]
 
-    Raises:
-        ValueError: a row that is compared has another form.
-    """
-    others = []
 
-    def compared_tables() -> Iterator[pd.DataFrame]:
+def _gather(
+    tables: Iterable[pd.DataFrame], answers: pd.DataFrame, profile: pd.DataFrame, version: str, labels: pd.Series
+) -> Iterator[pd.DataFrame]:
+    is_own = answers["model_version"] == version
+    others = answers.loc[~is_own, "model_version"]
+    answers = answers if is_own.all() else answers[is_own]
+    known, answers = answers.index, answers[["prediction", "confidence"]].reset_index(drop=True)
+    # the labels of another model may have another type
+    answers["prediction"] = answers["prediction"].infer_objects().astype(profile["prediction"].dtype)
+    values = {"source": [*SOURCES], "model_version": [version, *others.unique()]}
+    kinds: Any = {name: pd.CategoricalDtype(found) for name, found in values.items()}
+    reference = profile.assign(source=REFERENCE, model_version=version).astype(kinds)
+    rest = list[pd.Index]()
+
+    def own_tables() -> Iterator[pd.DataFrame]:
         for table in tables:
-            is_compared = compared.get_indexer(table.index) >= 0  # isin would hash all identifiers for each table
-            others.append(pd.DataFrame(index=table.index[~is_compared]))
-            if is_compared.any():
-                yield table[is_compared]
+            is_own = known.get_indexer(table.index) >= 0  # isin would hash all identifiers for each table
+            rest.append(table.index[~is_own])
+            if is_own.any():
+                yield table[is_own]
 
-    parts = list(map_in_order(partial(_describe_accepted, form=form), compared_tables()))
-    return pd.concat([*parts, *others]).astype(np.float32)
+    def completed(table: pd.DataFrame) -> pd.DataFrame:
+        return table.astype(kinds).reindex(columns=reference.columns.union(table.columns, sort=False))
+
+    yield completed(reference)
+    form = Form.model_validate(profile.attrs["form"])
+    for described in map_in_order(partial(_describe_accepted, form=form), own_tables()):
+        answered = answers.iloc[known.get_indexer(described.index)].set_axis(described.index)
+        label = labels.reindex(described.index)
+        right = (answered["prediction"].astype("str") == label).astype("boolean").where(label.notna())
+        answered = answered.assign(right=right, source=INCOMING, model_version=version)
+        yield completed(pd.concat([described.astype(np.float32), answered], axis=1))
+    for index in filter(len, rest):
+        answered_by = others.reindex(index)
+        source = np.where(answered_by.isna(), UNANSWERED, OTHER_MODEL)
+        yield completed(reference.head(0).reindex(index).assign(source=source, model_version=answered_by))
 
 
 def _describe_accepted(rows: pd.DataFrame, form: Form) -> pd.DataFrame:
@@ -106,7 +116,7 @@ def _describe_accepted(rows: pd.DataFrame, form: Form) -> pd.DataFrame:
 
 
 def measure_drift(
-    compared_rows: pd.DataFrame, drift: Drift, rejected_rows: pd.DataFrame | None = None
+    compared_rows: pd.DataFrame | Iterable[pd.DataFrame], drift: Drift, rejected_rows: pd.DataFrame | None = None
 ) -> dict[str, Any]:
     """Measure for each column how much the incoming rows differ from the reference.
 
@@ -120,7 +130,7 @@ def measure_drift(
       ``drift.least_rows`` rows came in.
 
     Args:
-        compared_rows: the reference rows and the incoming rows.
+        compared_rows: the reference rows and the incoming rows, in one or several tables.
         drift: the thresholds.
         rejected_rows: one row per rejected row; None if rejected rows are not recorded.
 
@@ -143,13 +153,14 @@ def measure_drift(
         to 1) and its p-value ``p_``. For ``prediction``, whose classes have no order, ``p_`` is that of the
         chi-squared test, and there is no ``ks_``.
     """
-    rows = compared_rows["source"].value_counts().reindex(SOURCES, fill_value=0)
-    reference, incoming = split_sources(compared_rows)
-    judged = bool(rows[INCOMING] >= drift.least_rows)
-    columns = [str(name) for name in compared_rows if judged and name not in NOT_COMPARED]
-    found = {name: _compare(name, reference[name].dropna(), incoming[name].dropna(), drift.bins) for name in columns}
+    tables = tables_of(compared_rows)
+    rows = {source: sum(int((table["source"] == source).sum()) for table in tables) for source in SOURCES}
+    reference, incoming = split_columns(tables, ["model_version", "right", "confidence"])
+    judged = rows[INCOMING] >= drift.least_rows
+    columns = [str(name) for name in tables[0] if judged and name not in NOT_COMPARED]
+    found = {name: _compare(name, then, now, drift.bins) for name, then, now in each_column(tables, columns)}
     accuracy = _accuracy(reference["right"], incoming["right"], drift) | _promise(reference, incoming, drift)
-    came_in = int(rows[[INCOMING, OTHER_MODEL, UNANSWERED]].sum())
+    came_in = rows[INCOMING] + rows[OTHER_MODEL] + rows[UNANSWERED]
     rejected = {} if rejected_rows is None else _rejected(len(rejected_rows), came_in, drift)
     alarms = [
         name
@@ -163,10 +174,10 @@ def measure_drift(
         alarms += [REJECTED] * (rejected["rejected_share_low"] > drift.rejected_share)
     return {
         "model_version": str(reference["model_version"].iloc[0]),
-        "rows": int(rows[INCOMING]),
-        "rows_of_other_models": int(rows[OTHER_MODEL]),
-        "rows_unanswered": int(rows[UNANSWERED]),
-        "reference_rows": int(rows[REFERENCE]),
+        "rows": rows[INCOMING],
+        "rows_of_other_models": rows[OTHER_MODEL],
+        "rows_unanswered": rows[UNANSWERED],
+        "reference_rows": rows[REFERENCE],
         "judged": judged,
         "alarms": alarms,
         **rejected,
@@ -175,11 +186,13 @@ def measure_drift(
     }
 
 
-def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift: Drift) -> pd.DataFrame:
+def find_oddest(
+    compared_rows: pd.DataFrame | Iterable[pd.DataFrame], drift_scores: dict[str, Any], drift: Drift
+) -> pd.DataFrame:
     """Find the incoming rows that are least like the reference.
 
     Args:
-        compared_rows: the reference rows and the incoming rows.
+        compared_rows: the reference rows and the incoming rows, in one or several tables.
         drift_scores: has the ``alarms``; if there are any, only the columns that raised them count.
         drift: sets the number of rows.
 
@@ -187,23 +200,25 @@ def find_oddest(compared_rows: pd.DataFrame, drift_scores: dict[str, Any], drift
         The rows with the highest mean of :func:`measure_oddness` over the columns, oddest first: ``prediction``,
         ``confidence``, the oddest ``column`` and its ``value``. ``attrs`` are those of ``compared_rows``.
     """
-    sources = compared_rows["source"].to_numpy()
-    known, came = np.flatnonzero(sources == REFERENCE), np.flatnonzero(sources == INCOMING)
-    came = came[~compared_rows.index[came].duplicated()]
+    tables = tables_of(compared_rows)
+    reference = pd.concat([split_sources(table)[0] for table in tables])
 
-    def measure(places: np.ndarray) -> pd.DataFrame:
-        return measure_oddness(compared_rows.iloc[np.concatenate([known, places])], drift_scores["alarms"])
+    def measure(rows: pd.DataFrame) -> pd.DataFrame:
+        return measure_oddness(pd.concat([reference, rows]), drift_scores["alarms"])
 
-    parts = np.array_split(came, max(1, len(came) // ROWS_AT_ONCE))
-    mean = np.concatenate([measure(part).mean(axis=1) for part in parts])
-    order = came[np.argsort(-mean, kind="stable")[: drift.shown]]
-    oddness, shown = measure(order), compared_rows.iloc[order]
+    shown = split_sources(tables[0])[1].head(0).assign(oddness=0.0)
+    for table in tables:
+        came = split_sources(table)[1]
+        shown = pd.concat([shown, came.assign(oddness=measure(came).mean(axis=1).to_numpy())])
+        shown = shown.sort_values("oddness", ascending=False, kind="stable")
+        shown = shown[~shown.index.duplicated()].head(drift.shown)  # a row that came in twice is shown once
+    oddness = measure(shown.drop(columns="oddness"))
     places = oddness.to_numpy().argmax(axis=1)
     kind = np.int64 if shown["prediction"].dtype.kind in "iu" else "str"
-    values = shown[oddness.columns].to_numpy(np.float32)[np.arange(len(order)), places]
+    values = shown[oddness.columns].to_numpy(np.float32)[np.arange(len(shown)), places]
     column = oddness.columns[places].astype("str")
     oddest = shown[["prediction", "confidence"]].astype({"prediction": kind}).assign(column=column, value=values)
-    oddest.attrs = compared_rows.attrs
+    oddest.attrs = tables[0].attrs
     return oddest
 
 
@@ -260,23 +275,43 @@ def split_sources(compared_rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
     return compared_rows[source == REFERENCE], compared_rows[source == INCOMING]
 
 
+def tables_of(compared_rows: pd.DataFrame | Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the tables. They are not joined: while that happens, there would be two of each."""
+    return [compared_rows] if isinstance(compared_rows, pd.DataFrame) else list(compared_rows)
+
+
+def split_columns(tables: list[pd.DataFrame], names: list[str]) -> list[pd.DataFrame]:
+    """Return columns of all reference rows, and of all incoming rows, without identifiers."""
+    parts = zip(*(split_sources(table[["source", *names]]) for table in tables), strict=True)
+    return [pd.concat([table[names] for table in part], ignore_index=True) for part in parts]
+
+
+def each_column(tables: list[pd.DataFrame], names: Iterable[str]) -> Iterator[tuple[str, pd.Series, pd.Series]]:
+    """Yield each column's name, its values in the reference and those of the incoming rows, without missing ones."""
+    for name in names:
+        then, now = split_columns(tables, [name])
+        yield name, then[name].dropna(), now[name].dropna()
+
+
 def write_drift_card(
-    compared_rows: pd.DataFrame, drift_scores: dict[str, Any], oddest_rows: pd.DataFrame, drift: Drift
+    compared_rows: pd.DataFrame | Iterable[pd.DataFrame],
+    drift_scores: dict[str, Any],
+    oddest_rows: pd.DataFrame,
+    drift: Drift,
 ) -> str:
     """Write as Markdown what was compared, the result, and what to do about an alarm."""
     scores, alarms = drift_scores, drift_scores["alarms"]
-    then, now = (part.median(numeric_only=True) for part in split_sources(compared_rows))
     names = sorted((key[4:] for key in scores if key.startswith("psi_")), key=lambda name: -scores[f"psi_{name}"])
     cells = [
         (
             name,
-            *("" if f"ks_{name}" not in scores else f"{figure[name]:.3f}" for figure in (then, now)),
+            *(f"{values.median():.3f}" if f"ks_{name}" in scores else "" for values in (then, now)),
             f"{scores[f'psi_{name}']:.3f}",
             f"{scores[f'ks_{name}']:.3f}" if f"ks_{name}" in scores else "",
             f"{scores[f'p_{name}']:.2g}",
             "**alarm**" if name in alarms else "",
         )
-        for name in names
+        for name, then, now in each_column(tables_of(compared_rows), names)
     ]
     oddest = [
         (row.Index, row.prediction, f"{row.confidence:.0%}", row.column, f"{row.value:.3f}")

@@ -19,7 +19,7 @@ from penstroke.files import read_files
 from penstroke.pipelines.monitoring.nodes import find_oddest, gather_rows, measure_drift, measure_oddness
 
 from ....conftest import base_parameters
-from ....pipelines.monitoring.conftest import VERSION, answers_to, profile_of
+from ....pipelines.monitoring.conftest import VERSION, answers_to, joined, profile_of
 from ....seam import FORM
 from ...rows import reading_of_base
 from ...test_idx import FILES
@@ -77,7 +77,7 @@ def test_rows_of_another_size_and_scale_that_a_former_model_answered_are_parted(
     before = answers_to(fresh.head(20), "ba9876543210").set_axis(old.index)  # pragma: allowlist secret
     tables, profiles = [old, fresh[:150], fresh[150:]], {VERSION: lambda: profile}
 
-    compared = gather_rows(iter(tables), pd.concat([before, answers]), profiles, {})
+    compared = joined(gather_rows(iter(tables), pd.concat([before, answers]), profiles, {}))
     scores = measure_drift(compared, drift)
     figure = draw_oddest(find_oddest(compared, scores, drift), iter(tables))
 
@@ -108,7 +108,7 @@ def test_rows_of_two_sizes_that_one_model_answered_are_refused(fresh, profile):
     answers = answers_to(fresh)
 
     with pytest.raises(ValueError, match="the model takes rows of 8 x 8 pixels .*, found 24 x 24 pixels"):
-        gather_rows(iter([large, fresh[20:]]), answers, {VERSION: lambda: profile}, {})
+        list(gather_rows(iter([large, fresh[20:]]), answers, {VERSION: lambda: profile}, {}))
 
 
 def test_inverted_rows_that_are_few_are_compared_and_most_of_a_table_are_refused(gather, fresh):
