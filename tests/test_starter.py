@@ -196,6 +196,7 @@ def _write_flowers(place, rows=240):
     )
     table.loc[random.random(rows) < 0.1, "weight"] = None
     table.loc[random.random(rows) < 0.1, "colour"] = None
+    table.loc[random.random(rows) < 0.1, "soil type"] = None  # whose others are written 3,0 then
     table.loc[random.random(rows) < 0.1, "picked"] = None
     table.to_csv(place, index=False, sep=";", decimal=",", encoding="utf-8-sig")
 
@@ -254,6 +255,9 @@ def test_models_of_a_drafted_domain_see_numbers_categories_and_dates(flowers):
 
     features = pd.read_parquet(project / "data/04_feature/leaf_features.parquet")
 
+    codes = features.filter(like="soil type")
+    assert set(codes) == {"soil type=1", "soil type=2", "soil type=3", "soil type=4", "soil type missing"}
+    assert (codes.sum(axis=1) == 1).all()
     assert set(features.dtypes) == {np.dtype("float32")}
     assert {"weight", "soil type=4", "colour=red", "colour missing", "wild=yes", "sprayed"} < set(features)
     assert features["picked years since 2000"].between(24.1, 24.4).sum() == features["picked season sin"].notna().sum()

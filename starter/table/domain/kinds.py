@@ -6,6 +6,7 @@ Where a column allows missing values, they are NaN, and ``missing`` is true.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,13 +121,9 @@ class Category(Kind):
 
     def read(self, column: pd.Series) -> pd.Series:
         """Convert a column to text; 3.0 is 3."""
-        known = column.notna()
-        numbers = pd.to_numeric(column[known], errors="coerce") if column.dtype.kind == "f" else pd.Series(dtype=float)
-        text = column.astype(object).where(known, None)
-        whole = numbers.index[numbers == np.rint(numbers)]
-        text.loc[whole] = numbers.loc[whole].astype(np.int64)
-        if column.dtype == object:
-            text = text.map(lambda value: int(value) if isinstance(value, float) and value.is_integer() else value)
+        if column.dtype == "str":
+            return column
+        text = column.astype(object).where(column.notna(), None).map(_as_text, na_action="ignore")
         return text.astype("str")
 
     def holds(self, column: pd.Series) -> bool:
@@ -194,6 +191,11 @@ class Date(Kind):
     def _years(column: pd.Series) -> tuple[pd.Series, pd.Series]:
         part = (column.dt.day_of_year - 1) / 365.25
         return column.dt.year + part, part
+
+
+def _as_text(value: Any) -> str:
+    is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value)) if is_whole else str(value)
 
 
 def as_dates(column: pd.Series, written: str) -> pd.Series:

@@ -97,8 +97,6 @@ def find_columns(table: Path, label: str, identifier: str | None, row_id: str) -
             ours = f"column {name}" if name == row_id or TAKEN.fullmatch(name) else name
             found.names |= {} if ours == name else {name: ours}
             found.columns[ours], found.told[name] = code, told
-            if code.startswith("Category"):
-                options["dtype"][name] = "str"
     if not found.columns:
         why = "; ".join(f"{name} is {reason}" for name, reason in [*found.left_out.items()][:2])
         raise ValueError(f"{table} has no column to learn from beside {label!r}" + (f": {why}" if why else ""))
