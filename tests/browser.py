@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
@@ -44,6 +45,24 @@ def chromium() -> Iterator[Chrome]:
             yield chrome
         finally:
             chrome.quit()
+
+
+def set_scheme(chrome: Chrome, scheme: str) -> None:
+    """Make the pages believe that their reader prefers ``light`` or ``dark``."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def barriers(chrome: Chrome) -> list[str]:
+    """Give what axe-core finds on the page against WCAG 2.2, A and AA: the rule and the element."""
+    if not find_spec("selenium_axe_python"):
+        missing("selenium-axe-python is not installed; it is in requirements-dev.txt")
+    from selenium_axe_python import Axe  # noqa: PLC0415
+
+    axe = Axe(chrome)
+    axe.inject()
+    found = axe.run(options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+    return [f"{rule['id']}: {node['html']}" for rule in found["violations"] for node in rule["nodes"]]
 
 
 def resources(chrome: Chrome) -> dict[str, int]:

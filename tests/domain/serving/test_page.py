@@ -11,7 +11,7 @@ from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 
-from ...browser import chromium, hosts, resources
+from ...browser import barriers, chromium, hosts, resources, set_scheme
 from ...conftest import copy_project
 from ...serving.conftest import fit_model, promote, running
 from ..rows import drawn
@@ -71,6 +71,16 @@ def test_a_stroke_is_answered_with_the_three_likeliest_and_what_the_model_sees(p
     seen = page.find_element(By.ID, "seen")
     assert (seen.get_attribute("width"), seen.get_attribute("height")) == ("8", "8")
     assert seen.is_displayed()
+
+
+@pytest.mark.slow
+def test_the_page_has_no_barriers_before_and_after_an_answer(page):
+    for scheme in ("dark", "light"):
+        set_scheme(page, scheme)
+        page.refresh()
+        assert barriers(page) == []
+        draw_a_one(page)
+        assert barriers(page) == []
 
 
 def test_what_was_wrong_lands_in_the_inbox_with_its_right_label(page, service):
@@ -263,8 +273,7 @@ def test_every_control_has_a_name_and_the_answer_is_announced(page):
 def test_the_page_fits_a_phone_and_follows_light_and_dark(page, tmp_path, dark, width, height):
     screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    set_scheme(page, "dark" if dark else "light")
     draw_a_one(page)
 
     page.save_screenshot(str(tmp_path / f"page_{width}_{'dark' if dark else 'light'}.png"))
