@@ -94,9 +94,10 @@ def _leave_out_tests_and_pages(project: Path, words: re.Pattern[str]) -> None:
         _edit(page, lambda text: "\n\n".join(filter(None, (_without(block, words) for block in text.split("\n\n")))))
         if len(page.read_text(encoding="utf-8").splitlines()) < LEAST_LINES:
             page.unlink()
-    for page in filter(Path.exists, [*pages, project / "mkdocs.yml"]):
-        folder = project / "docs" if page.name == "mkdocs.yml" else page.parent
-        _edit(page, lambda text, folder=folder: _without_dead_links(text, folder))
+    for page in filter(Path.exists, pages):
+        _edit(page, lambda text, folder=page.parent: _without_dead_links(text, folder))
+    if (menu := project / "mkdocs.yml").exists():
+        _edit(menu, lambda text: _without_dead_places(text, project / "docs"))
 
 
 def _without(block: str, words: re.Pattern[str]) -> str:
@@ -112,19 +113,24 @@ def _without(block: str, words: re.Pattern[str]) -> str:
 
 
 def _without_dead_links(text: str, folder: Path) -> str:
-    """Make the text of each link to a page that is gone plain, and drop places in menus."""
-    lines = text.splitlines(keepends=True)
-    kept = [
-        line
-        for line in lines
-        if not (menu := re.search(r": ([\w./-]+\.md)$", line.rstrip())) or (folder / menu[1]).exists()
-    ]
+    """Make the text of each link to a page that is gone plain, and drop pictures that are gone."""
 
     def plain(link: re.Match[str]) -> str:
-        gone = not link[2].startswith("http") and not (folder / link[2].partition("#")[0]).exists()
-        return link[1] if gone else link[0]
+        gone = not link[3].startswith("http") and not (folder / link[3].partition("#")[0]).exists()
+        return link[0] if not gone else "" if link[1] else link[2]
 
-    return re.sub(r"(?<!!)\[([^]]+)\]\(([^)\s]+\.md[^)]*)\)", plain, "".join(kept))
+    return re.sub(r"(!?)\[([^]]+)\]\(([^)\s]+\.(?:md|webp)[^)]*)\)", plain, text)
+
+
+def _without_dead_places(menu: str, folder: Path) -> str:
+    """Drop from the site's menu the pages that are gone, and the parts that are then empty."""
+    page = re.compile(r" *- (?:.*: )?([\w./-]+\.md)")
+    lines = menu.splitlines(keepends=True)
+    kept = [line for line in lines if not (found := page.fullmatch(line.rstrip())) or (folder / found[1]).exists()]
+    text, changed = "".join(kept), True
+    while changed:
+        text, changed = re.subn(r"(?m)^( *)- [^:\n]+:\n(?!\1 )", "", text)
+    return text
 
 
 def _files(live: Path) -> Iterator[str]:
@@ -158,6 +164,7 @@ def _lay_table_over(live: Path, project: Path, answers: dict[str, str]) -> None:
         for ours, theirs in _cased("samples", answers["rows"]) + _cased("sample", answers["row"]):
             _edit(place, lambda text, ours=ours, theirs=theirs: re.sub(rf"\b{ours}(?=\b|_)", theirs, text))
     (project / "tests/domain/__init__.py").touch()
+    (project / "docs/index.md").unlink()  # of a site, which it has not
     _edit(
         source / "cli.py",
         lambda text: (

@@ -66,6 +66,24 @@ def _found(project, words):
     return lines | {name for name in names if words.search(name)}
 
 
+def _menu(part):
+    """The pages in a part of the site's menu; a part without any is a fault."""
+    assert part
+    for place in part:
+        pages = [place] if isinstance(place, str) else place.values()
+        for page in pages:
+            yield from [page] if isinstance(page, str) else _menu(page)
+
+
+def _has_a_site(project):
+    menu = yaml.safe_load((project / "mkdocs.yml").read_text("utf-8"))["nav"]
+    pages = {path.relative_to(project / "docs").as_posix() for path in (project / "docs").rglob("*.md")}
+    assert set(_menu(menu)) == pages
+    for page in (project / "docs").rglob("*.md"):
+        links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+        assert [link for link in links if not (page.parent / link).exists()] == [], page
+
+
 def _pipelines(project):
     result = run_kedro("registry", "list", cwd=project)
     assert result.returncode == 0, result.stderr
@@ -75,6 +93,7 @@ def _pipelines(project):
 def test_a_project_for_a_table_has_no_word_of_images_and_none_of_ours(leaves):
     assert _found(leaves, IMAGES) == set()
     assert (leaves / "README.md").read_text("utf-8").startswith("# Leaf Finder\n")
+    assert {path.name for path in (leaves / "docs").rglob("*.md")} == {"stay-up-to-date.md", "guards.md"}
     for check in (".ci/secrets", ".ci/guards"):  # which its first commit would pass
         subprocess.run([check], cwd=leaves, check=True)
 
@@ -149,6 +168,7 @@ def test_a_project_with_the_digits_is_renamed_and_has_the_same_pipelines(new):
 
     assert _found(renamed, OURS) == set()
     assert _pipelines(renamed) == _pipelines(ROOT)
+    _has_a_site(renamed)
 
 
 def test_a_row_may_have_another_name(new):
@@ -170,6 +190,7 @@ def test_a_project_for_images_reads_a_folder_for_each_class(new):
     assert "The champion passes the gate" in result.stdout
     assert "3 files answered" in result.stdout
     assert {line for _, line in _found(shapes, OURS)} == set()
+    _has_a_site(shapes)
 
 
 HOW_TO = ROOT / "docs/how-to/start-your-own.md"
