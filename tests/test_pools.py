@@ -4,8 +4,10 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from kedro.framework.project import pipelines
+from kedro.pipeline import Node, Pipeline
 
-from penstroke.pools import PoolHooks, map_in_order
+from penstroke.pools import IN_PROCESSES, PoolHooks, map_in_order
 
 
 def _settle(processes):
@@ -59,6 +61,34 @@ def test_another_number_of_processes_is_refused(wrong):
         _settle(wrong)
 
     assert PoolHooks.processes == 1
+
+
+@pytest.mark.parametrize(
+    ("places", "tags", "count"),
+    [
+        ({"processes": 2}, [IN_PROCESSES], 2),
+        ({"processes": 2}, [], 0),
+        ({"processes": 1}, [IN_PROCESSES], 0),
+        ({"processes": 2, "scheduler": "tcp://10.0.0.1:8786"}, [IN_PROCESSES], 0),
+    ],
+)
+def test_processes_start_with_a_run_that_uses_them(monkeypatch, places, tags, count):
+    started = []
+    monkeypatch.setattr("penstroke.pools._in_processes", lambda function, items, *_: started.extend(items) or iter(()))
+    hooks = PoolHooks()
+    hooks.after_context_created(SimpleNamespace(config_loader={"globals": places}))
+
+    hooks.before_pipeline_run(Pipeline([Node(_square, "number", "square", name="square", tags=tags)]))
+
+    assert started == [__name__] * count
+    _settle(1)
+
+
+def test_nodes_that_use_processes_say_so(bootstrapped):
+    found = {node.func.__name__ for node in pipelines["__default__"].nodes if IN_PROCESSES in node.tags}
+    assert found == set()
+    found = [node.func for name in pipelines for node in pipelines[name].nodes if IN_PROCESSES in node.tags]
+    assert {node.__name__ for node in found} == {"classify_rows", "gather_rows"}
 
 
 def test_without_a_number_there_is_one_process():

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.base import ClassifierMixin
 
 from penstroke.answers import answer_rows
-from penstroke.models import Answers, View, version_of, view_of
+from penstroke.models import Answers, version_of, view_of
 from penstroke.pools import map_in_order
 
 
@@ -36,10 +36,5 @@ def classify_rows(
     sha256, view = production_receipt["sha256"], view_of(production_model)
     made_by = {"model_version": version_of(sha256), "model_receipt": sha256}
     tables = [rows] if isinstance(rows, pd.DataFrame) else rows
-    return map_in_order(partial(_classify, model=production_model, answers=answers, view=view, made_by=made_by), tables)
-
-
-def _classify(
-    table: pd.DataFrame, model: ClassifierMixin, answers: Answers, view: View, made_by: dict[str, str]
-) -> pd.DataFrame:
-    return answer_rows(table, model, answers, view).assign(**made_by)
+    answered = map_in_order(partial(answer_rows, model=production_model, answers=answers, view=view), tables)
+    return (table.assign(**made_by) for table in answered)

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from penstroke import domain
+from penstroke.pools import IN_PROCESSES
 
 from .nodes import classify_rows
 
@@ -32,5 +33,6 @@ def _classify(rows: str, predictions: str, namespace: str | None = None) -> Node
         inputs=[rows, "production_model", "production_receipt", "params:answers"],
         outputs=predictions,
         name="classify_rows",
+        tags=IN_PROCESSES,
         namespace=namespace,
     )

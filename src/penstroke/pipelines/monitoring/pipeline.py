@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from penstroke import domain
+from penstroke.pools import IN_PROCESSES
 
 from .figures import draw_drift
 from .nodes import find_oddest, gather_rows, measure_drift, raise_alarm, write_drift_card
@@ -48,6 +49,7 @@ def _assemble(*rejected: str) -> Pipeline:
                 inputs=["drawing_digits", "predictions", "reference_profiles", "inbox"],
                 outputs="compared_digits",
                 name="gather_rows",
+                tags=IN_PROCESSES,
             ),
             Node(
                 measure_drift,
