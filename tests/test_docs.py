@@ -132,7 +132,9 @@ def test_the_signature_of_a_message_is_checked_as_the_page_says():
 
 def test_the_domain_says_in_its_docstring_all_that_the_project_asks_it_for():
     """The page for other data sends people there."""
-    assert "the names that its docstring lists" in (ROOT / "docs/how-to/start-your-own.md").read_text(encoding="utf-8")
+    assert "the docstring of `penstroke.domain` lists" in (ROOT / "docs/how-to/start-your-own.md").read_text(
+        encoding="utf-8"
+    )
     assert [name for name in domain.__all__ if f"``{name}" not in domain.__doc__] == []
 
 

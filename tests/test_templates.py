@@ -63,6 +63,8 @@ def test_what_git_does_not_have_is_not_counted(generated):
         ("pass", True),
         ("logger.info('x')", True),
         ("if x:\n  print(1)\n else:\n  print(2)", True),
+        ("for step in tqdm(range(10)):\n  if step:\n   logger.info('x')", True),
+        ("for row in read():\n  print(row)", False),
         ("self.x = x", False),
         ("fit(x)", False),
         ("return x", False),

@@ -232,7 +232,16 @@ def dataset_of(
 
 
 def content_now(name: str, loader: CheckedConfigLoader, project: Path) -> str | None:
-    """Return the ``content_hash`` of a dataset, without the rest of the catalog."""
+    """Return the ``content_hash`` of a dataset, without making the rest of the catalog.
+
+    Args:
+        name: of a catalog entry whose class has the method ``content_hash``.
+        loader: of the project's configuration.
+        project: its folder, for relative paths.
+
+    Returns:
+        SHA-256 as hexadecimal text, or what the class has instead; None where nothing is stored.
+    """
     entry = {key: value for key, value in loader["catalog"][name].items() if key != "validator"}  # slow to import
     dataset: Any = dataset_of(name, {name: entry}, loader, project)
     return dataset.content_hash()

@@ -82,6 +82,10 @@ def with_readers(options: Iterable[click.Parameter]) -> list[click.Parameter]:
 def refuse_unknown_names(options: dict[str, Any]) -> None:
     """Refuse the name of a pipeline, node, dataset, tag or namespace that is nowhere, and what a runner does not take.
 
+    Args:
+        options: all options of ``kedro run``, as Click passes them. Kedro then knows the pipelines as requested, as
+            in a run.
+
     Raises:
         click.ClickException: with the option, what was found and what there is.
     """

@@ -81,7 +81,16 @@ def ask(model: ClassifierMixin, features: pd.DataFrame, chunk_rows: int) -> pd.D
 
 
 def tabulate(probabilities: np.ndarray, classes: np.ndarray, index: pd.Index) -> pd.DataFrame:
-    """Return probabilities, (n, classes), as the table that :func:`ask` returns."""
+    """Return probabilities as the table that :func:`ask` returns.
+
+    Args:
+        probabilities: shape (n, k), between 0 and 1.
+        classes: shape (k,), in the order of the columns of ``probabilities``; text or whole numbers.
+        index: shape (n,), identifiers of the rows.
+
+    Returns:
+        Columns ``prediction``, ``confidence`` and ``probability_<class>`` for each class.
+    """
     answered = pd.DataFrame(probabilities, index, [f"probability_{name}" for name in classes])
     answered.insert(0, "confidence", probabilities.max(axis=1))
     answered.insert(0, "prediction", pd.Index(classes)[probabilities.argmax(axis=1)])  # text, even without rows

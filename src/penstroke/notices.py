@@ -126,10 +126,15 @@ def without_secrets(document: dict[str, Any], secrets: "Any") -> bytes:
 
 
 def send(body: bytes, notices: Notices, key: str) -> None:
-    """Post a signed message, until the receiver takes it; log a warning if it does not.
+    """Post a signed message, at most ``notices.tries`` times; log a warning if the receiver does not take it.
 
     The header ``X-Signature-256`` is ``sha256=`` and the HMAC of the body, in hexadecimal digits. A try that gets no
     answer, 429 or 5xx is repeated after 1, 2, 4, ... seconds; redirections are not followed.
+
+    Args:
+        body: a JSON document.
+        notices: where to, and how often to try.
+        key: secret that the receiver knows too.
     """
     from urllib.error import HTTPError  # noqa: PLC0415 # only failed runs need it
     from urllib.request import HTTPRedirectHandler, Request, build_opener  # noqa: PLC0415

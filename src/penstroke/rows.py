@@ -48,7 +48,14 @@ class TableSchema(DataFrameSchema):
 def row_schema(
     row_id: str, columns: dict[str, Column], *checks: Check, parser: Parser | None = None
 ) -> DataFrameSchema:
-    """Make the contract of a table whose index holds the identifiers: text, unique."""
+    """Make the contract of a table whose index holds the identifiers: text, unique.
+
+    Args:
+        row_id: name of the index, such as ``row_id``.
+        columns: type and checks of each column, by its name; the table has these and no others.
+        checks: of the whole table.
+        parser: converts a table before it is checked.
+    """
     return TableSchema(columns, list(checks), parser, index=Index(str, unique=True, name=row_id))
 
 
