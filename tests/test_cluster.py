@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -179,6 +180,10 @@ def refused(address):
 def test_an_absent_scheduler_a_lonely_one_and_foreign_workers_are_refused(scheduler, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
     assert "no Dask scheduler answers at tcp://127.0.0.1:" in refused(f"tcp://127.0.0.1:{free_port()}")
+    monkeypatch.setattr(cluster, "ANSWER_S", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connects, and says nothing
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        assert f"the cluster at {address} did not answer within 3 s; start again" in refused(address)
     monkeypatch.undo()
     assert "has no workers; start one by `dask worker tcp://127.0.0.1:" in refused(scheduler.address)
 
@@ -321,6 +326,71 @@ def test_monitoring_describes_the_same_rows_on_a_cluster(workers, project):
             place.unlink()
 
     assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_hangs_during_a_run_is_told_in_time_and_leaves_the_former_predictions(
+    workers, project, monkeypatch
+):
+    place, scheduler = project / DATA / "07_model_output/table_predictions.parquet", workers.processes[0]
+    with commands(project) as kedro:
+        kedro(*SCORE, "--changed")
+    former = place.read_bytes()
+    workers.ask(os.getpid)
+    monkeypatch.setattr(cluster, "PATIENCE_S", 1)
+    hung = []
+
+    def hang():
+        scheduler.send_signal(signal.SIGSTOP)
+        hung.append(time.monotonic())
+        monkeypatch.setattr(cluster, "ANSWER_S", 2)
+
+    after_results(monkeypatch, 3, hang)
+    try:
+        with commands(project, workers.address) as kedro:
+            found = kedro(*SCORE)
+    finally:
+        scheduler.send_signal(signal.SIGCONT)
+
+    assert found.exit_code == 1
+    assert "the Dask scheduler has not answered for 2 s; start it again, and run again" in found.stderr
+    assert len(found.stderr.splitlines()) <= 3
+    assert time.monotonic() - hung[0] < 30
+    assert place.read_bytes() == former
+    assert list(place.parent.glob(".*.partial")) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_during_a_run_on_a_cluster_ends_it_and_leaves_the_former_predictions(workers, project):
+    place = project / DATA / "07_model_output/table_predictions.parquet"
+    with commands(project) as kedro:
+        kedro(*SCORE, "--changed")
+    former = place.read_bytes()
+    workers.ask(os.getpid)
+    folder = project / "data/01_raw/incoming_digits.parquet"
+    links = [folder / f"link.{number}.parquet" for number in range(1_000)]  # so that it takes a while
+    for link in links:
+        link.symlink_to("part.0.parquet")
+    try:
+        with commands(project, workers.address):
+            command = [sys.executable, "-m", "kedro", "run", "--env=test", *SCORE]
+            process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+            while not list(place.parent.glob(".table_predictions.parquet.*.partial")):
+                assert process.poll() is None, process.stderr.read()
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            _, told = process.communicate(timeout=60)
+    finally:
+        for link in links:
+            link.unlink()
+
+    assert process.returncode == 130, told
+    assert told.splitlines()[-1].startswith("Interrupted. What was stored is whole; go on by `kedro run --changed")
+    assert len(told.splitlines()) == 1
+    assert time.monotonic() - began < 30
+    assert place.read_bytes() == former
+    assert list(place.parent.glob(".*.partial")) == []
 
 
 @pytest.mark.slow

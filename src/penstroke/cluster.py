@@ -11,6 +11,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -105,7 +106,10 @@ def join(address: str) -> "Client":
     try:
         threads, answers = asyncio.run(asyncio.wait_for(_ask(address), CONNECT_S + ANSWER_S))
     except TimeoutError:
-        raise ClusterError(f"the cluster at {address} did not answer within {CONNECT_S + ANSWER_S} s") from None
+        raise ClusterError(
+            f"the cluster at {address} did not answer within {CONNECT_S + ANSWER_S} s; start again what hangs, "
+            "its scheduler or a worker, or set scheduler to null"
+        ) from None
     except OSError:
         raise ClusterError(
             f"no Dask scheduler answers at {address}; start it by `dask scheduler`, or set scheduler to null"
@@ -126,21 +130,26 @@ async def _ask(address: str) -> tuple[dict[str, int], dict[str, Any]]:
     """Return the threads by worker, and what scheduler and workers run: an identity, or an error."""
     from distributed import Client  # noqa: PLC0415
 
-    async with Client(address, asynchronous=True, timeout=CONNECT_S, set_as_default=False) as client:
-        try:
-            await client.wait_for_workers(1, timeout=CONNECT_S)
-        except TimeoutError:
-            return {}, {}
-        try:
-            scheduler = await client.run_on_scheduler(identity)
-        except Exception as error:
-            scheduler = error
-        workers = await client.run(identity, on_error="return")
-        answers = {
-            f"the scheduler {address}": scheduler,
-            **{f"the worker {name}": one for name, one in workers.items()},
-        }
-        return dict(await client.nthreads()), answers
+    client = Client(address, asynchronous=True, timeout=CONNECT_S, set_as_default=False)
+    try:
+        async with client:
+            try:
+                await client.wait_for_workers(1, timeout=CONNECT_S)
+            except TimeoutError:
+                return {}, {}
+            try:
+                scheduler = await client.run_on_scheduler(identity)
+            except Exception as error:
+                scheduler = error
+            workers = await client.run(identity, on_error="return")
+            answers = {
+                f"the scheduler {address}": scheduler,
+                **{f"the worker {name}": one for name, one in workers.items()},
+            }
+            return dict(await client.nthreads()), answers
+    finally:
+        with suppress(Exception):  # it hangs; unless it is closed, it complains when it is collected
+            await client.close(timeout=1)
 
 
 @cache
@@ -180,12 +189,12 @@ def map_on_workers(client: "Client", function: Callable[[Item], Result], items: 
     What a worker had when it was lost is computed again by another one. Few items are underway at a time.
 
     Raises:
-        ClusterError: the scheduler or all workers were lost, or tasks kill their workers.
+        ClusterError: the scheduler or all workers were lost or do not answer, or tasks kill their workers.
     """
     from distributed.protocol.pickle import dumps  # noqa: PLC0415
 
     waiting = deque["Future"]()
-    most = AHEAD * sum(client.nthreads().values())
+    most = AHEAD * sum(_threads(client).values())
     options = {"retries": RETRIES, "pure": False}
     # bytes, which the scheduler passes on; the function is sent once, and kept by a task that can be repeated
     held = client.submit(_unpack, dumps((function, identity())), **options)
@@ -195,6 +204,17 @@ def map_on_workers(client: "Client", function: Callable[[Item], Result], items: 
             yield _result(client, waiting.popleft())
     while waiting:
         yield _result(client, waiting.popleft())
+
+
+def _threads(client: "Client") -> dict[str, int]:
+    """Return the threads by worker, as the scheduler knows them."""
+    try:
+        found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=ANSWER_S)
+    except TimeoutError:
+        raise ClusterError(
+            f"the Dask scheduler has not answered for {ANSWER_S} s; start it again, and run again"
+        ) from None
+    return found
 
 
 def _unpack(content: bytes) -> Any:
@@ -224,7 +244,7 @@ def _result(client: "Client", future: "Future") -> Any:
                 f"more memory, or lower chunk_rows ({error.last_worker.address})"
             ) from None
         except TimeoutError:
-            if future.done():
+            if future.status == "error":  # of the task itself
                 raise
-            if not client.nthreads():
+            if not _threads(client):
                 raise ClusterError("all workers of the cluster are gone; start some, and run again") from None
