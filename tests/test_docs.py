@@ -14,6 +14,7 @@ from benchmarks import watch
 from benchmarks.pictures import PICTURED, picture_of
 from docs import hooks
 from jsonschema import Draft202012Validator
+from kedro.framework.project import pipelines
 from markdown.extensions.toc import slugify
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import ParameterGrid
@@ -48,6 +49,12 @@ def test_the_readme_gives_the_two_commands_as_they_are_typed():
         "pip install -r requirements.txt && kedro run",
         "pip install -r requirements-dev.txt && pytest",
     ]
+
+
+def test_the_readme_has_a_row_for_every_pipeline(bootstrapped):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert {name for name in pipelines if f"| `{name}` |" not in readme} == {"__default__"}
 
 
 def test_the_readme_says_once_what_to_type():
