@@ -11,6 +11,7 @@ from penstroke.domain.kinds import Category, Date, Kind, Number
 from penstroke.domain import ROW_ID
 
 ROWS_MADE = 600
+MISTAKEN = 40  # one label in so many is wrong, so that no model is always right
 
 
 def raw_rows() -> pd.DataFrame:
@@ -19,15 +20,14 @@ def raw_rows() -> pd.DataFrame:
     place = random.permutation(np.arange(ROWS_MADE) % len(CLASSES))
     index = pd.Index([f"row-{number}" for number in range(ROWS_MADE)], name=ROW_ID)
     made = {name: _values(kind, place, random) for name, kind in COLUMNS.items()}
-    return pd.DataFrame({"label": np.array(CLASSES, dtype=object)[place], **made}, index).infer_objects()
+    labels = (place + (np.arange(ROWS_MADE) % MISTAKEN == 9)) % len(CLASSES)
+    return pd.DataFrame({"label": np.array(CLASSES, dtype=object)[labels], **made}, index).infer_objects()
 
 
 def as_json(rows: pd.DataFrame) -> dict[str, Any]:
     """Return the JSON body of a prediction request for raw rows."""
-    text = rows.drop(columns="label", errors="ignore").to_json(
-        orient="records", date_format="iso", date_unit="us", double_precision=15
-    )
-    return {"rows": json.loads(text)}
+    records = rows.drop(columns="label", errors="ignore").to_dict("records")
+    return {"rows": json.loads(json.dumps(records, default=str))}  # dates as texts
 
 
 def _values(kind: Kind, place: np.ndarray, random: np.random.Generator) -> Any:

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Parallel, delayed
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from kedro_guards import model_files
 from kedro_guards.model_files import UnreadableModel
-from penstroke.domain import Perturbations, perturb
+from penstroke.domain import Perturbations, extract_features, perturb
 from penstroke.pipelines.data_science.calibration import TemperatureScaledClassifier
 from penstroke.pipelines.data_science.kernel_machines import NystroemRidgeClassifier
 from penstroke.pipelines.promotion import measures
@@ -163,7 +164,11 @@ def test_the_costs_are_those_of_the_models_file(rows):
 
 
 def test_the_costs_say_whether_the_service_would_answer_the_same(rows, monkeypatch):
-    model = TemperatureScaledClassifier(NystroemRidgeClassifier(200, random_state=0), folds=3)
+    spread = extract_features(rows, FEATURES).std()
+    parts = [(name, FunctionTransformer(), [place]) for place, name in enumerate(spread.index)]
+    scaled = ColumnTransformer(parts, transformer_weights={name: 1 / (value or 1) for name, value in spread.items()})
+    machine = make_pipeline(scaled, NystroemRidgeClassifier(200, random_state=0))
+    model = TemperatureScaledClassifier(machine, folds=3)
     fit(model, rows[rows["split"] == "train"])
 
     same = measure_costs(model, rows)
