@@ -20,6 +20,7 @@ OURS = "penstroke"
 ENDINGS = " .cfg .css .html .in .ipynb .js .json .md .py .service .svg .timer .toml .txt .yml"  # of texts; or none
 SHARED = ("__init__", "conftest", "seam", "fork_server", "rows")  # modules of tests that all need
 SHAPES = ("bar", "cross", "ring")  # of the made-up images
+WRONG = 37  # one in so many lies in the wrong folder, so that no model is always right
 DRAFTED = [
     "conf/base/catalog.yml",
     "conf/base/parameters_data_processing.yml",
@@ -213,6 +214,7 @@ def _take_images(live: Path, project: Path, values: dict[str, object]) -> None:
     """Have a project read a folder of images for each class, and draw some."""
     for place in (project / "conf/base").glob("parameters_*.yml"):
         _edit(place, lambda text: with_values(text, values))
+    _edit(project / "conf/base/parameters_data_science.yml", _without_idle_contenders)
     raw_table = "type: kedro_guards.datasets.chunks.ChunkedParquetDataset\n  filepath: ${globals:raw}/digits.parquet"
     told = " # a Parquet file, or a folder of them\n"
     _edit(project / "conf/base/catalog.yml", lambda text: text.replace(f"raw_digits:{told}", "raw_digits:\n"))
@@ -240,11 +242,19 @@ def _take_images(live: Path, project: Path, values: dict[str, object]) -> None:
         for number in range(150):
             place = project / "data/01_raw/images" / shape / f"{number}.png"
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(_picture(shape, draw))
-    shown = project / "data/01_raw/drawings"
-    shown.mkdir()
+            shown = SHAPES[0] if number % WRONG == 0 else shape
+            place.write_bytes(_picture(shown, draw))
+    folder = project / "data/01_raw/drawings"
+    folder.mkdir()
     for shape in SHAPES:
-        (shown / f"{shape}_1.png").write_bytes(_picture(shape, draw))
+        (folder / f"{shape}_1.png").write_bytes(_picture(shape, draw))
+
+
+def _without_idle_contenders(text: str) -> str:
+    """Leave out the contenders that the search does not name."""
+    groups = yaml.safe_load(text)
+    idle = "|".join(set(groups["contenders"]) - set(groups["search"]["contenders"]))
+    return re.sub(rf"(?m)^  (?:{idle}):.*\n(?:    .*\n)+", "", text)
 
 
 def _picture(shape: str, draw: random.Random) -> bytes:

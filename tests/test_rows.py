@@ -101,3 +101,13 @@ def test_a_form_names_the_columns_that_rows_lack(wines):
         form.refuse_other_columns(wines)
     RowForm(columns=["acid"]).refuse_other_columns(wines)
     assert RowForm(columns=["acid"]).facts() == {"columns": ["acid"]}
+
+
+def test_an_index_that_has_a_name_holds_the_identifiers_whatever_the_name():
+    table = pd.DataFrame({"label": ["a", "b"]}, pd.Index([3, 4], name="sample_no"))
+
+    rows = standard_rows(table, "wine_id", labelled=True)
+
+    assert (rows.index.name, list(rows.index)) == ("wine_id", ["3", "4"])
+    with pytest.raises(ValueError, match="column wine_id is missing"):
+        standard_rows(table.rename_axis(None), "wine_id", labelled=True)

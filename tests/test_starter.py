@@ -179,6 +179,8 @@ def test_a_row_may_have_another_name(new):
     assert "raw_numerals:" in catalog
     assert (renamed / "data/01_raw/numerals.parquet").exists()
     assert not [line for _, line in _found(renamed, re.compile("load_numerals|isnumeral")) if line]
+    result = run_kedro("run", "--pipelines=data_processing", cwd=renamed)  # of a file that has the former name
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_project_for_images_reads_a_folder_for_each_class(new):
@@ -189,6 +191,8 @@ def test_a_project_for_images_reads_a_folder_for_each_class(new):
     assert result.returncode == 0, result.stderr
     assert "The champion passes the gate" in result.stdout
     assert "3 files answered" in result.stdout
+    chosen = yaml.safe_load((shapes / "conf/base/parameters_data_science.yml").read_text())
+    assert list(chosen["contenders"]) == chosen["search"]["contenders"] == ["logistic", "kernel_ridge"]
     assert {line for _, line in _found(shapes, OURS)} == set()
     _has_a_site(shapes)
 

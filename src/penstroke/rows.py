@@ -94,7 +94,7 @@ def standard_rows(
 
     Args:
         table: the incoming table.
-        row_id: name of the identifiers, which are a column or the index.
+        row_id: name of the identifiers, which are a column, or else the index, if that has a name.
         values: further columns that must not occur twice.
         labelled: whether a ``label`` is required.
 
@@ -114,6 +114,6 @@ def standard_rows(
     """
     labels = ["label"] if labelled else []
     refuse_repeated_columns(table, [row_id, "split", *labels, *values])
-    refuse_missing_columns(table, [*([row_id] if table.index.name != row_id else []), *labels])
+    refuse_missing_columns(table, [*([row_id] if table.index.name is None else []), *labels])
     table = with_text_index(table, row_id)
     return with_text(with_labels(table, "label"), "split") if labelled else table

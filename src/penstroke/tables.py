@@ -109,7 +109,7 @@ def with_text_index(table: pd.DataFrame, name: str) -> pd.DataFrame:
         if table.index.name == name and not text.equals(table.index.astype("str")):
             raise ValueError(f"{name} is a column and the index, which differ; keep one of them")
         return table.drop(columns=name).set_axis(text.rename(name))
-    return table if table.index.dtype == text.dtype else table.set_axis(text)
+    return table.rename_axis(name) if table.index.dtype == text.dtype else table.set_axis(text.rename(name))
 
 
 def with_text(table: pd.DataFrame, name: str) -> pd.DataFrame:
