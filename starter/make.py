@@ -159,6 +159,7 @@ def _lay_table_over(live: Path, project: Path, answers: dict[str, str]) -> None:
     places |= {name: source / name for name in ("domain/__init__.py", "domain/columns.py", "domain/kinds.py")}
     places |= {name: project / name for name in ("conf/base/parameters_domain.yml", "conf/test/catalog.yml")}
     places["rows.py"] = project / "tests/domain/rows.py"
+    places["test_drafting.py"] = project / "tests/test_drafting.py"
     for name, place in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(table / name, place)

@@ -358,99 +358,14 @@ def test_a_draft_writes_over_nothing_that_somebody_edited(flowers):
     assert columns.read_text("utf-8") == before
 
 
-IRIS = "length,width,species\n" + "".join(f"{row},{row % 7},{'ab'[row % 2]}\n" for row in range(20))
-REFUSED = {
-    "no such column": (IRIS, "specie", "has no column 'specie', found length, width, species; did you mean 'species'?"),
-    "empty": ("\n", "species", "is empty; it needs a line with the names of the columns"),
-    "no rows": ("length,species\n", "species", "has names of columns, but no rows"),
-    "no table": ("PK\0\1\2\3", "species", "is no CSV file; save it as CSV"),
-    "longer line": (
-        IRIS + "1,2,a,4\n",
-        "species",
-        "cannot be read: Error tokenizing data. C error: Expected 3 fields in l",
-    ),
-    "longer first line": ("a,b\n1,2,3\n", "b", "has 2 names in its first line, but a line with 3 values"),
-    "twice": ("a,a,b\n1,2,3\n", "b", "has the column 'a' more than once; rename one of them"),
-    "one class": (IRIS.replace(",b\n", ",a\n"), "species", "label 'species' is a in all 20 rows; a model needs"),
-    "rare class": (IRIS + "3,4,c\n", "species", "label 'species' has classes of fewer than 4 rows: c (1); give more"),
-    "no label": (
-        IRIS + "3,4,\n",
-        "species",
-        "label 'species' is missing in 1 of 21 rows, the first is row 21; fill it in",
-    ),
-    "no column": ("species\n" + "a\nb\n" * 9, "species", "has no column to learn from beside 'species'"),
-    "another id": (
-        IRIS,
-        "species",
-        "column 'width' identifies no rows: some of its values are missing, or occur twice",
-    ),
-}
-TRY = """
-import json, sys
-from pathlib import Path
-from kedro_guards.errors import in_short
-from leaf_finder.drafting.columns import find_columns, write_columns
-for place, label in json.load(sys.stdin).items():
-    try:
-        found = find_columns(Path(place), label, "width" if "another id" in place else None, "leaf_id")
-        print(json.dumps(write_columns(found, place)))
-    except ValueError as error:
-        print(json.dumps(in_short(error)))
-"""
+def test_the_tests_of_the_draft_pass_in_a_project_for_a_table(leaves):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    call = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "tests/test_drafting.py"]
 
+    run = subprocess.run(call, cwd=leaves, env=environment, capture_output=True, text=True, check=False)
 
-@pytest.fixture(scope="module")
-def drafts(leaves, tmp_path_factory):
-    """Have the columns of tables found by the code of a project, and return its modules or errors."""
-
-    def find(tables):
-        folder = tmp_path_factory.mktemp("tables")
-        for name, (content, _) in tables.items():
-            (folder / name).write_text(content, "utf-8")
-        asked = json.dumps({str(folder / name): label for name, (_, label) in tables.items()})
-        call = [sys.executable, "-c", TRY]
-        environment = os.environ | {"PYTHONPATH": "src"}
-        done = subprocess.run(
-            call, cwd=leaves, env=environment, input=asked, capture_output=True, text=True, check=True
-        )
-        return dict(zip(tables, map(json.loads, done.stdout.splitlines()), strict=True))
-
-    return find
-
-
-def test_a_table_that_cannot_be_learned_is_refused_in_a_few_lines(drafts):
-    found = drafts({name: (content, label) for name, (content, label, _) in REFUSED.items()})
-
-    for name, (_, _, told) in REFUSED.items():
-        assert told in found[name]
-        assert len(found[name].splitlines()) <= 3
-
-
-def test_awkward_tables_are_drafted(drafts):
-    """Names of columns that the project itself uses, question marks for gaps, labels that are numbers or flags."""
-    rows = range(60)
-    text = {
-        "taken": "label,split,copy_1_x,species\n"
-        + "".join(f"{row / 7},{row % 3},{row / 3},{'ab'[row % 2]}\n" for row in rows),
-        "marks": "height,species\n" + "".join(f"{'?' if row < 9 else row / 3},{'ab'[row % 2]}\n" for row in rows),
-        "numbers": "height,grade\n" + "".join(f"{row / 7},{row % 3}\n" for row in rows),
-        "flags": "height,ill\n" + "".join(f"{row / 7},{row % 2 == 0}\n" for row in rows),
-        "spaces": "height , kind\n" + "".join(f"{row / 7}, {'ab'[row % 2]}\n" for row in rows),
-        "repeats": "cap,kind\n" + "".join(f"{'xyz'[row % 3]},{'ab'[row % 2]}\n" for row in rows),
-        "month first": "day,kind\n" + "".join(f"{1 + row % 12}/{1 + row % 28}/2024,{'ab'[row % 2]}\n" for row in rows),
-    }
-    labels = {"taken": "species", "marks": "species", "numbers": "grade", "flags": "ill"}
-
-    found = drafts({name: (content, labels.get(name, "kind")) for name, content in text.items()})
-
-    assert "'species': 'label', 'label': 'column label', 'split': 'column split'" in found["taken"]
-    assert "'column copy_1_x': Number(" in found["taken"]
-    assert "'height': Number(0, 37, missing=True)," in found["marks"]
-    assert "CLASSES = [0, 1, 2]" in found["numbers"]
-    assert "CLASSES = ['False', 'True']" in found["flags"]
-    assert "CLASSES = ['a', 'b']" in found["spaces"]
-    assert "REPEATS = True" in found["repeats"]
-    assert "'day': Date('%m/%d/%Y')," in found["month first"]
+    assert run.returncode == 0, run.stdout
+    assert "15 passed" in run.stdout
 
 
 def _installed(folder, origin):
