@@ -11,6 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import yaml
@@ -67,6 +68,8 @@ def make_project(live: Path, project: Path, answers: dict[str, str]) -> None:
     ignored = "ignore = [\n"  # by ruff: names may be longer than ours
     _edit(project / "pyproject.toml", lambda text: text.replace(ignored, f'{ignored}    "E501",\n', 1))
     _rename(project, _words(answers))
+    if answers["data"] == "digits" and answers["row"] != "digit":
+        _rename_identifiers(project / f"data/01_raw/{answers['rows']}.parquet", f"{answers['row']}_id")
     _finish(project)
     if answers["data"] == "table":
         record(project, [f"src/{answers['python_package']}/domain/columns.py", *DRAFTED])
@@ -308,7 +311,7 @@ def _rename(project: Path, words: list[tuple[str, str]]) -> None:
     def theirs(text: str) -> str:
         for ours, other in words:
             # not in the names of scikit-learn's and Python's functions
-            text = re.sub(rf"(?<!load_)(?<!is){re.escape(ours)}", other.replace("\\", r"\\"), text)
+            text = re.sub(rf"(?<!load_)(?<!is){re.escape(ours)}(?!ize)", other.replace("\\", r"\\"), text)
         return text
 
     for place in sorted(project.rglob("*"), key=lambda path: len(path.parts), reverse=True):
@@ -324,6 +327,17 @@ def _edit(place: Path, change: Callable[[str], str]) -> None:
     text = place.read_text(encoding="utf-8")
     if (changed := change(text)) != text:
         place.write_text(changed, encoding="utf-8")
+
+
+def _rename_identifiers(table: Path, name: str) -> None:
+    """Give the index of a table another name, if pandas is there; runs accept any, some tests do not."""
+    code = f"import pandas; pandas.read_parquet({str(table)!r}).rename_axis({name!r}).to_parquet({str(table)!r})"
+    before = sha256(table.read_bytes()).hexdigest()
+    if subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0:
+        after = sha256(table.read_bytes()).hexdigest()
+        _edit(table.parents[1] / "README.md", lambda text: text.replace(before, after))
+    else:
+        sys.stderr.write(f'pandas is missing: once requirements.txt is installed, run `python -c "{code}"`\n')
 
 
 def _finish(project: Path) -> None:

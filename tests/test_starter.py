@@ -177,9 +177,9 @@ def test_a_row_may_have_another_name(new):
 
     catalog = (renamed / "conf/base/catalog.yml").read_text()
     assert "raw_numerals:" in catalog
-    assert (renamed / "data/01_raw/numerals.parquet").exists()
-    assert not [line for _, line in _found(renamed, re.compile("load_numerals|isnumeral")) if line]
-    result = run_kedro("run", "--pipelines=data_processing", cwd=renamed)  # of a file that has the former name
+    assert pd.read_parquet(renamed / "data/01_raw/numerals.parquet").index.name == "numeral_id"
+    assert not [line for _, line in _found(renamed, re.compile("load_numerals|isnumeral|numeralize")) if line]
+    result = run_kedro("run", "--pipelines=data_processing", cwd=renamed)
     assert result.returncode == 0, result.stderr
 
 
