@@ -310,8 +310,8 @@ def _cased(ours: str, theirs: str) -> list[tuple[str, str]]:
 def _rename(project: Path, words: list[tuple[str, str]]) -> None:
     def theirs(text: str) -> str:
         for ours, other in words:
-            # not in the names of scikit-learn's and Python's functions
-            text = re.sub(rf"(?<!load_)(?<!is){re.escape(ours)}(?!ize)", other.replace("\\", r"\\"), text)
+            # not in names of functions of libraries, nor of the data set optdigits
+            text = re.sub(rf"(?<!load_)(?<!is)(?<!opt){re.escape(ours)}(?!ize)", other.replace("\\", r"\\"), text)
         return text
 
     for place in sorted(project.rglob("*"), key=lambda path: len(path.parts), reverse=True):
