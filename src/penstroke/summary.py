@@ -102,7 +102,8 @@ def _drift_line(scores: dict[str, Any]) -> str:
 
 
 def _files_line(predictions: "pd.DataFrame", rejected: "pd.DataFrame") -> str:
-    line = f"{len(predictions)} files answered, {predictions['unsure'].sum()} of them not sure"
+    files = "file" if len(predictions) == 1 else "files"
+    line = f"{len(predictions)} {files} answered, {predictions['unsure'].sum()} of them not sure"
     return f"{line}; {len(rejected)} rejected, see rejected_drawings" if len(rejected) else line
 
 

@@ -53,9 +53,9 @@ class Running:
         return httpx.Client(base_url=self.address, timeout=30, **options)
 
 
-def _watched() -> list[str]:
-    """Let the coverage of the tests, where it is asked for, see what runs in the process of the service."""
-    if not Coverage.current():
+def _watched(project: Path) -> list[str]:
+    """Let the coverage of the tests, where it is asked for, see what of this package runs in the service's process."""
+    if not Coverage.current() or not (project / "src/penstroke").exists():
         return []
     places = f"--rcfile={ROOT}/pyproject.toml", f"--data-file={ROOT}/.coverage"
     return ["-m", "coverage", "run", "--parallel-mode", *places]
@@ -64,7 +64,7 @@ def _watched() -> list[str]:
 @contextmanager
 def running(project: Path, *arguments: str, **environment: str) -> Iterator[Running]:
     """Run ``kedro serve`` on a free port."""
-    command = [sys.executable, *_watched(), "-m", "kedro", "serve", "--port=0", *arguments]
+    command = [sys.executable, *_watched(project), "-m", "kedro", "serve", "--port=0", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     variables = os.environ | environment
     variables.pop("PYTHONUNBUFFERED", None)  # which few people set

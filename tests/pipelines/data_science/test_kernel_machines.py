@@ -152,6 +152,20 @@ def test_one_class_is_refused():
         NystroemRidgeClassifier().fit(ROWS, np.full(len(ROWS), 4))
 
 
+@pytest.mark.parametrize("offset", [100, 1e3, 1e6])
+def test_features_whose_distances_rounding_would_lose_are_refused_instead_of_learned_wrong(offset):
+    rows = (ROWS + offset).astype(np.float32)
+
+    with pytest.raises(ValueError, match="too large for a kernel of gamma 0.05: .*StandardScaler"):
+        NystroemRidgeClassifier(50, random_state=0).fit(rows, CLASSES)
+
+
+def test_features_that_are_large_in_float64_keep_their_distances():
+    near, far = (NystroemRidgeClassifier(50, random_state=0).fit(rows, CLASSES) for rows in (ROWS, ROWS + 1e3))
+
+    np.testing.assert_allclose(far.decision_function(ROWS + 1e3), near.decision_function(ROWS), atol=1e-3)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_that_are_as_they_should_be_are_answered_as_those_that_are_brought_to_it(dtype):
     rows = ROWS.astype(dtype)

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.linalg.blas import dsyrk
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from penstroke.kernels import kernel_margins, rbf_kernel, squared_lengths
 
 SCOUT, SCOUTED = 1000, 12  # components of a scout, and rows per component that it is fitted on
+MOST_ROUNDING = 1e-4  # of the kernel's exponent, by rounding of squared lengths
 JITTER = 1e-5  # added to the kernel's diagonal, which is 1, to cover the rounding errors of float32
 
 
@@ -82,7 +83,7 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             copies_of: returns copies of the rows at the given places, (places, features), for ``near_copies``.
 
         Raises:
-            ValueError: there is only one class, or ``X`` is no finite matrix.
+            ValueError: there is only one class, ``X`` is no finite matrix, or its values are too large for the kernel.
         """
         rows, towards = self._checked(X, y)
         order = check_random_state(self.random_state).permutation(len(rows))
@@ -149,6 +150,15 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
     def _take(self, sample: np.ndarray) -> None:
         self.components_, self.lengths_ = sample, squared_lengths(sample)
+        if self.gamma * self.lengths_.max() * np.finfo(sample.dtype).eps > MOST_ROUNDING:
+            raise self._refusal()
+
+    def _refusal(self) -> ValueError:
+        values = self.components_
+        return ValueError(
+            f"features from {values.min():.3g} to {values.max():.3g} are too large for a kernel of gamma "
+            f"{self.gamma:g}: their distances are lost in rounding; scale them before, by StandardScaler for example"
+        )
 
     def _sums(self, *parts: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return the upper triangle of the products of the kernel's columns, and their products with the targets.
@@ -177,7 +187,11 @@ class NystroemRidgeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         products[np.diag_indices(len(products))] += JITTER
         if kept is not None:
             products, sums = products[np.ix_(kept, kept)], sums[kept]
-        return cho_solve(cho_factor(products, overwrite_a=True), sums).astype(self.components_.dtype)
+        try:
+            factor = cho_factor(products, overwrite_a=True)
+        except LinAlgError as error:
+            raise self._refusal() from error
+        return cho_solve(factor, sums).astype(self.components_.dtype)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:  # noqa: N803
         """Return the margin of each class, mostly -1 to 1, (n, classes); for two classes that of the second, (n,)."""
