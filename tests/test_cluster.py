@@ -46,6 +46,7 @@ def test_an_address_of_another_form_is_refused_and_not_repeated(wrong):
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_without_an_address_a_run_uses_no_cluster_and_imports_no_dask(tmp_path):
     hooks_of(None).before_pipeline_run({"runner": "SequentialRunner()"})
     assert PoolHooks.cluster is None

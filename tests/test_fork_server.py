@@ -59,6 +59,7 @@ def test_a_command_that_takes_too_long_is_killed_and_the_next_one_runs(do, tmp_p
     assert run_kedro("--version", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 def test_what_python_reads_at_its_start_is_read(do):
     line = "print(sys.flags.hash_randomization, sys.stdout.encoding)"
 

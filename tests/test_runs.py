@@ -162,6 +162,7 @@ def test_a_terminal_shows_the_progress_of_the_search(trained, project):
     assert b"100%" in shown
 
 
+@pytest.mark.slow
 def test_the_project_runs_as_a_package(project, tmp_path):
     """The module is run as an installed package runs, from a folder that is no project."""
     arguments = ("--env=test", "--pipelines=data_processing", f"--conf-source={project / 'conf'}")

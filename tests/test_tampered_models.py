@@ -191,6 +191,7 @@ def test_a_file_that_unfolds_to_more_than_it_may_is_refused_before_it_does(path)
     assert f"but may to {model_files.MOST_BYTES}" in refusal(packed(members), path)
 
 
+@pytest.mark.slow
 def test_a_file_that_states_less_than_it_unfolds_to_costs_no_memory(tmp_path, path):
     """An archive states 16 bytes for a member of 256 MiB, with the right sum of these 16; a process reads it."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -109,6 +109,7 @@ def test_who_interrupts_a_run_is_told_how_to_go_on(tiny, runner, workers):
     assert tiny.ran() == {"write"}
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_named_with_the_way_on(tiny):
     tiny.write("conf/base/catalog_more.yml", 'negated: {type: json.JSONDataset, filepath: "${globals:data}/n.json"}\n')
     tiny.write("src/tiny/report.py", KILLED)

@@ -29,6 +29,7 @@ def test_rubbish_through_the_api_is_answered(service, whole):
     assert {status for status in statuses if status >= 500} <= {503, 507}
 
 
+@pytest.mark.slow
 def test_rubbish_through_a_socket_is_answered_or_cut_off(service, whole):
     statuses = fuzz_socket(service.address, 300, seed=0)
 

@@ -187,6 +187,7 @@ def strict(tmp_path):
     return project
 
 
+@pytest.mark.slow
 def test_a_full_queue_says_when_to_come_again_and_what_was_answered_is_kept_when_the_service_ends(strict):
     choose(strict, flush_every_s=1000.0)
     with running(strict) as service, service.client() as client, ThreadPoolExecutor(16) as callers:
@@ -269,6 +270,7 @@ def test_a_promotion_takes_over_without_a_failed_request_and_a_broken_one_does_n
     assert "penstroke_models_refused_total 1.0" in count
 
 
+@pytest.mark.slow
 def test_a_token_is_asked_for_wherever_something_is_told(served_project):
     token = {"PENSTROKE_TOKEN": "of the test"}
     with running(served_project, "--host=0.0.0.0", **token) as service, service.client() as client:

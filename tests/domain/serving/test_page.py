@@ -236,6 +236,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 def test_what_keeps_the_service_from_answering_is_told_to_people(page):
     for response, told in FAULTS.items():
         page.execute_script(f"window.fetch = async () => {response}")
@@ -311,6 +312,7 @@ def test_a_finger_draws(page):
     wait_for(lambda: answer(page).startswith(("It is 1", "Not sure: perhaps 1")))
 
 
+@pytest.mark.slow
 def test_a_service_with_a_token_asks_for_it_once(chrome, served_project):
     with running(served_project, PENSTROKE_TOKEN="a token of the test") as guarded:  # noqa: S106
         chrome.get(guarded.address)

@@ -181,6 +181,7 @@ def test_answers_of_other_models_and_rows_without_one_are_left_out_and_counted(g
     assert scores["model_version"] == VERSION
 
 
+@pytest.mark.slow
 def test_two_processes_describe_the_rows_as_one_does(gather, fresh, monkeypatch):
     answers = answers_to(fresh[:150])  # so that some rows have none
     found = []

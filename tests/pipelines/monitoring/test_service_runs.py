@@ -59,6 +59,7 @@ def test_rows_as_the_model_knows_them_raise_no_alarm_and_nothing_is_done_twice(s
     assert "nothing has changed" in run_well(project, "--changed", "--pipelines=monitoring_service")
 
 
+@pytest.mark.slow
 def test_rows_of_another_source_raise_an_alarm(serve, came_in, drift, bootstrapped):
     project = serve(of_one_class(came_in).drop(columns="label"))
 

@@ -31,6 +31,7 @@ def test_a_table_like_those_the_model_came_from_raises_no_alarm(watched, came_in
     assert not (watched / DATA / "08_reporting/drift_scores.json").exists()
 
 
+@pytest.mark.slow
 def test_a_table_of_another_source_raises_an_alarm_and_the_oddest_rows_are_shown(watched, came_in, drift):
     bring(watched, of_one_class(came_in).drop(columns="label"))
 

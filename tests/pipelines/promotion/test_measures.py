@@ -163,6 +163,7 @@ def test_the_costs_are_those_of_the_models_file(rows):
     assert 0 < costs["latency_ms"] < 1000
 
 
+@pytest.mark.slow
 def test_the_costs_say_whether_the_service_would_answer_the_same(rows, monkeypatch):
     spread = extract_features(rows, FEATURES).std()
     parts = [(name, FunctionTransformer(), [place]) for place, name in enumerate(spread.index)]

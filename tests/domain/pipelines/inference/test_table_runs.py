@@ -19,6 +19,7 @@ def answered(test_run, tmp_path_factory):
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "message"),
     [

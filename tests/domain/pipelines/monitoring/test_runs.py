@@ -21,6 +21,7 @@ def watched(test_run, tmp_path_factory):
     return project, run_well(project, "--pipelines=inference,monitoring")
 
 
+@pytest.mark.slow
 def test_a_few_drawings_are_too_few_to_judge_and_the_run_ends_well(watched):
     project, said = watched
     scores = scores_of(project)
