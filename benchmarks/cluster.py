@@ -101,10 +101,10 @@ def _extrapolate(found: pd.DataFrame, rows: int, stored: dict[str, int]) -> dict
     saved_us = alone_us - 1e6 * (two["wall_s"] - two["few_rows_wall_s"]) / more
     describe = found[found["work"] == "describe"].set_index("way")["wall_s"]
     return {
-        "predict_gain_of_two_processes_by_cpu": _gain_by_cpu(one, pool),
-        "predict_gain_of_two_workers_by_cpu": _gain_by_cpu(one, two),
         "predict_gain_of_two_processes": round(one["wall_s"] / pool["wall_s"], 2),
         "predict_gain_of_two_workers": round(one["wall_s"] / two["wall_s"], 2),
+        "predict_gain_of_two_processes_after_start": _gain_after_start(one, pool),
+        "predict_gain_of_two_workers_after_start": _gain_after_start(one, two),
         "describe_gain_of_two_processes": round(describe["one process"] / describe["two processes"], 2),
         "describe_gain_of_two_workers": round(describe["one process"] / describe["two workers"], 2),
         "worker_us_per_row": round(worker_us, 1),
@@ -124,10 +124,10 @@ def _extrapolate(found: pd.DataFrame, rows: int, stored: dict[str, int]) -> dict
     }
 
 
-def _gain_by_cpu(one: pd.Series, shared: pd.Series) -> float:
-    """Return how many times faster than one process a way is if its work, after the start, fills two free cores."""
-    start, spent = (sum(shared[f"{few}{role}_cpu_s"] or 0 for role in ROLES) for few in ("few_rows_", ""))
-    return round(one["kedro_cpu_s"] / (shared["few_rows_kedro_cpu_s"] + (spent - start) / 2), 2)
+def _gain_after_start(one: pd.Series, shared: pd.Series) -> float:
+    """Return how many times faster than one process a way is once both have started, as with ever more rows."""
+    alone_s, shared_s = (way["wall_s"] - way["few_rows_wall_s"] for way in (one, shared))
+    return round(alone_s / shared_s, 2)
 
 
 def _trained_project(project: Path) -> Path:

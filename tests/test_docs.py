@@ -353,6 +353,7 @@ def test_the_figures_of_the_cluster_are_those_that_the_benchmark_kept():
         assert f"| {' | '.join('' if cell is None else str(cell) for cell in cells)} |" in section
     for name in (
         *("predict_gain_of_two_processes", "predict_gain_of_two_workers", "describe_gain_of_two_processes"),
+        *("predict_gain_of_two_processes_after_start", "predict_gain_of_two_workers_after_start"),
         *("describe_gain_of_two_workers", "empty_task_ms", "scheduler_ms_per_task", "scheduler_us_per_row"),
     ):
         assert f"| {kept[name]:.2f} " in section

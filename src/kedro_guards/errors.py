@@ -108,15 +108,21 @@ def in_short(error: BaseException) -> str:
         >>> in_short(ValueError("the table is empty; add a row"))
         'the table is empty; add a row'
     """
-    if isinstance(error.__cause__, DataValidationError):  # of a chunk that was loaded during a save
-        error = error.__cause__
+    notes, cause = getattr(error, "__notes__", []), error.__cause__
+    while cause:  # of a save that failed while a chunk was made
+        if isinstance(cause, DataValidationError | BrokenProcessPool):
+            error = cause
+        cause = cause.__cause__
     if isinstance(error, DataValidationError):
         faults = [_fault(failure) for failure in error.failures] or [error.message]
         more = f"; and {len(faults) - 2} more" if len(faults) > 2 else ""
         moment = f" on {error.mode}" if error.mode else ""
         text = f"dataset {error.dataset_name}{moment}: {'; '.join(faults[:2])}{more}"
     elif isinstance(error, BrokenProcessPool):
-        text = "a worker process was killed, perhaps because the memory was full; --runner=SequentialRunner takes less"
+        text = (
+            "a worker process was killed, perhaps because the memory was full; use fewer `processes` in "
+            "globals.yml, or --runner=SequentialRunner"
+        )
     elif (isinstance(error, OSError | DatasetError) or is_of_store(error)) and (told := advice(error)):
         text = told
     else:  # Kedro names the group before
@@ -126,7 +132,6 @@ def in_short(error: BaseException) -> str:
     if isinstance(error, UNEXPECTED):
         frame = extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__}: {text}\n({os.path.relpath(frame.filename)}:{frame.lineno}; see --verbose)"
-    notes = getattr(error, "__notes__", [])
     lines = [line for line in text.splitlines() if line.strip()] or [type(error).__name__]
     return "\n".join(lines[: LINES_OF_AN_ERROR - len(notes)] + notes)
 

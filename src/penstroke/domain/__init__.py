@@ -37,6 +37,9 @@ Each name is imported when it is used for the first time, so that the service im
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
     from .acceptance import accept, measure_form
     from .contracts import ACCEPTED, INCOMING, RAW
     from .description import describe
@@ -88,14 +91,19 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from . import dictionary, features, files, form, frame  # noqa: PLC0415
-
-        for module in (features, files, form, frame, dictionary):
-            if hasattr(module, name):
-                return globals().setdefault(name, getattr(module, name))
-        from . import acceptance, contracts, description, extraction, perturbations, pictures  # noqa: PLC0415
-
-        for module in (acceptance, contracts, description, extraction, perturbations, pictures):
+        for module in _modules():
             if hasattr(module, name):
                 return globals().setdefault(name, getattr(module, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _modules() -> "Iterator[ModuleType]":
+    from . import dictionary, features, files, form, frame  # noqa: PLC0415
+
+    yield from (features, files, form, frame, dictionary)
+    from . import acceptance, extraction  # noqa: PLC0415 # with pandas; a process that answers rows needs no more
+
+    yield from (acceptance, extraction)
+    from . import contracts, description, perturbations, pictures  # noqa: PLC0415
+
+    yield from (contracts, description, perturbations, pictures)

@@ -16,6 +16,14 @@ from ...conftest import DATA, copy_project, run_kedro, run_well
 from ...seam import ALL_ROWS, FORM, identifiers
 from ..conftest import bring, lend_model, run_measured
 
+PREDICTIONS = "07_model_output/table_predictions.parquet"
+START = "    accepted, reasons = accept(rows, view.form)\n"  # of the work on one table
+DIES = """\
+    if "row-6000" in rows.index:
+        import os, signal
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
 
 @pytest.fixture
 def lent(test_run, project):
@@ -29,7 +37,7 @@ def _incoming(rows):
 
 
 def _answers(project):
-    return pd.read_parquet(project / DATA / "07_model_output/table_predictions.parquet")
+    return pd.read_parquet(project / DATA / PREDICTIONS)
 
 
 @pytest.mark.slow
@@ -44,17 +52,27 @@ def test_a_table_of_any_length_is_answered_in_the_same_memory(lent):
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_same_bytes_as_one(lent):
+def test_two_processes_give_the_same_bytes_as_one_and_the_loss_of_one_leaves_them(lent):
     bring(lent, _incoming(12_000))
     place, found = lent / "conf/test/globals.yml", []
     before = place.read_text()
     for processes in (1, 2):
         place.write_text(f"{before}\nprocesses: {processes}\n")
         run_well(lent, "--pipelines=inference_table")
-        found.append(sha256((lent / DATA / "07_model_output/table_predictions.parquet").read_bytes()).hexdigest())
+        found.append(sha256((lent / DATA / PREDICTIONS).read_bytes()).hexdigest())
 
     assert found[0] == found[1]
     assert run_well(lent, "--pipelines=inference_table", "--changed").splitlines()[-1] == "nothing has changed"
+
+    # one of them is killed
+    code = lent / "src/penstroke/answers.py"
+    good = code.read_text()
+    code.write_text(good.replace(START, DIES + START))
+    ended = run_kedro("run", "--env=test", "--pipelines=inference_table", cwd=lent)
+    assert ended.returncode == 1
+    assert "a worker process was killed" in ended.stderr.splitlines()[0]
+    assert len(ended.stderr.splitlines()) <= 3
+    assert sha256((lent / DATA / PREDICTIONS).read_bytes()).hexdigest() == found[0]
 
 
 def test_the_answers_are_those_that_the_rows_have_alone_also_from_a_folder(lent):
