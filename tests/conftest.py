@@ -49,6 +49,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         options.dist, options.loadscopereorder = "loadfile", False
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of this folder, which run whole projects, so that no process is left alone with one."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+
+
 def base_parameters(pipeline: str) -> dict:
     """Return the parameters of a pipeline, and those of the domain, as ``conf/base`` gives them."""
     files = [ROOT / f"conf/base/parameters_{name}.yml" for name in (pipeline, "domain")]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from .conftest import MOST_PROCESSES, ROOT, once, pytest_cmdline_main
+from .conftest import MOST_PROCESSES, ROOT, once, pytest_cmdline_main, pytest_collection_modifyitems
 
 CHILD = """
 import os, shutil, signal
@@ -66,6 +66,15 @@ def test_all_tests_are_divided_among_processes_by_file(divided):
 )
 def test_one_file_a_debugger_and_whoever_asks_for_it_have_one_process(divided, arguments, options, processes):
     assert divided(*arguments, **options)[0] == processes
+
+
+def test_files_that_run_whole_projects_come_first_and_each_keeps_its_order():
+    places = [ROOT / "tests" / name for name in ("guards/test_a.py", "test_b.py", "test_b.py", "viz/test_c.py")]
+    items = [SimpleNamespace(path=place, number=number) for number, place in enumerate(places)]
+
+    pytest_collection_modifyitems(items)
+
+    assert [item.number for item in items] == [1, 2, 0, 3]
 
 
 def test_slow_tests_and_coverage_are_left_to_the_script_that_runs_everything(request):
