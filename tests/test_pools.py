@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from concurrent.futures.process import BrokenProcessPool
 from types import SimpleNamespace
 
@@ -11,9 +10,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Node, Pipeline
 
 from kedro_guards.errors import in_short
-from penstroke.pools import COMMAND_LINE, IN_PROCESSES, PoolHooks, map_in_order
-
-from .conftest import ROOT, run_new_python
+from penstroke.pools import IN_PROCESSES, PoolHooks, map_in_order
 
 
 def _settle(processes):
@@ -72,47 +69,22 @@ def test_another_number_of_processes_is_refused(wrong):
 @pytest.mark.parametrize(
     ("places", "tags", "count"),
     [
-        ({"processes": 2}, [IN_PROCESSES], 3),
+        ({"processes": 2}, [IN_PROCESSES], 2),
         ({"processes": 2}, [], 0),
         ({"processes": 1}, [IN_PROCESSES], 0),
         ({"processes": 2, "scheduler": "tcp://10.0.0.1:8786"}, [IN_PROCESSES], 0),
     ],
 )
-def test_what_processes_import_is_imported_when_a_run_starts_that_uses_them(monkeypatch, places, tags, count):
+def test_processes_start_with_a_run_that_uses_them(monkeypatch, places, tags, count):
     started = []
-    monkeypatch.setattr("multiprocessing.forkserver.set_forkserver_preload", started.extend)
-    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: started.append("running"))
+    monkeypatch.setattr("penstroke.pools._in_processes", lambda function, items, *_: started.extend(items) or iter(()))
     hooks = PoolHooks()
     hooks.after_context_created(SimpleNamespace(config_loader={"globals": places}))
 
     hooks.before_pipeline_run(Pipeline([Node(_square, "number", "square", name="square", tags=tags)]))
 
-    assert started == [COMMAND_LINE, __name__, "running"][:count]
+    assert started == [__name__] * count
     _settle(1)
-
-
-RUN = """
-from types import SimpleNamespace
-from kedro.pipeline import Node, Pipeline
-from penstroke.pipelines.inference.nodes import classify_rows
-from penstroke.pools import IN_PROCESSES, PoolHooks, map_in_order
-from tests.test_pools import _is_imported
-
-hooks = PoolHooks()
-hooks.after_context_created(SimpleNamespace(config_loader={"globals": {"processes": 2}}))
-hooks.before_pipeline_run(Pipeline([Node(classify_rows, list("abcd"), "e", name="node", tags=[IN_PROCESSES])]))
-print(list(map_in_order(_is_imported, ["penstroke.pipelines.inference.nodes", "penstroke.domain.pictures"])))
-"""
-
-
-def _is_imported(name):
-    return name in sys.modules
-
-
-def test_a_process_has_imported_its_nodes_and_what_answers_need_and_no_more():
-    found = run_new_python("-c", RUN, cwd=ROOT, PYTHONPATH=f"{ROOT / 'src'}{os.pathsep}{ROOT}")
-
-    assert found.stdout == "[True, False]\n", found.stderr
 
 
 def _die(number):

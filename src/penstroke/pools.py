@@ -3,10 +3,9 @@
 It is no parameter: results do not depend on it, so changing it must not make them stale.
 """
 
-import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from importlib import import_module
 from typing import Any, TypeVar
 
 from kedro.framework.context import KedroContext
@@ -15,7 +14,6 @@ from kedro.pipeline import Pipeline
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-COMMAND_LINE = "kedro.framework.cli.cli"  # each process imports the script that started the run, which imports this
 IN_PROCESSES = "processes"  # tag of nodes that call map_in_order with its own number of jobs
 
 
@@ -23,8 +21,8 @@ class PoolHooks:
     """Read how many processes the nodes of a run may use, and start them in time."""
 
     processes = 1
-    function: Callable[[Any], Any]  # what a process does with each item
     cluster: Callable[[Any, Any], Iterator[Any]] | None = None  # what replaces them, while a run uses a cluster
+    started: Iterator[Any] = iter(())  # ends when the processes are there
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -41,12 +39,19 @@ class PoolHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Have a process import what theirs need, which takes seconds, while this one loads what its nodes need."""
+        """Start the processes, which takes seconds, while this one loads what its nodes need."""
         if self._starts and (modules := {node.func.__module__ for node in pipeline.nodes if IN_PROCESSES in node.tags}):
-            from multiprocessing import forkserver  # noqa: PLC0415 # other commands skip it
+            PoolHooks.started = _in_processes(import_module, [*modules] * self.processes, self.processes, "loky")
 
-            forkserver.set_forkserver_preload([COMMAND_LINE, *modules])
-            forkserver.ensure_running()
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Wait for processes that no node has used, or joblib complains."""
+        list(self.started)
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Wait for processes that no node has used, or joblib complains."""
+        list(self.started)
 
 
 def map_in_order(
@@ -71,39 +76,18 @@ def map_in_order(
         return PoolHooks.cluster(alone, items)
     if (jobs or PoolHooks.processes) == 1:
         return map(alone, items)
-    if jobs is None:
-        return _in_processes(alone, items)
+    list(PoolHooks.started)
+    return _in_processes(alone, items, jobs or PoolHooks.processes, backend)
+
+
+def _in_processes(
+    function: Callable[[Item], Result], items: Iterable[Item], jobs: int, backend: str
+) -> Iterator[Result]:
     from joblib import Parallel, delayed  # noqa: PLC0415 # slow to import, and the settings import this module
 
     pool = Parallel(jobs, backend, return_as="generator", pre_dispatch="2 * n_jobs", batch_size=1)
-    return pool(delayed(alone)(item) for item in items)
-
-
-def _in_processes(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Call a function in processes that are copies of one which has imported what they need."""
-    from concurrent.futures import Future, ProcessPoolExecutor  # noqa: PLC0415 # the settings import this module
-    from multiprocessing import get_context  # noqa: PLC0415
-
-    processes, waiting = PoolHooks.processes, deque[Future[Result]]()
-    pool = ProcessPoolExecutor(processes, get_context("forkserver"), _prepare, (function,))
-    try:
-        for item in items:
-            waiting.append(pool.submit(_call, item))
-            if len(waiting) == 2 * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _prepare(function: Callable[[Any], Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the one that started them ends them
-    PoolHooks.function = function
-
-
-def _call(item: Any) -> Any:
-    return PoolHooks.function(item)
+    found: Iterator[Result] = pool(delayed(function)(item) for item in items)
+    return found
 
 
 def _in_one_thread(function: Callable[[Item], Result], item: Item) -> Result:
