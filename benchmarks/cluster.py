@@ -41,7 +41,10 @@ WORK = {
 MADE = {"predict": "table_predictions", "describe": "table_compared_digits", "search": "search_results"}
 ROLES = ("kedro", "pool", "workers", "scheduler")
 FEW_COSTS = ("few_rows_wall_s", *(f"few_rows_{role}_cpu_s" for role in ROLES))
-OF_WORKERS = {"DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": "{'MALLOC_TRIM_THRESHOLD_': None}"}  # as the docs advise
+ADVISED = {  # by the docs
+    "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": "{'MALLOC_TRIM_THRESHOLD_': None}",
+    "DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH": "10",
+}
 PATIENCE_S = 120
 EMPTY_TASKS = 2_000
 POLL_S = 0.1
@@ -173,7 +176,7 @@ def _cluster(project: Path, workers: int) -> Iterator[tuple[str, dict[str, list[
         def start(*arguments: str) -> psutil.Process:
             command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-            environment = os.environ | {"PYTHONPATH": str(project / "src")} | OF_WORKERS
+            environment = os.environ | {"PYTHONPATH": str(project / "src")} | ADVISED
             process = psutil.Popen(command, cwd=project, env=environment, **quiet)
             started.callback(_end, process)
             return process

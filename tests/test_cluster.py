@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -229,6 +231,23 @@ def test_results_of_workers_come_in_order_and_few_items_are_read_ahead(joined):
     assert next(results) == 1
     assert len(read) <= 4
     assert list(results) == [math.factorial(number) for number in range(1, 200)]
+
+
+@pytest.mark.slow
+def test_tables_that_were_sent_are_not_kept(joined):
+    tables = (pd.DataFrame(np.full((5_000, 64), number % 17, np.uint8)) for number in range(410))
+    results = map_in_order(len, tables)
+    found = [next(results) for _ in range(10)]
+    before_mb = _memory_mb()
+
+    found += results
+
+    assert found == [5_000] * 410
+    assert _memory_mb() - before_mb < 40  # 400 tables have 128
+
+
+def _memory_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 @pytest.mark.slow

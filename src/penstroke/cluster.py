@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PACKAGE = __name__.partition(".")[0]
 OWN = (PACKAGE, "kedro_guards")
+MESSAGES_KEPT = 10  # by Dask, for those who develop it; each holds a table
 RETRIES = 3  # of a task that fails
 AHEAD = 2  # tables per thread of the workers: one in work, one that waits
 CONNECT_S, ANSWER_S = 5, 30  # how long the scheduler may take to be reached, and the workers to answer
@@ -99,8 +100,10 @@ def join(address: str) -> "Client":
     Raises:
         ClusterError: with the address and what to do.
     """
-    import distributed  # noqa: PLC0415 # an extra
+    import dask  # noqa: PLC0415 # an extra
+    import distributed  # noqa: PLC0415
 
+    dask.config.set({"distributed.admin.low-level-log-length": MESSAGES_KEPT})
     for name in ("client", "core", "comm", "utils"):  # whose warnings come before our errors, and say less
         logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
     try:

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 import kedro_guards
 
 FOLDER = Path(kedro_guards.__file__).parent
+DISTRIBUTIONS = packages_distributions()
 MODULES = sorted(FOLDER.rglob("*.py"))
 PROJECT_WORDS = re.compile("champion|contender|promot|production|verdict", re.IGNORECASE)
 
@@ -36,7 +37,7 @@ def _required():
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(FOLDER)))
 def test_a_module_imports_only_what_the_wheel_requires_and_names_nothing_of_a_project(module):
     imported = set(_imported(module)) - stdlib_module_names
-    found = {name for top in imported for name in packages_distributions().get(top, [top])}
+    found = {name for top in imported for name in DISTRIBUTIONS.get(top, [top])}
 
     assert {canonicalize_name(name) for name in found} <= _required()
     assert PROJECT_WORDS.findall(module.read_text(encoding="utf-8")) == []
