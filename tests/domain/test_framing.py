@@ -165,7 +165,7 @@ def test_a_stroke_of_two_pieces_is_kept_whole(frame):
     parted = [strokes[0][:40], *strokes[1:]] if len(strokes) > 2 else strokes
     ink = trace(parted, SIDE, 150, 12, (150, 150))
 
-    _, pieces = ndimage.label(find_ink(_picture(ink), frame) > 0.5)
+    _, pieces = ndimage.label(find_ink(_picture(ink), frame).ink > 0.5)
 
     assert pieces == ndimage.label(ink > 0.5)[1]
 
@@ -292,7 +292,7 @@ def test_a_digit_of_two_strokes_that_do_not_touch_is_one(frame, gap):
         _line((0.4, 0.3 + gap), (0.4, 0.5), (0.6, 0.55), (0.6, 0.7), (0.4, 0.75)),
     )
 
-    ink = find_ink(_picture(np.maximum(bar, rest)), frame)
+    ink = find_ink(_picture(np.maximum(bar, rest)), frame).ink
 
     assert ink[round(0.3 * SIDE), round(0.55 * SIDE)] > 0.9
     assert ink[round(0.4 * SIDE), round(0.4 * SIDE)] > 0.9

@@ -133,7 +133,20 @@ def frame_ink(images: np.ndarray, drawings: Frame) -> np.ndarray:
     return place_digits(_without_specks(ink, drawings.speck), drawings)
 
 
-def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
+def _find_anywhere(picture: np.ndarray, drawings: Frame) -> Found:
+    try:
+        return find_ink(picture, drawings)
+    except NoInkError:  # the margin may not show paper, for instance around a scan
+        inner = [slice(round(SCAN_EDGE * side), round((1 - SCAN_EDGE) * side)) for side in picture.shape[:2]]
+        return _find_within(picture, (inner[0], inner[1]), drawings)
+
+
+def _find_within(picture: np.ndarray, part: tuple[slice, slice], drawings: Frame) -> Found:
+    found = find_ink(picture[part], drawings)
+    return found._replace(top=found.top + part[0].start, left=found.left + part[1].start)
+
+
+def find_ink(picture: np.ndarray, drawings: Frame) -> Found:
     """Separate ink from paper.
 
     The paper is modelled as a smooth surface through the margin of the picture. Ink differs from it in one direction
@@ -145,29 +158,12 @@ def find_ink(picture: np.ndarray, drawings: Frame) -> np.ndarray:
         drawings: the smallest contrast, and the size of a speck.
 
     Returns:
-        (height, width) float32 from 0 (paper) to 1 (ink); a small picture is enlarged by a whole factor.
+        The ink, float32 from 0 (paper) to 1, and its place in the picture; a small picture is enlarged by a factor.
 
     Raises:
         NoInkError: nothing stands out from the paper.
         ValueError: a large part is neither paper nor ink, or the ink is not a single digit.
     """
-    return _find(picture, drawings).ink
-
-
-def _find_anywhere(picture: np.ndarray, drawings: Frame) -> Found:
-    try:
-        return _find(picture, drawings)
-    except NoInkError:  # the margin may not show paper, for instance around a scan
-        inner = [slice(round(SCAN_EDGE * side), round((1 - SCAN_EDGE) * side)) for side in picture.shape[:2]]
-        return _find_within(picture, (inner[0], inner[1]), drawings)
-
-
-def _find_within(picture: np.ndarray, part: tuple[slice, slice], drawings: Frame) -> Found:
-    found = _find(picture[part], drawings)
-    return found._replace(top=found.top + part[0].start, left=found.left + part[1].start)
-
-
-def _find(picture: np.ndarray, drawings: Frame) -> Found:
     longer = max(picture.shape[:2])
     differing = ndimage.gaussian_filter(picture - _paper(picture), (longer / 400, longer / 400, 0))
     least = _least_pixels(differing[..., 0].size)
