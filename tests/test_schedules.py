@@ -154,7 +154,7 @@ def test_the_workflow_keeps_the_data_also_after_a_refusal():
 def test_a_real_airflow_runs_a_dag_and_repeats_no_refusal(promoted, tmp_path):
     airflow = os.environ.get("PENSTROKE_AIRFLOW")
     if not airflow:
-        pytest.skip("PENSTROKE_AIRFLOW names no `airflow` of an environment of its own")
+        missing("PENSTROKE_AIRFLOW names no `airflow` of an environment of its own")
     project = copy_tree(promoted, tmp_path / "project")
     scores, verdict = (project / DATA / "08_reporting" / name for name in ("test_scores.json", "verdict.json"))
     scores.unlink()

@@ -163,16 +163,11 @@ def test_the_costs_are_those_of_the_models_file(rows):
     assert 0 < costs["latency_ms"] < 1000
 
 
-def _in_parts(columns):
-    return [places.tolist() for places in np.array_split(np.arange(len(columns)), 20)]
-
-
 @pytest.mark.slow
 def test_the_costs_say_whether_the_service_would_answer_the_same(rows, monkeypatch):
     spread = extract_features(rows, FEATURES).std()
-    parts = [(f"part {number}", FunctionTransformer(), places) for number, places in enumerate(_in_parts(spread))]
-    weights = {name: 1 / (spread.iloc[places].mean() or 1) for name, _, places in parts}
-    scaled = ColumnTransformer(parts, transformer_weights=weights)
+    parts = [(name, FunctionTransformer(), [place]) for place, name in enumerate(spread.index)]
+    scaled = ColumnTransformer(parts, transformer_weights={name: 1 / (value or 1) for name, value in spread.items()})
     machine = make_pipeline(scaled, NystroemRidgeClassifier(200, random_state=0))
     model = TemperatureScaledClassifier(machine, folds=3)
     fit(model, rows[rows["split"] == "train"])
