@@ -84,6 +84,15 @@ def _has_a_site(project):
         assert [link for link in links if not (page.parent / link).exists()] == [], page
 
 
+def _programs_of_tests(project):
+    """The environments of their own that a project's script makes; each has its lock, and its line in ``.ci/lock``."""
+    run, lock = ((project / ".ci" / name).read_text("utf-8") for name in ("run", "lock"))
+    names = re.search("(?m)^for other in (.*); do$", run)[1].split()
+    assert {f"{name}.in" for name in names} == {path.name for path in (project / ".ci").glob("*.in")}
+    assert names == re.findall(r'compile "\$folder/\.ci/([\w-]+)\.txt"', lock)
+    return names
+
+
 def _pipelines(project):
     result = run_kedro("registry", "list", cwd=project)
     assert result.returncode == 0, result.stderr
@@ -160,6 +169,7 @@ def test_parts_can_be_left_out(new, leaves):
     schemas = [json.loads((project / "conf/schemas/parameters.json").read_text()) for project in (leaves, bare)]
     assert schemas[0]["properties"].keys() - schemas[1]["properties"].keys() == {"drift", "serving"}
     assert not [place for name in ("production", "cluster") for place in bare.glob(f"conf/{name}")]
+    assert _programs_of_tests(bare) == _programs_of_tests(leaves) == ["mlflow-server", "s3-server"]
     assert "Serve the production model" not in run_kedro("--help", cwd=bare).stdout
 
 
@@ -168,6 +178,7 @@ def test_a_project_with_the_digits_is_renamed_and_has_the_same_pipelines(new):
 
     assert _found(renamed, OURS) == set()
     assert _pipelines(renamed) == _pipelines(ROOT)
+    assert _programs_of_tests(renamed) == _programs_of_tests(ROOT)
     _has_a_site(renamed)
 
 
@@ -185,6 +196,7 @@ def test_a_row_may_have_another_name(new):
 
 def test_a_project_for_images_reads_a_folder_for_each_class(new):
     shapes = new(data="images", row="shape", rows="shapes", benchmarks="no")
+    assert _programs_of_tests(shapes) == ["mlflow-server", "s3-server"]
 
     result = run_kedro("run", "--pipelines=__default__,promotion,inference", cwd=shapes)
 
