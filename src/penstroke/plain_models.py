@@ -100,7 +100,8 @@ def _transformer(model: PlainObject) -> Step:
 
 
 def _join(rows: np.ndarray, parts: list[tuple[Any, Step, float]]) -> np.ndarray:
-    return np.hstack([np.float32(weight) * transform(rows[:, columns]) for columns, transform, weight in parts])
+    found = [np.float32(weight) * transform(rows[:, columns]) for columns, transform, weight in parts]
+    return np.ascontiguousarray(np.hstack(found))  # in scikit-learn's order: in another one, sums round differently
 
 
 def _chain(steps: list[Step]) -> Step:
